@@ -1,0 +1,76 @@
+import type { ContainerConfig } from './container-spec.ts';
+
+/** A content descriptor of the OCI image specification. */
+export interface Descriptor {
+  readonly mediaType: string;
+  /** `sha256:<64 hex>`. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly platform?: Platform;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly urls?: readonly string[];
+  readonly artifactType?: string;
+}
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+  readonly 'os.version'?: string;
+  readonly 'os.features'?: readonly string[];
+}
+
+export interface HistoryEntry {
+  readonly created?: string;
+  readonly created_by?: string;
+  readonly author?: string;
+  readonly comment?: string;
+  readonly empty_layer?: boolean;
+}
+
+/** An image's configuration document (OCI image config, with Docker's extra fields), as stored in the content store. */
+export interface ImageConfig {
+  readonly created?: string;
+  readonly author?: string;
+  readonly architecture: string;
+  readonly os: string;
+  readonly variant?: string;
+  readonly 'os.version'?: string;
+  readonly config?: ContainerConfig;
+  readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly string[] };
+  readonly history?: readonly HistoryEntry[];
+  readonly docker_version?: string;
+  readonly comment?: string;
+}
+
+/** One layer of an unpacked image. */
+export interface ImageLayer {
+  /** Digest of the uncompressed archive. */
+  readonly diffId: string;
+  /** Digest over this layer and all below it: the snapshot's key. */
+  readonly chainId: string;
+  /** Bytes that the unpacked layer takes. */
+  readonly size: number;
+  /** The blob it came from, when known. */
+  readonly blob?: Descriptor;
+}
+
+/** One image, committed only after its layers are on disk. */
+export interface ImageRecord {
+  /** Digest of the config document: what `docker images -q --no-trunc` prints. */
+  readonly id: string;
+  readonly config: ImageConfig;
+  readonly layers: readonly ImageLayer[];
+  /** Normalized references with a tag: `docker.io/library/busybox:latest`. */
+  readonly tags: readonly string[];
+  /** `docker.io/library/busybox@sha256:...`: where it was pulled from or pushed to. */
+  readonly repoDigests: readonly string[];
+  /** The manifest (and the index that it was chosen from) as pulled, when there was one. */
+  readonly manifest?: Descriptor;
+  readonly index?: Descriptor;
+  /** RFC 3339. */
+  readonly importedAt: string;
+  readonly lastTaggedAt: string;
+  readonly parent?: string;
+}

@@ -1,0 +1,30 @@
+import type { StringMap } from './container-spec.ts';
+
+export interface IpamPool {
+  /** CIDR. */
+  readonly subnet: string;
+  readonly ipRange?: string;
+  readonly gateway: string;
+  readonly auxAddresses?: StringMap;
+}
+
+/** One network. Its addresses in use are derived from the containers' records, never stored here. */
+export interface NetworkRecord {
+  readonly id: string;
+  readonly name: string;
+  /** RFC 3339 with nanoseconds. */
+  readonly createdAt: string;
+  readonly driver: string;
+  readonly scope: 'local' | 'global' | 'swarm';
+  readonly ipam: { readonly driver: string; readonly options: StringMap; readonly pools: readonly IpamPool[] };
+  readonly enableIPv4: boolean;
+  readonly enableIPv6: boolean;
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  readonly options: StringMap;
+  readonly labels: StringMap;
+  /** Interface of the bridge on the host, for bridge networks. */
+  readonly bridgeName?: string;
+  /** `bridge`, `host`, `none`: made by the engine, cannot be removed. */
+  readonly predefined: boolean;
+}
