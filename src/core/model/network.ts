@@ -16,7 +16,11 @@ export interface NetworkRecord {
   readonly createdAt: string;
   readonly driver: string;
   readonly scope: 'local' | 'global' | 'swarm';
-  readonly ipam: { readonly driver: string; readonly options: StringMap; readonly pools: readonly IpamPool[] };
+  readonly ipam: {
+    readonly driver: string;
+    readonly options: StringMap;
+    readonly pools: readonly IpamPool[];
+  };
   readonly enableIPv4: boolean;
   readonly enableIPv6: boolean;
   readonly internal: boolean;

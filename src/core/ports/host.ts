@@ -1,0 +1,208 @@
+import type { Ctx } from '../ctx.ts';
+
+/** Descriptors are plain numbers in the daemon's one descriptor table; whoever gets one closes it. */
+export interface SpawnOptions {
+  readonly path: string;
+  /** argv[0] included. */
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd?: string;
+  /** Child descriptor -> our descriptor; 0 to 2 are /dev/null where not given. Everything else is closed in the child. */
+  readonly fds: Readonly<Record<number, number>>;
+  /** Own session, so that signals to the daemon's group never reach it. */
+  readonly newSession?: boolean;
+}
+
+export interface ProcessStat {
+  readonly pid: number;
+  readonly ppid: number;
+  /** Field 22 of /proc/PID/stat. */
+  readonly startTicks: string;
+  readonly state: string;
+  readonly command: string;
+}
+
+export interface MountRequest {
+  readonly source: string;
+  readonly target: string;
+  readonly fstype: string;
+  /** Flags of mount(2) by name: `ro`, `nosuid`, `nodev`, `noexec`, `bind`, `rec`, `remount`, `private`, `rprivate`, `shared`, `rshared`, `slave`, `rslave`, ... */
+  readonly flags: readonly string[];
+  readonly data?: string;
+  /** Working directory for relative lower paths of an overlay. */
+  readonly cwd?: string;
+}
+
+export interface LinkInfo {
+  readonly index: number;
+  readonly name: string;
+  readonly kind: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly mac: string;
+  /** Index of the bridge it is a port of; 0 for none. */
+  readonly master: number;
+  readonly alias: string;
+}
+
+export interface AddressInfo {
+  readonly linkIndex: number;
+  /** With prefix length. */
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+export interface RouteInfo {
+  readonly family: 4 | 6;
+  /** CIDR; `0.0.0.0/0` for the default route. */
+  readonly destination: string;
+  readonly gateway: string;
+  readonly linkIndex: number;
+}
+
+/** One step in rtnetlink's language; a list of them runs in one go in one namespace, and stops at the first error. */
+export type LinkOperation =
+  | {
+      readonly op: 'createBridge';
+      readonly name: string;
+      readonly mtu: number;
+      readonly mac?: string;
+      readonly alias?: string;
+    }
+  | {
+      readonly op: 'createVeth';
+      readonly name: string;
+      readonly mtu: number;
+      readonly bridge: string;
+      readonly alias?: string;
+      readonly peer: { readonly name: string; readonly mac: string; readonly namespace: NamespaceRef };
+    }
+  | { readonly op: 'deleteLink'; readonly name: string }
+  | {
+      readonly op: 'setLink';
+      readonly name: string;
+      readonly up?: boolean;
+      readonly mtu?: number;
+      readonly newName?: string;
+      readonly mac?: string;
+    }
+  | {
+      readonly op: 'moveLink';
+      readonly name: string;
+      readonly namespace: NamespaceRef;
+      readonly newName?: string;
+    }
+  | { readonly op: 'addAddress'; readonly name: string; readonly address: string; readonly noDad?: boolean }
+  | { readonly op: 'removeAddress'; readonly name: string; readonly address: string }
+  | {
+      readonly op: 'addRoute';
+      readonly destination: string;
+      readonly gateway?: string;
+      readonly name?: string;
+      readonly metric?: number;
+    }
+  | {
+      readonly op: 'removeRoute';
+      readonly destination: string;
+      readonly gateway?: string;
+      readonly name?: string;
+    }
+  /** Writes /proc/sys of that namespace; `key` with slashes, `net/ipv4/conf/eth0/route_localnet`. */
+  | { readonly op: 'sysctl'; readonly key: string; readonly value: string; readonly optional?: boolean }
+  /** Hairpin mode of a bridge port, and the like. */
+  | {
+      readonly op: 'setBridgePort';
+      readonly name: string;
+      readonly hairpin?: boolean;
+      readonly isolated?: boolean;
+    };
+
+/** A namespace by descriptor or by path; undefined in calls means the host's own. */
+export type NamespaceRef = { readonly fd: number } | { readonly path: string };
+
+/**
+ * The only door to the kernel. Every call runs outside the main loop unless it is stated to be instant;
+ * errors are `internal` SlipwayErrors whose cause carries `code` (ENOENT, EBUSY, ...) and `syscall`.
+ * Undoing calls succeed when the thing is gone.
+ */
+export interface Host {
+  // processes
+  spawn(options: SpawnOptions): Promise<{ pid: number; pidfd: number }>;
+  /** Waits for a child that `spawn` made (without blocking anything); -1 when it is not our child. */
+  waitChild(pid: number): Promise<number>;
+  /** A pidfd, or -1 when the process is gone or its start time differs. Instant. */
+  openPidfd(pid: number, startTicks?: string): number;
+  /** Sends a signal through a pidfd; false when the process is gone. Instant. */
+  signalPidfd(pidfd: number, signal: number): boolean;
+  processStat(pid: number): ProcessStat | undefined;
+  closeFd(fd: number): void;
+  /** A connected pair of unix stream sockets, close-on-exec. Instant. */
+  socketpair(): readonly [number, number];
+
+  // mounts
+  mount(request: MountRequest): Promise<void>;
+  /** Idempotent; `detach` is MNT_DETACH. */
+  unmount(target: string, options?: { detach?: boolean }): Promise<void>;
+  /** Mount points below a path (from /proc/self/mountinfo). */
+  mounts(
+    under: string,
+  ): Promise<
+    readonly { target: string; fstype: string; source: string; options: string; propagation: string }[]
+  >;
+  /** Flushes the filesystem that holds `path`. */
+  syncfs(path: string): Promise<void>;
+  /** Opens a path below a directory without ever leaving it (openat2 RESOLVE_IN_ROOT); returns a descriptor (O_PATH unless flags say else). */
+  openInRoot(
+    rootPath: string,
+    path: string,
+    options?: { flags?: number; mode?: number; noSymlinks?: boolean },
+  ): Promise<number>;
+
+  // network namespaces
+  /** A new network namespace with loopback up; the descriptor keeps it alive. */
+  createNetns(): Promise<{ fd: number; path: string }>;
+  openNetns(path: string): Promise<number>;
+  /** Runs the operations in order inside a namespace (undefined: the host's). */
+  link(namespace: NamespaceRef | undefined, operations: readonly LinkOperation[]): Promise<void>;
+  links(namespace?: NamespaceRef): Promise<readonly LinkInfo[]>;
+  addresses(namespace?: NamespaceRef): Promise<readonly AddressInfo[]>;
+  routes(namespace?: NamespaceRef): Promise<readonly RouteInfo[]>;
+  /** Sends one nfnetlink batch (already encoded messages) atomically; throws with the index and errno of the first refusal. */
+  nft(namespace: NamespaceRef | undefined, messages: readonly Uint8Array[]): Promise<void>;
+  /** Sends one nfnetlink dump request and returns the raw answer messages. */
+  nftDump(namespace: NamespaceRef | undefined, message: Uint8Array): Promise<readonly Uint8Array[]>;
+  /** Deletes connection tracking entries of a UDP/TCP port towards the host (stale after a port moves). */
+  deleteConntrack(filter: {
+    protocol: 'tcp' | 'udp' | 'sctp';
+    hostPort: number;
+    hostIp?: string;
+  }): Promise<number>;
+  /** Bound (and for tcp listening) sockets made inside a namespace; descriptors are valid in the main thread. */
+  openSocket(
+    namespace: NamespaceRef | undefined,
+    socket: {
+      type: 'udp' | 'tcp' | 'sctp';
+      address: string;
+      port: number;
+      listen?: boolean;
+      reuseAddress?: boolean;
+      v6Only?: boolean;
+      transparent?: boolean;
+    },
+  ): Promise<{ fd: number; port: number }>;
+
+  // facts
+  /** Where limits live on this host. */
+  cgroupLayout(): CgroupLayout;
+  close(): Promise<void>;
+}
+
+export interface CgroupLayout {
+  readonly version: 1 | 'hybrid' | 2;
+  /** Controller -> mount point, v1 and hybrid; `name=systemd` and `unified` under those names where mounted. */
+  readonly controllers: Readonly<Record<string, string>>;
+  /** v2 mount point, where there is one. */
+  readonly unified: string | undefined;
+}
+
+export type { Ctx };

@@ -1,0 +1,43 @@
+import type { Ctx } from '../ctx.ts';
+import type { NetworkRecord } from '../model/network.ts';
+
+/** A network namespace by a path that stays valid as long as its holder lives (`/proc/PID/fd/N`, `/proc/PID/ns/net`, a bind mount). */
+export interface NamespaceHandle {
+  readonly path: string;
+}
+
+export interface EndpointPlan {
+  readonly network: NetworkRecord;
+  readonly endpointId: string;
+  readonly containerId: string;
+  /** Inside the container, `eth0`. */
+  readonly interfaceName: string;
+  /** On the host; derived from the endpoint id. */
+  readonly hostInterfaceName: string;
+  readonly macAddress: string;
+  /** Address with prefix length, `172.17.0.2/16`; empty for none. */
+  readonly ipv4: string;
+  readonly ipv4Gateway: string;
+  readonly ipv6: string;
+  readonly ipv6Gateway: string;
+  /** Whether this endpoint carries the default route. */
+  readonly defaultRoute: boolean;
+  readonly sysctls: readonly string[];
+}
+
+/** One kind of network. Knows the kernel, not containers; keeps no state. */
+export interface NetworkDriver {
+  readonly name: string;
+  /** Checks options, fills in what the driver decides (bridge name, ...). Pure. */
+  validate(network: NetworkRecord): NetworkRecord;
+  /** Makes the network exist in the kernel; repairs what is missing; a second call changes nothing. */
+  ensure(ctx: Ctx, network: NetworkRecord): Promise<void>;
+  /** Idempotent. */
+  remove(ctx: Ctx, network: NetworkRecord): Promise<void>;
+  /** Connects the namespace. `first` brings loopback up too. */
+  attach(ctx: Ctx, namespace: NamespaceHandle, plan: EndpointPlan): Promise<void>;
+  /** Idempotent; the namespace may be gone. */
+  detach(ctx: Ctx, namespace: NamespaceHandle | undefined, plan: EndpointPlan): Promise<void>;
+  /** Host side names of everything of this driver's in the kernel, so that reconcile finds orphans. */
+  list(ctx: Ctx): Promise<{ networks: readonly string[]; endpoints: readonly string[] }>;
+}

@@ -1,0 +1,54 @@
+import type { Readable } from 'node:stream';
+import type { Ctx } from '../ctx.ts';
+
+export interface MountedSnapshot {
+  /** Absolute path of the container's root filesystem. */
+  readonly path: string;
+}
+
+export type ChangeKind = 'modified' | 'added' | 'deleted';
+
+export interface FileChange {
+  /** Absolute path inside the container. */
+  readonly path: string;
+  readonly kind: ChangeKind;
+}
+
+/**
+ * Layered filesystems. Read-only layers are keyed by chain id, writable ones by a key of the caller's
+ * (the container's id). Both can be listed; removing is idempotent.
+ */
+export interface SnapshotDriver {
+  /** `overlay2`, `vfs`, ... */
+  readonly name: string;
+  /** Facts for `info`: backing filesystem and the like, in order. */
+  status(): readonly (readonly [string, string])[];
+  /**
+   * Unpacks an uncompressed layer archive on top of `parent` (a chain id, or undefined for the lowest layer) under
+   * the key `chainId`. Entries that would leave the layer's root are refused with `invalid`. Whiteouts follow the OCI image spec.
+   * Nothing is visible until all is unpacked; doing it again for an existing key is a no-op that drains the stream.
+   * @returns bytes taken by the layer's files.
+   */
+  unpack(ctx: Ctx, chainId: string, parent: string | undefined, archive: Readable): Promise<{ size: number }>;
+  hasLayer(chainId: string): Promise<boolean>;
+  /** Makes a writable snapshot on top of a layer (undefined: empty). */
+  prepare(key: string, parent: string | undefined): Promise<void>;
+  /** Mounts it and returns its path; a second call while mounted returns the same path. `volatile` skips syncs: for containers that are removed on exit. */
+  mount(key: string, options: { volatile: boolean }): Promise<MountedSnapshot>;
+  /** Idempotent. */
+  unmount(key: string): Promise<void>;
+  /** Path where `mount` puts it, without mounting. */
+  mountPath(key: string): string;
+  /** What the writable snapshot changed against its parent (lstat order, parents first). */
+  changes(ctx: Ctx, key: string): Promise<readonly FileChange[]>;
+  /** The writable snapshot's changes as a layer archive with OCI whiteouts. */
+  diff(ctx: Ctx, key: string): Promise<Readable>;
+  /** A layer's changes as a layer archive (for save of an image whose compressed blob is gone). */
+  diffLayer(ctx: Ctx, chainId: string): Promise<Readable>;
+  /** Bytes in the writable snapshot. */
+  usage(key: string): Promise<number>;
+  /** Keys on disk: layers (chain ids) and writable snapshots. */
+  list(): Promise<{ layers: readonly string[]; snapshots: readonly string[] }>;
+  removeSnapshot(key: string): Promise<void>;
+  removeLayer(chainId: string): Promise<void>;
+}

@@ -1,0 +1,19 @@
+import type { StringMap } from '../model/container-spec.ts';
+
+/** Where volumes live. */
+export interface VolumeDriver {
+  readonly name: string;
+  /** Checks options (`type`, `o`, `device` of the local driver). `invalid` with Docker's wording. Pure. */
+  validate(options: StringMap): void;
+  /** Makes the volume's directory and returns the path of its data; a second call returns the same. */
+  create(name: string, options: StringMap): Promise<{ mountpoint: string }>;
+  /** Makes the data reachable (mounts NFS and the like where the options ask for it). */
+  mount(name: string, options: StringMap): Promise<{ path: string }>;
+  /** Idempotent. */
+  unmount(name: string, options: StringMap): Promise<void>;
+  /** Idempotent. */
+  remove(name: string): Promise<void>;
+  list(): Promise<readonly string[]>;
+  /** Bytes used. */
+  usage(name: string): Promise<number>;
+}
