@@ -1,0 +1,51 @@
+/**
+ * Runs suites of tests and prints their sum: `run-tests.ts unit|root|vm...`, or files after `--`.
+ * The last line is `N passed, M failed`; the exit code is 0 only if nothing failed and something ran.
+ */
+
+import { join, relative } from 'node:path';
+import { runChunk, type Chunk, type ChunkResult } from './tests/run-chunk.ts';
+import { chunksOf, type SuiteName } from './tests/suites.ts';
+
+const root = join(import.meta.dirname, '..');
+const suiteNames: readonly SuiteName[] = ['unit', 'root', 'vm'];
+
+function isSuite(name: string): name is SuiteName {
+  return suiteNames.some((suite) => suite === name);
+}
+
+function chooseChunks(args: readonly string[]): Chunk[] {
+  return args.flatMap((name) => {
+    if (isSuite(name)) return chunksOf(root, name);
+    return [{ name, run: { files: [name], concurrency: 1 }, timeoutMs: 600_000 }];
+  });
+}
+
+function report(result: ChunkResult): void {
+  const outcome = result.failed === 0 ? 'ok  ' : 'FAIL';
+  const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
+  const counts = `${result.passed} passed, ${result.failed} failed${skipped}`;
+  process.stdout.write(`${outcome} ${result.chunk}: ${counts} (${result.seconds.toFixed(1)} s)\n`);
+  for (const failure of result.failures) {
+    const indented = failure.message.split('\n').slice(0, 30).join('\n      ');
+    process.stdout.write(`  - ${relative(root, failure.file)}: ${failure.name}\n      ${indented}\n`);
+  }
+  if (result.failed > 0) process.stdout.write(`  whole output: ${relative(root, result.log)}\n`);
+}
+
+const chunks = chooseChunks(process.argv.slice(2));
+const results: ChunkResult[] = [];
+for (const chunk of chunks) {
+  if ('files' in chunk.run && chunk.run.files.length === 0) continue;
+  const result = await runChunk(root, chunk);
+  results.push(result);
+  report(result);
+}
+
+const sum = (pick: (result: ChunkResult) => number): number =>
+  results.reduce((total, each) => total + pick(each), 0);
+const passed = sum((result) => result.passed);
+const failed = sum((result) => result.failed);
+const skipped = sum((result) => result.skipped);
+process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+if (failed > 0 || passed === 0) process.exitCode = 1;

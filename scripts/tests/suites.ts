@@ -1,0 +1,61 @@
+/** Which tests there are, and how each kind is run. */
+
+import { globSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Chunk } from './run-chunk.ts';
+
+export type SuiteName = 'unit' | 'root' | 'vm';
+
+const minute = 60_000;
+
+/** Tests that need no root: beside the sources and the scripts, and the contract suites on the fakes. */
+function unitChunks(root: string): Chunk[] {
+  const patterns = [
+    'src/**/*.test.ts',
+    'scripts/**/*.test.ts',
+    'bench/**/*.test.ts',
+    'tests/contracts/**/*.test.ts',
+  ];
+  const files = globSync(patterns, { cwd: root }).filter((file) => !file.endsWith('.root.test.ts'));
+  return [
+    { name: 'unit and contracts', run: { files: files.sort(), concurrency: 2 }, timeoutMs: 3 * minute },
+  ];
+}
+
+/** A test file may ask for more time in its first lines: `// timeout: 600` (seconds). */
+function timeoutOf(path: string): number {
+  const asked = /^\/\/ timeout: (\d+)$/m.exec(readFileSync(path, 'utf8').slice(0, 1000));
+  return asked === null ? 4 * minute : Number(asked[1]) * 1000;
+}
+
+/** One file at a time, each in a process of its own: they share the kernel, and a hang names its file. */
+function rootChunks(root: string): Chunk[] {
+  const isUnit = (file: string): boolean =>
+    file.startsWith('tests/contracts/') && !file.endsWith('.root.test.ts');
+  const files = globSync(['src/**/*.root.test.ts', 'tests/**/*.test.ts'], { cwd: root });
+  return files
+    .filter((file) => !isUnit(file) && !file.startsWith('tests/vm/'))
+    .sort()
+    .map((file) => ({
+      name: file,
+      run: { files: [file], concurrency: 1 },
+      timeoutMs: timeoutOf(join(root, file)),
+    }));
+}
+
+function vmChunks(root: string): Chunk[] {
+  const main = join(root, 'tests/vm/run.ts');
+  if (!existsSync(main)) return [];
+  return [{ name: 'tests/vm', run: { command: [process.execPath, main] }, timeoutMs: 20 * minute }];
+}
+
+export function chunksOf(root: string, suite: SuiteName): Chunk[] {
+  switch (suite) {
+    case 'unit':
+      return unitChunks(root);
+    case 'root':
+      return rootChunks(root);
+    case 'vm':
+      return vmChunks(root);
+  }
+}
