@@ -1,19 +1,13 @@
 /**
- * Runs suites of tests and prints their sum: `run-tests.ts unit|root|vm...`, or files after `--`.
+ * Runs suites of tests and prints their sum: `run-tests.ts static|unit|root|vm|FILE...`.
  * The last line is `N passed, M failed`; the exit code is 0 only if nothing failed and something ran.
  */
 
 import { join, relative } from 'node:path';
 import { runChunk, type Chunk, type ChunkResult } from './tests/run-chunk.ts';
-import { chunksOf, type SuiteName } from './tests/suites.ts';
+import { chunksOf, isSuite } from './tests/suites.ts';
 
 const root = join(import.meta.dirname, '..');
-const suiteNames: readonly SuiteName[] = ['unit', 'root', 'vm'];
-
-function isSuite(name: string): name is SuiteName {
-  return suiteNames.some((suite) => suite === name);
-}
-
 function chooseChunks(args: readonly string[]): Chunk[] {
   return args.flatMap((name) => {
     if (isSuite(name)) return chunksOf(root, name);

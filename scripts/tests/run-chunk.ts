@@ -5,12 +5,17 @@ import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync } fro
 import { join } from 'node:path';
 import type { TestCounts } from './count-reporter.ts';
 
+export type ChunkRun =
+  /** Test files for Node's runner. */
+  | { readonly files: readonly string[]; readonly concurrency: number }
+  /** A command that writes TestCounts as JSON to the file `$RESULT`. */
+  | { readonly command: readonly string[] }
+  /** A command of which only the exit code counts, as one test. */
+  | { readonly check: readonly string[] };
+
 export interface Chunk {
   readonly name: string;
-  /** Test files for Node's runner, or a command that writes TestCounts as JSON to the file `$RESULT`. */
-  readonly run:
-    | { readonly files: readonly string[]; readonly concurrency: number }
-    | { readonly command: readonly string[] };
+  readonly run: ChunkRun;
   readonly timeoutMs: number;
 }
 
@@ -29,6 +34,7 @@ function failure(chunk: Chunk, counts: TestCounts, message: string): TestCounts 
 
 function commandOf(chunk: Chunk, root: string, result: string): string[] {
   if ('command' in chunk.run) return [...chunk.run.command];
+  if ('check' in chunk.run) return [...chunk.run.check];
   return [
     process.execPath,
     '--test',
@@ -92,6 +98,12 @@ async function execute(
   });
 }
 
+function countCheck(chunk: Chunk, ending: Ending, log: string): TestCounts {
+  if (ending.code === 0) return { ...nothing, passed: 1 };
+  if (ending.timedOut) return nothing;
+  return failure(chunk, nothing, readFileSync(log, 'utf8').trim().split('\n').slice(-25).join('\n'));
+}
+
 export async function runChunk(root: string, chunk: Chunk): Promise<ChunkResult> {
   const folder = join(root, '.cache/test-logs');
   mkdirSync(folder, { recursive: true });
@@ -104,7 +116,7 @@ export async function runChunk(root: string, chunk: Chunk): Promise<ChunkResult>
   delete env['NODE_TEST_CONTEXT'];
   const start = performance.now();
   const ending = await execute(commandOf(chunk, root, result), log, env, chunk.timeoutMs);
-  const told = readCounts(result);
+  const told = 'check' in chunk.run ? countCheck(chunk, ending, log) : readCounts(result);
   let counts = told ?? nothing;
   if (ending.timedOut) {
     endMarked(mark);

@@ -4,7 +4,7 @@ import { globSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Chunk } from './run-chunk.ts';
 
-export type SuiteName = 'unit' | 'root' | 'vm';
+export type SuiteName = 'static' | 'unit' | 'root' | 'vm';
 
 const minute = 60_000;
 
@@ -49,13 +49,28 @@ function vmChunks(root: string): Chunk[] {
   return [{ name: 'tests/vm', run: { command: [process.execPath, main] }, timeoutMs: 20 * minute }];
 }
 
+/** What needs no test runner: types, lint, format, room rules, generated files. The Makefile's targets run the same. */
+function staticChunks(): Chunk[] {
+  return ['types', 'lint', 'format', 'rooms', 'generated'].map((name) => ({
+    name,
+    run: { check: ['make', '--no-print-directory', name] },
+    timeoutMs: 3 * minute,
+  }));
+}
+
+const makers: Record<SuiteName, (root: string) => Chunk[]> = {
+  static: staticChunks,
+  unit: unitChunks,
+  root: rootChunks,
+  vm: vmChunks,
+};
+
+export const suiteNames = Object.keys(makers);
+
+export function isSuite(name: string): name is SuiteName {
+  return suiteNames.includes(name);
+}
+
 export function chunksOf(root: string, suite: SuiteName): Chunk[] {
-  switch (suite) {
-    case 'unit':
-      return unitChunks(root);
-    case 'root':
-      return rootChunks(root);
-    case 'vm':
-      return vmChunks(root);
-  }
+  return makers[suite](root);
 }

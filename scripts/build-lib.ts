@@ -1,0 +1,110 @@
+/**
+ * Bundles the daemon, slipway-net and their worker threads into one JavaScript file each in the given folder, and puts
+ * beside them what they load at run time: the packaged Node and koffi with its native part. Node could run the
+ * TypeScript itself, but stripping types costs start time and memory (docs/adr/0005-node-at-run-time.md).
+ */
+
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const out = join(root, process.argv[2] ?? 'dist/lib');
+const arch = process.arch;
+const modules = join(root, 'node_modules');
+const bun = join(modules, `@oven/bun-linux-${arch === 'arm64' ? 'aarch64' : arch}/bin/bun`);
+
+const workerUrl = /new URL\(\s*['"](\.[^'"]+)\.ts['"]\s*,\s*import\.meta\.url\s*\)/g;
+
+interface Entry {
+  readonly source: string;
+  /** File name in the output folder. */
+  readonly name: string;
+}
+
+/** A worker's file is named in the source that starts it; in the bundle all lie flat beside each other. */
+function findWorkers(): Entry[] {
+  const found = new Map<string, Entry>();
+  for (const file of globSync('src/**/*.ts', { cwd: root })) {
+    if (file.endsWith('.test.ts')) continue;
+    for (const match of readFileSync(join(root, file), 'utf8').matchAll(workerUrl)) {
+      const source = join(root, dirname(file), `${match[1]}.ts`);
+      const name = `${basename(source, '.ts')}.js`;
+      const other = found.get(name);
+      if (other !== undefined && other.source !== source) throw new Error(`two workers are named ${name}`);
+      found.set(name, { source, name });
+    }
+  }
+  return [...found.values()];
+}
+
+function bundle(entry: Entry): void {
+  const target = join(out, entry.name);
+  const temporary = `${target}.tmp`;
+  const fixed = ['build', '--target=node', '--format=esm', '--external=koffi', '--external=@koromix/*'];
+  execFileSync(bun, [...fixed, entry.source, `--outfile=${temporary}`], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const text = readFileSync(temporary, 'utf8').replace(
+    workerUrl,
+    (_all, path: string) => `new URL('./${basename(path)}.js', import.meta.url)`,
+  );
+  rmSync(temporary);
+  // Renamed into place: a running daemon goes on with the file that it has open.
+  writeFileSync(`${target}.new`, text);
+  renameSync(`${target}.new`, target);
+}
+
+/** Only what koffi loads: its sources and the libc that the packaged Node is not made for stay behind. */
+function copyKoffi(): void {
+  const target = join(out, 'node_modules');
+  const native = `@koromix/koffi-linux-${arch}`;
+  const wanted = [
+    'koffi/package.json',
+    'koffi/LICENSE.txt',
+    'koffi/index.js',
+    'koffi/src/koffi/index.js',
+    `${native}/package.json`,
+    `${native}/index.js`,
+    `${native}/linux_${arch}`,
+  ];
+  for (const path of wanted)
+    cpSync(join(modules, path), join(target, path), { recursive: true, force: true });
+}
+
+function linkNode(): void {
+  const target = join(out, 'node');
+  const source = join(modules, `node-linux-${arch}/bin/node`);
+  rmSync(`${target}.new`, { force: true });
+  try {
+    linkSync(source, `${target}.new`);
+  } catch {
+    cpSync(source, `${target}.new`);
+  }
+  renameSync(`${target}.new`, target);
+}
+
+mkdirSync(out, { recursive: true });
+const entries: Entry[] = [
+  { source: join(root, 'src/main.ts'), name: 'slipwayd.js' },
+  { source: join(root, 'src/netd/main.ts'), name: 'slipway-net.js' },
+  ...findWorkers(),
+];
+for (const entry of entries) {
+  if (!existsSync(entry.source)) throw new Error(`${relative(root, entry.source)} is missing`);
+  bundle(entry);
+}
+writeFileSync(join(out, 'package.json'), '{ "type": "module" }\n');
+copyKoffi();
+linkNode();
+process.stdout.write(`built ${entries.map((entry) => entry.name).join(', ')}\n`);
