@@ -27,17 +27,18 @@ const kernelArguments =
 
 function qemuArguments(options: MachineOptions): string[] {
   const { base } = options;
-  return [
-    ...['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi,tb-size=1024', '-cpu', 'max'],
-    ...['-smp', '2', '-m', '3072', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...['-kernel', base.kernel, '-initrd', base.initrd, '-append', kernelArguments],
-    ...['-drive', `file=${base.disk},format=raw,if=virtio,snapshot=on,cache=unsafe`],
-    ...['-drive', `file=${options.payload},format=raw,if=virtio,readonly=on`],
-    ...['-netdev', 'user,id=net0,restrict=on', '-device', 'virtio-net-pci,netdev=net0'],
-    ...['-device', 'virtio-rng-pci'],
-    ...['-chardev', 'stdio,id=results,signal=off', '-serial', `file:${options.consoleLog}`],
-    ...['-serial', 'chardev:results'],
+  const groups = [
+    ['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi,tb-size=1024', '-cpu', 'max'],
+    ['-smp', '2', '-m', '3072', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ['-kernel', base.kernel, '-initrd', base.initrd, '-append', kernelArguments],
+    ['-drive', `file=${base.disk},format=raw,if=virtio,snapshot=on,cache=unsafe`],
+    ['-drive', `file=${options.payload},format=raw,if=virtio,readonly=on`],
+    ['-netdev', 'user,id=net0,restrict=on', '-device', 'virtio-net-pci,netdev=net0'],
+    ['-device', 'virtio-rng-pci'],
+    ['-chardev', 'stdio,id=results,signal=off', '-serial', `file:${options.consoleLog}`],
+    ['-serial', 'chardev:results'],
   ];
+  return groups.flat();
 }
 
 export async function runMachine(options: MachineOptions): Promise<MachineEnd> {
