@@ -1,0 +1,203 @@
+/** What the image service offers to the API, the container service and the builder. */
+
+import type { Readable } from 'node:stream';
+import type { Ctx } from '../../core/ctx.ts';
+import type { ContainerConfig } from '../../core/model/container-spec.ts';
+import type { Descriptor, ImageRecord, Platform } from '../../core/model/image.ts';
+import type { RegistryCredentials } from '../../core/ports/registry.ts';
+
+/** One message of a progress stream, with the field names of Docker's JSON messages; the API writes it as it is. */
+export interface ImageProgress {
+  readonly status?: string;
+  /** A line for people (load). Ends with a newline. */
+  readonly stream?: string;
+  /** Short layer digest, or the tag in the first line of a pull. */
+  readonly id?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+  /** The bar drawn as text, for clients that do not draw their own. */
+  readonly progress?: string;
+  readonly aux?: unknown;
+}
+export type OnProgress = (message: ImageProgress) => void;
+
+/** Filters as the API decoded them: name -> values. Unknown names are refused with `invalid filter 'x'`. */
+export type Filters = Readonly<Record<string, readonly string[]>>;
+
+/** A row of `docker images`. References are in their familiar form (`busybox:latest`). */
+export interface ImageSummary {
+  readonly id: string;
+  readonly parentId: string;
+  readonly repoTags: readonly string[];
+  readonly repoDigests: readonly string[];
+  /** Seconds since the epoch. */
+  readonly created: number;
+  /** Bytes of all layers. */
+  readonly size: number;
+  /** Bytes of layers that other images have too; -1 when not asked for. */
+  readonly sharedSize: number;
+  /** Containers that use it; -1 when not asked for. */
+  readonly containers: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface ImageDetails {
+  readonly record: ImageRecord;
+  readonly repoTags: readonly string[];
+  readonly repoDigests: readonly string[];
+  /** RFC 3339; empty when the image does not say. */
+  readonly created: string;
+  readonly size: number;
+  /** `LowerDir`, `UpperDir` and the like, of the storage driver. */
+  readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
+}
+
+export interface HistoryItem {
+  /** Image id, or `<missing>` where no image has this state. */
+  readonly id: string;
+  /** Seconds since the epoch. */
+  readonly created: number;
+  readonly createdBy: string;
+  readonly tags: readonly string[];
+  readonly size: number;
+  readonly comment: string;
+}
+
+export type RemovedItem = { readonly untagged: string } | { readonly deleted: string };
+
+/** How a container uses images; given by the container service. */
+export interface ContainerUsage {
+  readonly id: string;
+  readonly name: string;
+  readonly imageId: string;
+  /** The reference as the user wrote it. */
+  readonly imageRef: string;
+  /** Running, paused or restarting. */
+  readonly active: boolean;
+}
+
+export interface PullInput {
+  /** Name with or without tag or digest, as the user wrote it. */
+  readonly reference: string;
+  /** The API's separate `tag` parameter: a tag or a digest; overrides what `reference` says. */
+  readonly tag?: string;
+  /** `linux/arm64/v8`; undefined for the host's own. */
+  readonly platform?: string;
+  readonly credentials?: RegistryCredentials;
+  readonly allTags?: boolean;
+}
+
+export interface PushInput {
+  readonly reference: string;
+  readonly tag?: string;
+  readonly credentials?: RegistryCredentials;
+  readonly allTags?: boolean;
+}
+
+export interface LoadInput {
+  readonly source: Readable;
+  readonly quiet?: boolean;
+}
+
+export interface ImportInput {
+  readonly source: Readable;
+  readonly repository?: string;
+  readonly tag?: string;
+  readonly message?: string;
+  /** Dockerfile instructions: `CMD ["sh"]`, `ENV A=b`. */
+  readonly changes?: readonly string[];
+  readonly platform?: string;
+}
+
+export interface CommitInput {
+  /** Uncompressed layer archive; undefined when nothing changed. */
+  readonly layer: Readable | undefined;
+  readonly baseImageId: string | undefined;
+  /** The new image's whole config. */
+  readonly config: ContainerConfig;
+  readonly createdBy: string;
+  readonly author?: string;
+  readonly comment?: string;
+  readonly repository?: string;
+  readonly tag?: string;
+  /** Dockerfile instructions applied on top of `config`. */
+  readonly changes?: readonly string[];
+}
+
+export interface PruneReport {
+  readonly deleted: readonly RemovedItem[];
+  /** Bytes. */
+  readonly spaceReclaimed: number;
+}
+
+export interface GarbageReport {
+  readonly layers: readonly string[];
+  readonly blobs: readonly string[];
+}
+
+export interface ImageUsage {
+  /** Bytes of all layers, shared ones once. */
+  readonly layersSize: number;
+  /** With shared sizes and container counts. */
+  readonly images: readonly ImageSummary[];
+}
+
+export interface DistributionInfo {
+  readonly descriptor: Descriptor;
+  readonly platforms: readonly Platform[];
+}
+
+export interface ImageService {
+  /** By name, name:tag, name@digest, id or unique id prefix. `notFound` with `No such image: x:latest`, `invalid` on a bad reference. Instant. */
+  resolve(reference: string): ImageRecord;
+  /** As `resolve`, undefined when there is none. Instant. */
+  find(reference: string): ImageRecord | undefined;
+  /** By full id. Instant. */
+  get(id: string): ImageRecord | undefined;
+  /** Chain id of the top layer: the parent of a container's snapshot; undefined for an image without layers. */
+  topLayer(record: ImageRecord): string | undefined;
+  /** Newest first. Filters: reference, dangling, label, before, since, until. */
+  list(input: {
+    readonly all?: boolean;
+    readonly filters?: Filters;
+    readonly sharedSize?: boolean;
+  }): Promise<readonly ImageSummary[]>;
+  inspect(reference: string): Promise<ImageDetails>;
+  /** Newest first. */
+  history(reference: string): Promise<readonly HistoryItem[]>;
+  tag(
+    ctx: Ctx,
+    reference: string,
+    target: { readonly repository: string; readonly tag?: string },
+  ): Promise<void>;
+  remove(
+    ctx: Ctx,
+    reference: string,
+    options: { readonly force?: boolean; readonly noPrune?: boolean },
+  ): Promise<readonly RemovedItem[]>;
+  /** Filters: dangling (default true), label, label!, until. */
+  prune(ctx: Ctx, filters: Filters): Promise<PruneReport>;
+  /** Resolves with the pulled image when it is usable. Cancelling the context leaves nothing behind. */
+  pull(ctx: Ctx, input: PullInput, onProgress: OnProgress): Promise<ImageRecord>;
+  push(ctx: Ctx, input: PushInput, onProgress: OnProgress): Promise<void>;
+  /** Loads every image of a docker-archive or OCI layout. */
+  load(ctx: Ctx, input: LoadInput, onProgress: OnProgress): Promise<readonly ImageRecord[]>;
+  import(ctx: Ctx, input: ImportInput, onProgress: OnProgress): Promise<ImageRecord>;
+  /** An archive that is both an OCI layout and a docker-archive. */
+  save(ctx: Ctx, references: readonly string[]): Promise<Readable>;
+  commit(ctx: Ctx, input: CommitInput): Promise<ImageRecord>;
+  usage(): Promise<ImageUsage>;
+  distribution(
+    ctx: Ctx,
+    reference: string,
+    credentials: RegistryCredentials | undefined,
+  ): Promise<DistributionInfo>;
+  login(
+    ctx: Ctx,
+    serverAddress: string,
+    credentials: RegistryCredentials,
+  ): Promise<{ readonly status: string; readonly identityToken: string }>;
+  /** Layers and blobs that nothing refers to. */
+  orphans(): Promise<GarbageReport>;
+  /** Marks from images, snapshots and work in flight, and removes the rest. */
+  collectGarbage(ctx: Ctx): Promise<GarbageReport>;
+}
