@@ -1,0 +1,137 @@
+/** The SQLite side of the record store: synchronous, and therefore only ever used inside its worker thread. */
+
+import { DatabaseSync } from 'node:sqlite';
+import type { DamagedRecord } from '../../core/ports/record-store.ts';
+import { decodeRow, schema as presentSchema, type Schema } from './schema.ts';
+
+export type StoredChange =
+  | {
+      readonly op: 'put';
+      readonly kind: string;
+      readonly id: string;
+      readonly version: number;
+      readonly json: string;
+    }
+  | { readonly op: 'delete'; readonly kind: string; readonly id: string };
+
+export interface RecordDatabase {
+  list(kind: string): readonly string[];
+  /**
+   * Writes several commits in one transaction: one sync for all. When that fails each is tried alone, so that one bad
+   * commit does not take the others with it.
+   * @returns for each commit undefined or its error.
+   */
+  commitAll(commits: readonly (readonly StoredChange[])[]): readonly (Error | undefined)[];
+  damaged(): readonly DamagedRecord[];
+  close(): void;
+}
+
+interface Row {
+  readonly kind: string;
+  readonly id: string;
+  readonly version: number;
+  readonly json: string;
+}
+
+const tables = `
+CREATE TABLE IF NOT EXISTS records (
+  kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS damaged (
+  kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, json TEXT NOT NULL, reason TEXT NOT NULL,
+  at TEXT NOT NULL, PRIMARY KEY (kind, id, at)
+) WITHOUT ROWID;`;
+
+function openFile(path: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  // EXCLUSIVE: two daemons on one data root would overwrite each other's records; the lock goes with the process.
+  db.exec('PRAGMA locking_mode=EXCLUSIVE');
+  db.exec('PRAGMA journal_mode=WAL');
+  db.exec('PRAGMA synchronous=FULL');
+  db.exec('PRAGMA cache_size=-1024');
+  db.exec('PRAGMA temp_store=MEMORY');
+  db.exec(tables);
+  return db;
+}
+
+function inTransaction(db: DatabaseSync, body: () => void): void {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    body();
+    db.exec('COMMIT');
+  } catch (error) {
+    // A full disk rolls the transaction back by itself, and then ROLLBACK fails: the first error is what matters.
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/** Brings rows up to the present shapes, sets unreadable ones aside, and takes back those that can be read again. */
+function settle(db: DatabaseSync, kinds: Schema, at: string): void {
+  const update = db.prepare('UPDATE records SET version = ?, json = ? WHERE kind = ? AND id = ?');
+  const setAside = db.prepare(
+    'INSERT OR REPLACE INTO damaged SELECT kind, id, version, json, ?, ? FROM records WHERE kind = ? AND id = ?',
+  );
+  const drop = db.prepare('DELETE FROM records WHERE kind = ? AND id = ?');
+  for (const row of db.prepare('SELECT kind, id, version, json FROM damaged').all() as unknown as Row[]) {
+    if (decodeRow(kinds, row.kind, row.version, row.json).state === 'damaged') continue;
+    const back = db.prepare('INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?)');
+    const taken = back.run(row.kind, row.id, row.version, row.json).changes;
+    if (taken === 1)
+      db.prepare('DELETE FROM damaged WHERE kind = ? AND id = ? AND json = ?').run(
+        row.kind,
+        row.id,
+        row.json,
+      );
+  }
+  for (const row of db.prepare('SELECT kind, id, version, json FROM records').all() as unknown as Row[]) {
+    const decoded = decodeRow(kinds, row.kind, row.version, row.json);
+    if (decoded.state === 'migrated') {
+      const present = kinds[row.kind as keyof Schema].steps.length + 1;
+      update.run(present, decoded.json, row.kind, row.id);
+    } else if (decoded.state === 'damaged') {
+      setAside.run(decoded.reason, at, row.kind, row.id);
+      drop.run(row.kind, row.id);
+    }
+  }
+}
+
+/** Opens or makes the file. Throws when another process has it open, or when it is no SQLite file. */
+export function openRecordDatabase(path: string, kinds: Schema = presentSchema): RecordDatabase {
+  const db = openFile(path);
+  inTransaction(db, () => settle(db, kinds, new Date().toISOString()));
+  const put = db.prepare(
+    'INSERT INTO records VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version, json = excluded.json',
+  );
+  const drop = db.prepare('DELETE FROM records WHERE kind = ? AND id = ?');
+  const select = db.prepare('SELECT json FROM records WHERE kind = ? ORDER BY id');
+  const selectDamaged = db.prepare('SELECT kind, id, reason FROM damaged ORDER BY kind, id');
+  const apply = (changes: readonly StoredChange[]): void => {
+    for (const change of changes) {
+      if (change.op === 'put') put.run(change.kind, change.id, change.version, change.json);
+      else drop.run(change.kind, change.id);
+    }
+  };
+  const alone = (changes: readonly StoredChange[]): Error | undefined => {
+    try {
+      inTransaction(db, () => apply(changes));
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  };
+  return {
+    list: (kind) => (select.all(kind) as { json: string }[]).map((row) => row.json),
+    commitAll: (commits) => {
+      if (commits.length === 1) return commits.map(alone);
+      try {
+        inTransaction(db, () => commits.forEach(apply));
+        return commits.map(() => undefined);
+      } catch {
+        return commits.map(alone);
+      }
+    },
+    damaged: () => selectDamaged.all() as unknown as DamagedRecord[],
+    close: () => db.close(),
+  };
+}
