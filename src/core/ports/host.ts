@@ -1,4 +1,5 @@
 import type { Ctx } from '../ctx.ts';
+import type { NftHost } from './nft.ts';
 
 /** Descriptors are plain numbers in the daemon's one descriptor table; whoever gets one closes it. */
 export interface SpawnOptions {
@@ -124,8 +125,10 @@ export type NamespaceRef = { readonly fd: number } | { readonly path: string };
  * The only door to the kernel. Every call runs outside the main loop unless it is stated to be instant;
  * errors are `internal` SlipwayErrors whose cause carries `code` (ENOENT, EBUSY, ...) and `syscall`.
  * Undoing calls succeed when the thing is gone.
+ *
+ * Firewall changes come as data (`NftHost`, ports/nft.ts): rooms that plan rules may not import the encoders.
  */
-export interface Host {
+export interface Host extends NftHost<NamespaceRef> {
   // processes
   spawn(options: SpawnOptions): Promise<{ pid: number; pidfd: number }>;
   /** Waits for a child that `spawn` made (without blocking anything); -1 when it is not our child. */
@@ -136,6 +139,8 @@ export interface Host {
   signalPidfd(pidfd: number, signal: number): boolean;
   processStat(pid: number): ProcessStat | undefined;
   closeFd(fd: number): void;
+  /** A duplicate of another process's descriptor (pidfd_getfd), close-on-exec; how slipway-net's successor takes its sockets. Instant. */
+  duplicateFd(pidfd: number, theirFd: number): number;
   /** A connected pair of unix stream sockets, close-on-exec. Instant. */
   socketpair(): readonly [number, number];
 

@@ -1,0 +1,194 @@
+/**
+ * What the networks service offers: to the API (the verbs) and to the containers service (the start path).
+ * Claims of addresses and ports are synchronous and live in memory only; they are derived again from the
+ * containers' records by `restore`.
+ */
+
+import type { Ctx } from '../../core/ctx.ts';
+import type { ContainerRecord, EndpointRecord, PublishedPort } from '../../core/model/container.ts';
+import type {
+  ContainerConfig,
+  EndpointSpec,
+  HostConfig,
+  NetworkingConfig,
+  StringMap,
+} from '../../core/model/container-spec.ts';
+import type { NetworkRecord } from '../../core/model/network.ts';
+import type { NamespaceHandle } from '../../core/ports/network-driver.ts';
+
+export interface NetworkCreateRequest {
+  readonly name: string;
+  /** `bridge` when empty. */
+  readonly driver?: string;
+  readonly scope?: string;
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  readonly ingress?: boolean;
+  readonly configOnly?: boolean;
+  readonly enableIPv4?: boolean;
+  readonly enableIPv6?: boolean;
+  readonly ipam?: {
+    readonly driver?: string;
+    readonly options?: StringMap | null;
+    readonly config?:
+      | readonly {
+          readonly subnet?: string;
+          readonly ipRange?: string;
+          readonly gateway?: string;
+          readonly auxAddresses?: StringMap | null;
+        }[]
+      | null;
+  };
+  readonly options?: StringMap | null;
+  readonly labels?: StringMap | null;
+}
+
+/** An endpoint of a running container, as inspect shows it. */
+export interface NetworkMember {
+  readonly containerId: string;
+  readonly containerName: string;
+  readonly endpointId: string;
+  readonly macAddress: string;
+  /** With prefix length, or empty. */
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+
+export interface NetworkView {
+  readonly network: NetworkRecord;
+  /** Endpoints in use, that is of running containers. */
+  readonly members: readonly NetworkMember[];
+}
+
+/** Docker's filters of `network ls` and `network prune`: `name`, `id`, `driver`, `label`, `label!`, `scope`, `type`, `dangling`, `until`. */
+export type NetworkFilters = Readonly<Record<string, readonly string[]>>;
+
+/** Where a starting container will be: claimed, but nothing in the kernel yet. */
+export interface NetworkReservation {
+  /** By network name, in the order of connection; goes into the record before `attach`. */
+  readonly endpoints: Readonly<Record<string, EndpointRecord>>;
+  readonly ports: readonly PublishedPort[];
+}
+
+/** What the networks service needs of containers; given by the daemon, because containers import networks and not the reverse. */
+export interface ContainerDirectory {
+  /** By id, name or unique prefix of the id; throws `notFound` (`No such container: x`). */
+  find(reference: string): ContainerRecord;
+  list(): readonly ContainerRecord[];
+  /**
+   * Runs `change` in the container's queue with its current record, commits what it returns and emits nothing.
+   * A failed commit rejects, and `change`'s own errors pass through.
+   */
+  update(
+    ctx: Ctx,
+    containerId: string,
+    change: (record: ContainerRecord) => Promise<ContainerRecord>,
+  ): Promise<ContainerRecord>;
+  /** The network namespace of a running container; undefined when it has none. */
+  namespace(record: ContainerRecord): NamespaceHandle | undefined;
+  /** Writes the container's hosts and resolv.conf again after its networks changed. */
+  networksChanged(ctx: Ctx, record: ContainerRecord): Promise<void>;
+}
+
+/** A running container found at daemon start. */
+export interface RestoredContainer {
+  readonly record: ContainerRecord;
+  readonly namespace: NamespaceHandle | undefined;
+}
+
+/** The verbs of the API. */
+export interface NetworkVerbs {
+  /** Errors: `invalid`, `conflict` (`network with name X already exists`), `forbidden` (overlapping pools). */
+  create(ctx: Ctx, request: NetworkCreateRequest): Promise<{ id: string; warnings: readonly string[] }>;
+  list(filters?: NetworkFilters): readonly NetworkView[];
+  /** By full id, name or unique prefix of the id; `notFound` (`network X not found`). */
+  inspect(reference: string): NetworkView;
+  remove(ctx: Ctx, reference: string): Promise<void>;
+  /** Names of the removed networks. */
+  prune(ctx: Ctx, filters?: NetworkFilters): Promise<readonly string[]>;
+  connect(
+    ctx: Ctx,
+    reference: string,
+    containerReference: string,
+    spec: EndpointSpec | undefined,
+  ): Promise<void>;
+  disconnect(ctx: Ctx, reference: string, containerReference: string, force: boolean): Promise<void>;
+}
+
+/** What the containers service calls, in the order of a container's life. */
+export interface ContainerNetworking {
+  /**
+   * At create: the endpoints that a container will have, from `NetworkMode` and the endpoint settings, without
+   * addresses. `container:X` gives none; `host` and `none` give an endpoint without interface. Throws `notFound`
+   * for an unknown network and `invalid` for settings that cannot hold.
+   */
+  planEndpoints(input: {
+    readonly containerId: string;
+    readonly containerName: string;
+    readonly config: ContainerConfig;
+    readonly hostConfig: HostConfig;
+    readonly networking: NetworkingConfig | undefined;
+  }): Readonly<Record<string, EndpointRecord>>;
+
+  /**
+   * At start: claims addresses and host ports for the record's endpoints and port bindings. Synchronous, all or
+   * nothing. Errors carry Docker's words (`... Bind for 0.0.0.0:80 failed: port is already allocated`).
+   * A second call without `release` gives back the same claims.
+   */
+  reserve(record: ContainerRecord): NetworkReservation;
+
+  /** Gives the claims of a container back. Idempotent, synchronous. The record's endpoints are then `cleared`. */
+  release(containerId: string): void;
+
+  /** The endpoints of a container that no longer runs: specs kept, addresses and interface names emptied. */
+  cleared(endpoints: Readonly<Record<string, EndpointRecord>>): Readonly<Record<string, EndpointRecord>>;
+
+  /** An empty network namespace with loopback up; whoever gets it closes `fd` once a process of the container holds it. */
+  createNamespace(ctx: Ctx): Promise<{ fd: number; path: string }>;
+
+  /**
+   * Joins the namespace to the networks of the record (endpoints and ports as `reserve` gave them): interfaces,
+   * held ports, firewall, names, resolver. On failure
+   * everything of this call is taken back before the error leaves.
+   */
+  attach(ctx: Ctx, record: ContainerRecord, namespace: NamespaceHandle): Promise<void>;
+
+  /** Takes the container's ports, names, resolver and interfaces away. Idempotent; the namespace may be gone (pass undefined). */
+  detach(ctx: Ctx, record: ContainerRecord, namespace?: NamespaceHandle): Promise<void>;
+
+  /** After a rename of a running container: names answered by DNS. Give the record with its new `dnsNames` (see `renamed`). */
+  refreshNames(ctx: Ctx, record: ContainerRecord): Promise<void>;
+
+  /** The endpoints with the names of a renamed container. Pure. */
+  renamed(
+    endpoints: Readonly<Record<string, EndpointRecord>>,
+    oldName: string,
+    newName: string,
+  ): Readonly<Record<string, EndpointRecord>>;
+
+  /** Content of the container's `/etc/resolv.conf`. */
+  resolvConf(record: ContainerRecord): string;
+
+  /** Lines of `/etc/hosts` that come from its networks, links and extra hosts, as `[address, names]`, in order. */
+  hostEntries(record: ContainerRecord): readonly (readonly [string, string])[];
+
+  /** Environment variables and names of legacy links (`--link`) on the default bridge, from the records of their targets. */
+  linkEnvironment(record: ContainerRecord): readonly string[];
+}
+
+/** Lifetime, called by the daemon. */
+export interface NetworkLifecycle {
+  /**
+   * At daemon start, before the API opens: reads records, makes the predefined networks, claims what running
+   * containers hold, repairs bridges, firewall and helper where they differ, removes orphans. Live traffic goes on.
+   */
+  restore(ctx: Ctx, running: readonly RestoredContainer[]): Promise<void>;
+  /** Gives the service its way to containers; called once by the daemon before `restore`. */
+  bindContainers(directory: ContainerDirectory): void;
+  /** Removes everything that networks made on this host: for `clean`. */
+  removeAll(ctx: Ctx): Promise<void>;
+  /** Facts and warnings for `info`. */
+  status(): readonly string[];
+}
+
+export type NetworksService = NetworkVerbs & ContainerNetworking & NetworkLifecycle;
