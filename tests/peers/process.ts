@@ -1,0 +1,134 @@
+/** What starting and ending an engine in namespaces of its own needs, whichever engine it is. */
+
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, globSync, openSync, readFileSync, rmSync, rmdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export interface Peer {
+  readonly socket: string;
+  /** The engine's process as the host sees it. */
+  readonly pid: number;
+  /** Runs a command in the engine's network namespace: to reach its containers and published ports. */
+  readonly execInside: (command: readonly string[]) => Promise<{ stdout: string; stderr: string }>;
+  /** Ends it and all it started, and removes its cgroups and files. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface PeerOptions {
+  /** An empty or missing folder for everything that it writes; removed by `stop`. */
+  readonly folder: string;
+  /** Names its cgroups, and everything else that is named for an instance. */
+  readonly name: string;
+  /** More arguments for the daemon. */
+  readonly args?: readonly string[];
+  /** A process whose network namespace it joins, instead of one of its own. */
+  readonly networkOf?: number;
+}
+
+export interface PeerCommand {
+  readonly command: readonly string[];
+  readonly socket: string;
+  readonly log: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Nothing of the host's /run is seen or touched: no lock, socket or pid file of an engine there. */
+const script = `
+set -e
+ip link set lo up
+mount -t tmpfs tmpfs /run
+exec "$@"
+`;
+
+async function answersPing(socket: string): Promise<boolean> {
+  const client = connect(socket);
+  try {
+    await once(client, 'connect');
+    client.end('GET /_ping HTTP/1.0\r\n\r\n');
+    const [data] = (await once(client, 'data')) as [Buffer];
+    return data.toString('latin1').includes(' 200 ');
+  } catch {
+    return false;
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Waits until the engine answers on its socket, or fails with the end of its log. */
+async function waitForSocket(child: ChildProcess, socket: string, log: string): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!(await answersPing(socket))) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      throw new Error(`the engine did not come up:\n${readFileSync(log, 'utf8').slice(-3000)}`);
+    }
+    await delay(50);
+  }
+}
+
+/** unshare(1) forks: the first process of the namespaces is its only child. */
+function firstChildOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
+}
+
+function removeOnce(name: string): void {
+  const roots = globSync(['/sys/fs/cgroup/*/', '/sys/fs/cgroup/']).map((root) => join(root, name));
+  for (const root of roots.filter((path) => existsSync(path))) {
+    const folders = globSync(join(root, '**/')).sort((a, b) => b.length - a.length);
+    for (const folder of [...folders, root]) {
+      if (existsSync(folder)) rmdirSync(folder);
+    }
+  }
+}
+
+/** The kernel ends the namespace's processes after its first one: their cgroups are busy until then. */
+async function removeCgroups(name: string): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      removeOnce(name);
+      return;
+    } catch (error) {
+      if (tries >= 100) throw error;
+      await delay(50);
+    }
+  }
+}
+
+/** Starts an engine in network, mount and process namespaces of its own and waits until it answers. */
+export async function startPeer(options: PeerOptions, started: PeerCommand): Promise<Peer> {
+  const { socket, log } = started;
+  const output = openSync(log, 'w');
+  const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'];
+  const inside = ['unshare', ...namespaces, 'sh', '-c', script, 'sh', ...started.command];
+  const network =
+    options.networkOf === undefined
+      ? ['unshare', '--net']
+      : ['nsenter', `--net=/proc/${options.networkOf}/ns/net`];
+  const [program = '', ...args] = [...network, ...inside];
+  const env = { ...process.env, ...started.env };
+  const child = spawn(program, args, { stdio: ['ignore', output, output], env });
+  closeSync(output);
+  const exited = once(child, 'exit');
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await exited;
+    await removeCgroups(options.name);
+    rmSync(options.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  };
+  try {
+    await waitForSocket(child, socket, log);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  // nsenter and unshare replace themselves by the next: the last unshare forks, and its only child is the engine.
+  const pid = firstChildOf(child.pid ?? 0);
+  const execInside: Peer['execInside'] = async (command) =>
+    await run('nsenter', ['--net', '--target', String(pid), ...command], { maxBuffer: 16 << 20 });
+  return { socket, pid, execInside, stop };
+}
