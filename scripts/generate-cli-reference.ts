@@ -66,7 +66,13 @@ function parsePage(text: string): Page {
   return {
     usage: usage.map((line) => line.replace(/^docker ?/, '')),
     long: lines.slice(at, longEnd).join('\n').trim(),
-    aliases: aliasesAt < 0 ? [] : (lines[aliasesAt + 1] ?? '').trim().split(', ').map((a) => a.replace(/^docker /, '')),
+    aliases:
+      aliasesAt < 0
+        ? []
+        : (lines[aliasesAt + 1] ?? '')
+            .trim()
+            .split(', ')
+            .map((a) => a.replace(/^docker /, '')),
     flags: parseFlags(blank < 0 ? options : options.slice(0, blank)),
   };
 }
@@ -78,15 +84,19 @@ for (const parent of ['', 'container', 'image', 'network', 'volume', 'system']) 
   }
 }
 
-const version = /version ([\d.]+)/.exec(execFileSync('docker', ['--version'], { encoding: 'utf8' }))?.[1] ?? '';
+const version =
+  /version ([\d.]+)/.exec(execFileSync('docker', ['--version'], { encoding: 'utf8' }))?.[1] ?? '';
 const owned = new Map<string, string>();
 const entries: string[] = [];
 for (const path of ['', ...commandPaths()]) {
   const page = parsePage(help(path));
-  const flags = JSON.stringify(page.flags.map((flag) => [flag.short, flag.name, flag.type, flag.description]));
+  const flags = JSON.stringify(
+    page.flags.map((flag) => [flag.short, flag.name, flag.type, flag.description]),
+  );
   const known = owned.get(flags);
   if (known === undefined) owned.set(flags, path);
-  const flagsText = known === undefined || page.flags.length === 0 ? flags : `pages[${JSON.stringify(known)}]().flags`;
+  const flagsText =
+    known === undefined || page.flags.length === 0 ? flags : `pages[${JSON.stringify(known)}]!().flags`;
   entries.push(
     `  ${JSON.stringify(path)}: () => ({ usage: ${JSON.stringify(page.usage)}, short: ${JSON.stringify(shorts.get(path) ?? '')}, ` +
       `long: ${JSON.stringify(page.long)}, aliases: ${JSON.stringify(page.aliases)}, flags: ${flagsText} }),`,

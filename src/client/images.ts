@@ -1,0 +1,130 @@
+/** Images and the registries they come from. */
+import { type Api, encodeFilters } from './api.ts';
+import type { Filters } from './containers.ts';
+import type { ByteQueue } from './streams/byte-queue.ts';
+import { jsonValues } from './streams/json-lines.ts';
+import type {
+  AuthConfig,
+  ImageHistoryItem,
+  ImageRemoved,
+  ImageSearchResult,
+  ImageSummary,
+  LoginResult,
+  ProgressMessage,
+  PruneReport,
+} from './types.ts';
+
+export type Progress = AsyncGenerator<ProgressMessage, void, undefined>;
+
+function registryAuth(auth: AuthConfig | undefined): Record<string, string> {
+  if (auth === undefined) return {};
+  return { 'X-Registry-Auth': Buffer.from(JSON.stringify(auth)).toString('base64url') };
+}
+
+const namePath = (name: string, verb: string): string =>
+  `/images/${name.split('/').map(encodeURIComponent).join('/')}${verb}`;
+
+/** The platform as the API wants it: JSON of `linux/arm/v7`. */
+function platformJson(platform: string | undefined): string | undefined {
+  if (platform === undefined || platform === '') return undefined;
+  const [os, architecture, variant] = platform.split('/');
+  return JSON.stringify({
+    ...(architecture === undefined ? {} : { architecture }),
+    os,
+    ...(variant === undefined ? {} : { variant }),
+  });
+}
+
+export function images(api: Api) {
+  const progress = async (request: Parameters<Api['send']>[0]): Promise<Progress> =>
+    jsonValues<ProgressMessage>((await api.send(request)).body);
+  return {
+    list: (input: { all?: boolean | undefined; sharedSize?: boolean; filters?: Filters } = {}): Promise<ImageSummary[]> =>
+      api.json({
+        method: 'GET',
+        path: '/images/json',
+        query: {
+          all: input.all === true ? true : undefined,
+          'shared-size': input.sharedSize === true ? true : undefined,
+          filters: encodeFilters(input.filters ?? {}),
+        },
+      }),
+    inspectRaw: (name: string, platform?: string): Promise<string> =>
+      api.text({ method: 'GET', path: namePath(name, '/json'), query: { platform: platformJson(platform) } }),
+    history: (name: string, platform?: string): Promise<ImageHistoryItem[]> =>
+      api.json({ method: 'GET', path: namePath(name, '/history'), query: { platform: platformJson(platform) } }),
+    pull: (input: { fromImage: string; tag: string; platform?: string | undefined; auth?: AuthConfig | undefined; signal?: AbortSignal }) =>
+      progress({
+        method: 'POST',
+        path: '/images/create',
+        query: { fromImage: input.fromImage, tag: input.tag, platform: input.platform },
+        headers: registryAuth(input.auth),
+        signal: input.signal,
+      }),
+    push: (input: { name: string; tag: string; platform?: string | undefined; auth?: AuthConfig | undefined }) =>
+      progress({
+        method: 'POST',
+        path: namePath(input.name, '/push'),
+        query: { tag: input.tag, platform: platformJson(input.platform) },
+        // Without this header the engine refuses the request, so it is sent empty too.
+        headers: registryAuth(input.auth ?? {}),
+      }),
+    import: (input: {
+      source: string;
+      repo?: string | undefined;
+      tag?: string | undefined;
+      message?: string | undefined;
+      changes?: readonly string[];
+      platform?: string | undefined;
+      stream?: AsyncIterable<Uint8Array> | undefined;
+    }) =>
+      progress({
+        method: 'POST',
+        path: '/images/create',
+        query: {
+          fromSrc: input.source,
+          repo: input.repo,
+          tag: input.tag,
+          message: input.message,
+          platform: input.platform,
+          changes: input.changes,
+        },
+        stream: input.stream,
+      }),
+    load: async (input: { stream: AsyncIterable<Uint8Array>; quiet: boolean; platform?: string | undefined }) => {
+      const response = await api.send({
+        method: 'POST',
+        path: '/images/load',
+        query: { quiet: input.quiet, platform: platformJson(input.platform) },
+        headers: { 'Content-Type': 'application/x-tar' },
+        stream: input.stream,
+      });
+      const json = (response.head.headers.get('content-type') ?? '').startsWith('application/json');
+      return { json, body: response.body };
+    },
+    save: async (names: readonly string[], platform?: string): Promise<ByteQueue> =>
+      (await api.send({ method: 'GET', path: '/images/get', query: { names, platform: platformJson(platform) } })).body,
+    tag: (source: string, repo: string, tag: string) =>
+      api.done({ method: 'POST', path: namePath(source, '/tag'), query: { repo, tag } }),
+    remove: (name: string, input: { force?: boolean; noPrune?: boolean; platforms?: readonly string[] } = {}): Promise<ImageRemoved[]> =>
+      api.json({
+        method: 'DELETE',
+        path: namePath(name, ''),
+        query: {
+          force: input.force === true ? true : undefined,
+          noprune: input.noPrune === true ? true : undefined,
+          platforms: input.platforms?.map((p) => platformJson(p) ?? ''),
+        },
+      }),
+    search: (input: { term: string; limit: number; filters?: Filters; auth?: AuthConfig | undefined }): Promise<ImageSearchResult[]> =>
+      api.json({
+        method: 'GET',
+        path: '/images/search',
+        query: { term: input.term, limit: input.limit > 0 ? input.limit : undefined, filters: encodeFilters(input.filters ?? {}) },
+        headers: registryAuth(input.auth),
+      }),
+    prune: (filters: Filters = {}): Promise<PruneReport> =>
+      api.json({ method: 'POST', path: '/images/prune', query: { filters: encodeFilters(filters) } }),
+    login: (auth: AuthConfig): Promise<LoginResult> => api.json({ method: 'POST', path: '/auth', json: auth }),
+  };
+}
