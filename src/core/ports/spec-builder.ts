@@ -1,0 +1,73 @@
+import type { Ctx } from '../ctx.ts';
+import type { ContainerRecord } from '../model/container.ts';
+import type { HostConfig } from '../model/container-spec.ts';
+
+/** A user of the container's own files, looked up. */
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly additionalGids: readonly number[];
+  readonly home: string;
+}
+
+/** One mount in the order and form of the OCI runtime spec. */
+export interface SpecMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** `private` makes a new one, `host` shares the host's, a path joins that one. */
+export type NamespaceChoice = 'private' | 'host' | { readonly path: string };
+
+export interface SpecInput {
+  readonly record: ContainerRecord;
+  /** Mounted root filesystem, absolute. */
+  readonly rootPath: string;
+  /** Binds, volumes, tmpfs and the engine's own files; they replace a default mount of the same destination. */
+  readonly mounts: readonly SpecMount[];
+  readonly user: ResolvedUser;
+  /** Complete: defaults, image, user. */
+  readonly env: readonly string[];
+  /** Empty with the host's UTS namespace. */
+  readonly hostname: string;
+  readonly namespaces: {
+    readonly network: NamespaceChoice;
+    readonly pid: NamespaceChoice;
+    readonly ipc: NamespaceChoice;
+    readonly uts: NamespaceChoice;
+    readonly cgroup: NamespaceChoice;
+  };
+  /** Static init program on the host, when one was asked for. */
+  readonly initPath: string | undefined;
+  /** Whether `cwd` exists in the image or was made. */
+  readonly workingDir: string;
+}
+
+export interface ExecProcessInput {
+  readonly record: ContainerRecord;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  readonly user: ResolvedUser;
+  readonly terminal: boolean;
+  readonly privileged: boolean;
+  readonly consoleSize: readonly [number, number] | undefined;
+}
+
+/** From the engine's records to the documents of the OCI runtime spec. */
+export interface SpecBuilder {
+  /** Checks everything that a start would refuse (capabilities, security options, sysctls, devices, ulimits); `invalid`. Returns warnings. */
+  validate(hostConfig: HostConfig): readonly string[];
+  /** config.json. `invalid` for host devices that do not exist. */
+  container(ctx: Ctx, input: SpecInput): Promise<unknown>;
+  /** The `process` object of an exec. */
+  exec(input: ExecProcessInput): unknown;
+  /** The `linux.resources` object of limits alone, for a live update. */
+  resources(hostConfig: HostConfig): unknown;
+  /** The container's cgroup directories: absolute, one per mounted hierarchy. */
+  cgroupPaths(record: ContainerRecord): readonly string[];
+  /** Whether containers get a cgroup namespace of their own unless told otherwise (v2). */
+  readonly privateCgroupNamespace: boolean;
+}

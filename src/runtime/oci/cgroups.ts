@@ -1,0 +1,102 @@
+import { posix } from 'node:path';
+import { statSync } from 'node:fs';
+import { invalid } from '../../core/errors.ts';
+import type { HostConfig, ThrottleDevice } from '../../core/model/container-spec.ts';
+import type { CgroupLayout } from '../../core/ports/host.ts';
+import type { MachineFacts } from './facts.ts';
+import { deviceNumbers } from './devices.ts';
+
+/** Path of a container's cgroup in every hierarchy; user-given parents cannot climb out of the hierarchy. */
+export function cgroupsPath(instance: string, hostConfig: HostConfig, containerId: string): string {
+  const parent = hostConfig.CgroupParent;
+  const base = parent === undefined || parent === '' ? `/${instance}` : posix.resolve('/', parent);
+  return posix.join(base, containerId);
+}
+
+/** Absolute directories of one cgroup path, one per mounted hierarchy. */
+export function cgroupDirectories(layout: CgroupLayout, path: string): readonly string[] {
+  const roots = new Set(Object.values(layout.controllers));
+  if (layout.unified !== undefined) roots.add(layout.unified);
+  return [...roots].map((root) => posix.join(root, path));
+}
+
+const cpuPeriod = 100_000;
+const nano = 1_000_000_000;
+
+function cpuResources(host: HostConfig): object | undefined {
+  const cpu: Record<string, unknown> = {};
+  if (host.CpuShares) cpu['shares'] = host.CpuShares;
+  if (host.NanoCpus) {
+    cpu['period'] = cpuPeriod;
+    cpu['quota'] = Math.round((host.NanoCpus * cpuPeriod) / nano);
+  }
+  if (host.CpuPeriod) cpu['period'] = host.CpuPeriod;
+  if (host.CpuQuota) cpu['quota'] = host.CpuQuota;
+  if (host.CpusetCpus) cpu['cpus'] = host.CpusetCpus;
+  if (host.CpusetMems) cpu['mems'] = host.CpusetMems;
+  if (host.CpuRealtimePeriod) cpu['realtimePeriod'] = host.CpuRealtimePeriod;
+  if (host.CpuRealtimeRuntime) cpu['realtimeRuntime'] = host.CpuRealtimeRuntime;
+  return Object.keys(cpu).length === 0 ? undefined : cpu;
+}
+
+function memoryResources(facts: MachineFacts, host: HostConfig): object | undefined {
+  const memory: Record<string, unknown> = {};
+  if (host.Memory) memory['limit'] = host.Memory;
+  if (host.MemoryReservation) memory['reservation'] = host.MemoryReservation;
+  if (host.MemorySwap && facts.swapLimit) memory['swap'] = host.MemorySwap;
+  if (host.KernelMemoryTCP && facts.layout.version !== 2) memory['kernelTCP'] = host.KernelMemoryTCP;
+  // v2 has neither knob.
+  if (facts.layout.version !== 2) {
+    if (host.MemorySwappiness != null && host.MemorySwappiness !== -1) {
+      memory['swappiness'] = host.MemorySwappiness;
+    }
+    if (host.OomKillDisable === true) memory['disableOOMKiller'] = true;
+  }
+  return Object.keys(memory).length === 0 ? undefined : memory;
+}
+
+function numbersOf(path: string): { major: number; minor: number } {
+  try {
+    return deviceNumbers(statSync(path).rdev);
+  } catch (error) {
+    throw invalid(
+      `error gathering device information while adding custom device "${path}": no such file or directory`,
+      error,
+    );
+  }
+}
+
+const throttle = (devices: readonly ThrottleDevice[] | null | undefined): readonly object[] =>
+  (devices ?? []).map((device) => ({ ...numbersOf(device.Path ?? ''), rate: device.Rate ?? 0 }));
+
+function blockResources(host: HostConfig): object | undefined {
+  const block: Record<string, unknown> = {};
+  if (host.BlkioWeight) block['weight'] = host.BlkioWeight;
+  const weights = (host.BlkioWeightDevice ?? []).map((device) => ({
+    ...numbersOf(device.Path ?? ''),
+    weight: device.Weight ?? 0,
+  }));
+  if (weights.length > 0) block['weightDevice'] = weights;
+  const lists = {
+    throttleReadBpsDevice: throttle(host.BlkioDeviceReadBps),
+    throttleWriteBpsDevice: throttle(host.BlkioDeviceWriteBps),
+    throttleReadIOPSDevice: throttle(host.BlkioDeviceReadIOps),
+    throttleWriteIOPSDevice: throttle(host.BlkioDeviceWriteIOps),
+  };
+  for (const [name, list] of Object.entries(lists)) if (list.length > 0) block[name] = list;
+  return Object.keys(block).length === 0 ? undefined : block;
+}
+
+/** The limits of `linux.resources`, without device rules; controllers without a limit are left out. */
+export function limitResources(facts: MachineFacts, host: HostConfig): Record<string, unknown> {
+  const memory = memoryResources(facts, host);
+  const cpu = cpuResources(host);
+  const blockIO = blockResources(host);
+  const pids = host.PidsLimit != null && host.PidsLimit !== 0 && facts.pidsLimit;
+  return {
+    ...(memory === undefined ? {} : { memory }),
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(blockIO === undefined ? {} : { blockIO }),
+    ...(pids ? { pids: { limit: (host.PidsLimit ?? -1) < 0 ? -1 : host.PidsLimit } } : {}),
+  };
+}

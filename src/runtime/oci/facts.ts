@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { arch, release } from 'node:os';
+import { existsSync } from 'node:fs';
+import type { CgroupLayout } from '../../core/ports/host.ts';
+import { knownCapabilities } from './capabilities.ts';
+
+/** What the spec depends on besides the container: read once at daemon start. */
+export interface MachineFacts {
+  /** Go's name: `amd64`. */
+  readonly arch: string;
+  readonly kernel: readonly [number, number];
+  readonly kernelRelease: string;
+  readonly seccomp: boolean;
+  readonly capabilities: readonly string[];
+  readonly layout: CgroupLayout;
+  /** Whether the kernel accounts swap per cgroup. */
+  readonly swapLimit: boolean;
+  readonly pidsLimit: boolean;
+  /** Name of the cgroup that holds all containers. */
+  readonly instance: string;
+}
+
+const goArches: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
+
+export function goArch(): string {
+  return goArches[arch()] ?? arch();
+}
+
+function readNumber(path: string, fallback: number): number {
+  try {
+    return Number(readFileSync(path, 'utf8'));
+  } catch {
+    return fallback;
+  }
+}
+
+function hasSwapLimit(layout: CgroupLayout): boolean {
+  // v2 has no file in the root cgroup to ask; /proc/swaps may be empty while the controller still limits swap.
+  if (layout.version === 2) return true;
+  const memory = layout.controllers['memory'];
+  return memory !== undefined && existsSync(`${memory}/memory.memsw.limit_in_bytes`);
+}
+
+export function readMachineFacts(layout: CgroupLayout, instance: string): MachineFacts {
+  const [major = 0, minor = 0] = release()
+    .split('.')
+    .map((part) => Number.parseInt(part, 10));
+  const lastKnown = 40;
+  return {
+    arch: goArch(),
+    kernel: [major, minor],
+    kernelRelease: release(),
+    // The file is there exactly when the kernel has seccomp filters.
+    seccomp: existsSync('/proc/sys/kernel/seccomp/actions_avail'),
+    capabilities: knownCapabilities(readNumber('/proc/sys/kernel/cap_last_cap', lastKnown)),
+    layout,
+    swapLimit: hasSwapLimit(layout),
+    pidsLimit: layout.version === 2 || layout.controllers['pids'] !== undefined,
+    instance,
+  };
+}
