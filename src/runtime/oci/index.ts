@@ -1,0 +1,82 @@
+/**
+ * From the engine's records to the OCI runtime's documents: config.json, `process` of an exec, limits. Pure but for two
+ * things that are read from the host: devices that the user named, and the cache of compiled seccomp filters.
+ * Built by the composition root; called by the containers service through the SpecBuilder port.
+ */
+
+import { invalid } from '../../core/errors.ts';
+import type { HostConfig } from '../../core/model/container-spec.ts';
+import type { SpecBuilder, SpecInput } from '../../core/ports/spec-builder.ts';
+import type { Ctx } from '../../core/ctx.ts';
+import { cgroupDirectories, cgroupsPath, limitResources } from './cgroups.ts';
+import { checkDeviceMode, containerDevices, parseDeviceRule } from './devices.ts';
+import type { MachineFacts } from './facts.ts';
+import { shortcut, type SeccompCache } from './seccomp-cache.ts';
+import { checkAnnotations, parseSecurityOptions, rlimits } from './security.ts';
+import { capabilitiesOf, containerSpec, execProcess, seccompOf, type SpecParts } from './spec.ts';
+
+export { readMachineFacts, goArch, type MachineFacts } from './facts.ts';
+export { SeccompCache, type RunProgram } from './seccomp-cache.ts';
+
+export interface SpecBuilderOptions {
+  readonly facts: MachineFacts;
+  /** For runtimes that were probed and take compiled filters, by the runtime's name. */
+  readonly seccompCaches: ReadonlyMap<string, SeccompCache>;
+}
+
+function validate(facts: MachineFacts, host: HostConfig): readonly string[] {
+  const warnings: string[] = [];
+  capabilitiesOf(facts, host);
+  parseSecurityOptions(host.SecurityOpt ?? []);
+  seccompOf(facts, host);
+  checkAnnotations(host);
+  rlimits(host);
+  for (const mapping of host.Devices ?? []) checkDeviceMode(mapping);
+  for (const rule of host.DeviceCgroupRules ?? []) parseDeviceRule(rule);
+  if ((host.DeviceRequests ?? []).length > 0) {
+    throw invalid('could not select device driver "" with capabilities: [[gpu]]');
+  }
+  if (host.MemorySwap && !facts.swapLimit) {
+    warnings.push(
+      'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
+    );
+  }
+  if (host.PidsLimit != null && host.PidsLimit > 0 && !facts.pidsLimit) {
+    warnings.push(
+      'Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.',
+    );
+  }
+  return warnings;
+}
+
+async function seccompParts(
+  options: SpecBuilderOptions,
+  ctx: Ctx,
+  input: SpecInput,
+): Promise<Pick<SpecParts, 'seccomp' | 'annotations'>> {
+  const user = input.record.hostConfig.Annotations ?? {};
+  // Refused at create already; a record may come from elsewhere, and this is the last place to fail closed.
+  checkAnnotations(input.record.hostConfig);
+  const profile = seccompOf(options.facts, input.record.hostConfig);
+  if (profile === undefined) return { seccomp: undefined, annotations: user };
+  const filter = await options.seccompCaches.get(input.record.runtime)?.filter(ctx, profile);
+  if (filter === undefined) return { seccomp: profile, annotations: user };
+  const short = shortcut(filter);
+  return { seccomp: short.seccomp, annotations: { ...user, ...short.annotations } };
+}
+
+export function createSpecBuilder(options: SpecBuilderOptions): SpecBuilder {
+  const { facts } = options;
+  return {
+    privateCgroupNamespace: facts.layout.version === 2,
+    validate: (host) => validate(facts, host),
+    container: async (ctx, input) => {
+      const seccomp = await seccompParts(options, ctx, input);
+      return containerSpec(facts, input, { ...containerDevices(input.record.hostConfig), ...seccomp });
+    },
+    exec: (input) => execProcess(facts, input),
+    resources: (host) => limitResources(facts, host),
+    cgroupPaths: (record) =>
+      cgroupDirectories(facts.layout, cgroupsPath(facts.instance, record.hostConfig, record.id)),
+  };
+}
