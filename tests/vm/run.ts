@@ -1,0 +1,89 @@
+/**
+ * Runs the suite in `guest/` on Debian's kernel: builds the package, boots the machine with it, counts the results.
+ * Writes them to the file that $RESULT names, for the runner of all suites, or as a summary for a person.
+ */
+
+import { execFile } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { makeBusyboxImage } from '../../scripts/images/busybox.ts';
+import type { TestCounts, TestFailure } from '../../scripts/tests/count-reporter.ts';
+import { makeBase } from './base.ts';
+import { runMachine, type MachineEnd } from './machine.ts';
+import { readTap, type TapResult } from './tap.ts';
+
+const run = promisify(execFile);
+const repository = join(import.meta.dirname, '../..');
+const cache = join(repository, '.cache/vm');
+
+async function makePayload(folder: string): Promise<string> {
+  const content = join(folder, 'content');
+  mkdirSync(content);
+  await run(process.execPath, [join(repository, 'scripts/build-deb.ts')]);
+  const deb = globSync('dist/slipway_*.deb', { cwd: repository })[0];
+  if (deb === undefined) throw new Error('no package was built');
+  copyFileSync(join(repository, deb), join(content, 'slipway.deb'));
+  const image = join(repository, '.cache/images/busybox.tar');
+  if (!existsSync(image)) await makeBusyboxImage(image);
+  copyFileSync(image, join(content, 'busybox.tar'));
+  for (const script of globSync('guest/*.sh', { cwd: import.meta.dirname })) {
+    copyFileSync(join(import.meta.dirname, script), join(content, script.replace('guest/', '')));
+  }
+  const payload = join(folder, 'payload.tar');
+  await run('tar', ['-C', content, '-cf', payload, '.']);
+  return payload;
+}
+
+function countResults(tap: TapResult, end: MachineEnd, consoleLog: string): TestCounts {
+  const failures: TestFailure[] = tap.failures.map(({ name, detail }) => ({
+    file: 'tests/vm',
+    name,
+    message: detail,
+  }));
+  if (!tap.complete) {
+    const why = end.timedOut ? 'did not end in time' : `ended early (qemu: ${end.code} ${end.errors.trim()})`;
+    const told = readFileSync(consoleLog, 'utf8').slice(-1500);
+    failures.push({
+      file: 'tests/vm',
+      name: 'the whole suite runs',
+      message: `${why}; its console:\n${told}`,
+    });
+  }
+  return { passed: tap.passed, failed: failures.length, skipped: 0, failures };
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-vm-'));
+try {
+  const base = await makeBase(cache);
+  const lines: string[] = [];
+  const consoleLog = join(cache, 'console.log');
+  const start = performance.now();
+  const end = await runMachine({
+    base,
+    payload: await makePayload(folder),
+    consoleLog,
+    timeoutMs: 12 * 60_000,
+    onLine: (line) => {
+      lines.push(line);
+      process.stdout.write(`${((performance.now() - start) / 1000).toFixed(0).padStart(4)} s  ${line}\n`);
+    },
+  });
+  const counts = countResults(readTap(lines), end, consoleLog);
+  const result = process.env['RESULT'];
+  if (result !== undefined) writeFileSync(result, JSON.stringify(counts));
+  process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);
+  if (counts.failed > 0) process.exitCode = 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
