@@ -84,7 +84,7 @@ rooms:
 	$(NODE) scripts/check-rooms.ts
 
 generated:
-	$(NODE) scripts/check-generated.ts
+	$(NODE) scripts/generate-api.ts --check
 
 check:
 	@$(NODE) scripts/run-tests.ts static unit
