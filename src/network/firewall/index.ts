@@ -1,0 +1,267 @@
+/**
+ * The engine's firewall: one nftables table for every network and every published port. Called by the networks
+ * service. Nothing is kept here but the names of the bridges, for rules in other firewalls' chains; the kernel's table is the state.
+ */
+
+import type { Ctx } from '../../core/ctx.ts';
+import { isErrno } from '../../core/errors.ts';
+import type { Firewall, FirewallNetwork, FirewallPort } from '../../core/ports/firewall.ts';
+import type { Host } from '../../core/ports/host.ts';
+import type { NftChange, NftElement } from '../../core/ports/nft.ts';
+import {
+  allNetworkElements,
+  elementId,
+  networkElements,
+  portElement,
+  portOfElement,
+  type PlacedElement,
+} from './elements.ts';
+import { dropsForwards, planForeignRemoval, planForeignRules } from './foreign.ts';
+import { expectedRules, planTable, setNames } from './table.ts';
+
+export type FirewallHost = Pick<
+  Host,
+  'nftApply' | 'nftElements' | 'nftChains' | 'nftRules' | 'deleteConntrack' | 'link'
+>;
+
+export interface FirewallOptions {
+  readonly host: FirewallHost;
+  /** Name of the table. */
+  readonly instance: string;
+}
+
+const hasCode = (error: unknown, code: string): boolean =>
+  isErrno(error, code) || (error instanceof Error && isErrno(error.cause, code));
+
+/** `now` beside `wanted`: what to add and what to take away. */
+function difference(
+  now: readonly PlacedElement[],
+  wanted: readonly PlacedElement[],
+): { readonly add: readonly PlacedElement[]; readonly remove: readonly PlacedElement[] } {
+  const present = new Set(now.map(elementId));
+  const meant = new Set(wanted.map(elementId));
+  return {
+    add: wanted.filter((placed) => !present.has(elementId(placed))),
+    remove: now.filter((placed) => !meant.has(elementId(placed))),
+  };
+}
+
+class NftFirewall implements Firewall {
+  readonly #host: FirewallHost;
+  readonly #table: string;
+  readonly #bridges = new Set<string>();
+  #notes: readonly string[] = [];
+
+  constructor(options: FirewallOptions) {
+    this.#host = options.host;
+    this.#table = options.instance;
+  }
+
+  async restore(
+    ctx: Ctx,
+    networks: readonly FirewallNetwork[],
+    ports: readonly FirewallPort[],
+  ): Promise<void> {
+    const wanted = [
+      ...networks.flatMap(networkElements),
+      ...ports.flatMap((port) => portElement(port) ?? []),
+    ];
+    const now = (await this.#rulesIntact()) ? await this.#elements() : undefined;
+    if (now === undefined) {
+      // One transaction: no packet ever meets a host without the table or with half of it.
+      await this.#host.nftApply(undefined, [
+        ...planTable(this.#table),
+        ...this.#changes('addElements', wanted),
+      ]);
+    } else {
+      const { add, remove } = difference(now, wanted);
+      const changes = [...this.#changes('deleteElements', remove), ...this.#changes('addElements', add)];
+      if (changes.length > 0) await this.#host.nftApply(undefined, changes);
+    }
+    this.#bridges.clear();
+    for (const network of networks) this.#bridges.add(network.bridge);
+    await this.#forwarding();
+    await this.#meetForeignChains(ctx);
+  }
+
+  async ensureNetwork(ctx: Ctx, network: FirewallNetwork): Promise<void> {
+    const wanted = networkElements(network);
+    const ids = new Set(wanted.map((placed) => `${placed.set}`));
+    const stale = allNetworkElements(network.bridge).filter((placed) => !ids.has(placed.set));
+    // Adding first makes the deletion of what may be absent succeed.
+    await this.#apply([
+      ...this.#changes('addElements', [...wanted, ...stale]),
+      ...this.#changes('deleteElements', stale),
+    ]);
+    this.#bridges.add(network.bridge);
+    await this.#meetForeignChains(ctx);
+  }
+
+  async removeNetwork(ctx: Ctx, network: FirewallNetwork): Promise<void> {
+    const all = allNetworkElements(network.bridge);
+    this.#bridges.delete(network.bridge);
+    try {
+      await this.#host.nftApply(undefined, [
+        ...this.#changes('addElements', all),
+        ...this.#changes('deleteElements', all),
+      ]);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+    await this.#meetForeignChains(ctx);
+  }
+
+  async publish(_ctx: Ctx, ports: readonly FirewallPort[]): Promise<void> {
+    const placed = ports.flatMap((port) => portElement(port) ?? []);
+    if (placed.length === 0) return;
+    try {
+      await this.#apply(this.#changes('addElements', placed));
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+      // Another value stands under one of the keys, left by a container that is gone: the claims say that the port is ours.
+      for (const one of placed) await this.#replace(one);
+    }
+    await this.#forgetConnections(ports);
+  }
+
+  async unpublish(_ctx: Ctx, ports: readonly FirewallPort[]): Promise<void> {
+    const placed = ports.flatMap((port) => portElement(port) ?? []);
+    if (placed.length === 0) return;
+    try {
+      await this.#host.nftApply(undefined, this.#changes('deleteElements', placed));
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+      for (const one of placed) await this.#removeOne(one);
+    }
+    await this.#forgetConnections(ports);
+  }
+
+  async listPorts(_ctx: Ctx): Promise<readonly FirewallPort[]> {
+    const elements = (await this.#elements()) ?? [];
+    return elements.flatMap(({ set, element }) => portOfElement(set, element) ?? []);
+  }
+
+  async clear(_ctx: Ctx): Promise<void> {
+    this.#bridges.clear();
+    await this.#cleanForeignChains([]);
+    const ref = { family: 'inet', table: this.#table } as const;
+    await this.#host.nftApply(undefined, [
+      { ...ref, change: 'addTable' },
+      { ...ref, change: 'deleteTable' },
+    ]);
+    this.#notes = [];
+  }
+
+  status(): readonly string[] {
+    return this.#notes;
+  }
+
+  /** Whether every chain of the table stands as planned. */
+  async #rulesIntact(): Promise<boolean> {
+    for (const [chain, comments] of expectedRules()) {
+      const rules = await this.#host.nftRules(undefined, { family: 'inet', table: this.#table, chain });
+      if (rules.length !== comments.length || rules.some((rule, at) => rule.comment !== comments[at]))
+        return false;
+    }
+    return true;
+  }
+
+  /** Undefined when the table or one of its sets is missing. */
+  async #elements(): Promise<readonly PlacedElement[] | undefined> {
+    const all: PlacedElement[] = [];
+    for (const set of setNames) {
+      const elements = await this.#host.nftElements(undefined, { family: 'inet', table: this.#table, set });
+      if (elements === undefined) return undefined;
+      all.push(...elements.map((element) => ({ set, element })));
+    }
+    return all;
+  }
+
+  #changes(change: 'addElements' | 'deleteElements', placed: readonly PlacedElement[]): readonly NftChange[] {
+    const bySet = Map.groupBy(placed, (one) => one.set);
+    return [...bySet].map(([set, group]) => {
+      const elements: readonly NftElement[] = group.map((one) => one.element);
+      return { family: 'inet', table: this.#table, change, set, elements };
+    });
+  }
+
+  /** Applies; when someone removed the table under us, makes it again first (with what the caller adds). */
+  async #apply(changes: readonly NftChange[]): Promise<void> {
+    try {
+      await this.#host.nftApply(undefined, changes);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT') || (await this.#rulesIntact())) throw error;
+      const networks = [...this.#bridges].length;
+      if (networks > 0) throw error;
+      await this.#host.nftApply(undefined, [...planTable(this.#table), ...changes]);
+    }
+  }
+
+  async #replace(placed: PlacedElement): Promise<void> {
+    await this.#removeOne(placed);
+    await this.#host.nftApply(undefined, this.#changes('addElements', [placed]));
+  }
+
+  async #removeOne(placed: PlacedElement): Promise<void> {
+    try {
+      await this.#host.nftApply(undefined, this.#changes('deleteElements', [placed]));
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+  }
+
+  /** A UDP flow that the kernel knows keeps its old target for as long as it goes on: a moved port would stay dead for it. */
+  async #forgetConnections(ports: readonly FirewallPort[]): Promise<void> {
+    for (const port of ports) {
+      if (port.protocol !== 'udp') continue;
+      const anywhere = port.hostIp === '0.0.0.0' || port.hostIp === '::';
+      const address = anywhere ? {} : { hostIp: port.hostIp };
+      await this.#host.deleteConntrack({ protocol: 'udp', hostPort: port.hostPort, ...address });
+    }
+  }
+
+  async #forwarding(): Promise<void> {
+    await this.#host.link(undefined, [
+      { op: 'sysctl', key: 'net/ipv4/ip_forward', value: '1' },
+      { op: 'sysctl', key: 'net/ipv6/conf/all/forwarding', value: '1', optional: true },
+    ]);
+  }
+
+  async #meetForeignChains(ctx: Ctx): Promise<void> {
+    const bridges = [...this.#bridges];
+    const notes: string[] = [];
+    await this.#cleanForeignChains(bridges);
+    const chains = await this.#host.nftChains(undefined);
+    for (const chain of chains.filter((one) => dropsForwards(one, this.#table))) {
+      const where = `${chain.family} ${chain.table} ${chain.chain}`;
+      try {
+        const rules = await this.#host.nftRules(undefined, chain);
+        const changes = planForeignRules(this.#table, bridges, chain, rules);
+        if (changes.length > 0) await this.#host.nftApply(undefined, changes);
+        notes.push(
+          `the chain ${where} drops forwarded packets: accept rules for the engine's bridges stand at its head`,
+        );
+      } catch (error) {
+        ctx.log.warn('could not place accept rules in a chain that drops', { chain: where, error });
+        notes.push(
+          `WARNING: the chain ${where} drops forwarded packets and cannot be changed: allow the engine's bridges there`,
+        );
+      }
+    }
+    this.#notes = notes;
+  }
+
+  async #cleanForeignChains(keep: readonly string[]): Promise<void> {
+    const chains = await this.#host.nftChains(undefined);
+    for (const chain of chains) {
+      if (chain.hook !== 'forward' || (chain.family === 'inet' && chain.table === this.#table)) continue;
+      const rules = await this.#host.nftRules(undefined, chain);
+      const changes = planForeignRemoval(this.#table, keep, rules);
+      if (changes.length > 0) await this.#host.nftApply(undefined, changes);
+    }
+  }
+}
+
+export function createFirewall(options: FirewallOptions): Firewall {
+  return new NftFirewall(options);
+}

@@ -1,0 +1,217 @@
+/**
+ * The engine's table, as a plan: sets and maps that change, and rules that never do. A network is a few set elements,
+ * a published port is one map element, so adding one costs the same with one and with ten thousand. Pure.
+ */
+
+import { derivedHex } from '../../core/ids.ts';
+import type { NftChange, NftExpression, NftType } from '../../core/ports/nft.ts';
+import {
+  addressIn,
+  destinationTranslated,
+  established,
+  forgedSource,
+  inSet,
+  isVersion,
+  loadAddress,
+  pairInSet,
+  toLocal,
+  translateBy,
+  verdict,
+  type IpVersion,
+} from './expressions.ts';
+
+export const setNames = [
+  'bridges',
+  'bridge_pairs',
+  'same_network',
+  'internal',
+  'masquerade',
+  'ports',
+  'bound_ports',
+  'ports6',
+  'bound_ports6',
+] as const;
+export type SetName = (typeof setNames)[number];
+
+interface SetShape {
+  readonly key: readonly NftType[];
+  readonly data?: readonly NftType[];
+}
+
+const setShapes: Readonly<Record<SetName, SetShape>> = {
+  bridges: { key: ['ifname'] },
+  /** Each bridge twice: in and out by the same one. */
+  bridge_pairs: { key: ['ifname', 'ifname'] },
+  /** Those pairs whose containers may talk to each other. */
+  same_network: { key: ['ifname', 'ifname'] },
+  internal: { key: ['ifname'] },
+  masquerade: { key: ['ifname'] },
+  ports: { key: ['inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
+  bound_ports: { key: ['ipv4_addr', 'inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
+  ports6: { key: ['inet_proto', 'inet_service'], data: ['ipv6_addr', 'inet_service'] },
+  bound_ports6: { key: ['ipv6_addr', 'inet_proto', 'inet_service'], data: ['ipv6_addr', 'inet_service'] },
+};
+
+interface ChainPlan {
+  readonly chain: string;
+  readonly hook: NonNullable<Extract<NftChange, { change: 'addChain' }>['hook']>;
+  readonly rules: readonly { readonly comment: string; readonly expressions: readonly NftExpression[] }[];
+}
+
+const publishedRules = (version: IpVersion): ChainPlan['rules'] => {
+  const suffix = version === 4 ? '' : '6';
+  return [
+    {
+      comment: `published on one address${suffix}`,
+      expressions: [...isVersion(version), ...translateBy(version, `bound_ports${suffix}`, true)],
+    },
+    {
+      comment: `published on every address${suffix}`,
+      expressions: [...isVersion(version), ...toLocal, ...translateBy(version, `ports${suffix}`, false)],
+    },
+  ];
+};
+
+const linkLocal6: readonly NftExpression[] = [
+  loadAddress(6, 'saddr', 0),
+  {
+    expr: 'bitwise',
+    sreg: 0,
+    dreg: 0,
+    // Global and unique local addresses only: neighbour discovery speaks from fe80::/10 and from ::.
+    mask: Uint8Array.of(0xff, 0xc0, ...new Uint8Array(14)),
+    xor: new Uint8Array(16),
+  },
+  { expr: 'cmp', op: 'neq', sreg: 0, data: Uint8Array.of(0xfe, 0x80, ...new Uint8Array(14)) },
+  { expr: 'cmp', op: 'neq', sreg: 0, data: new Uint8Array(16) },
+];
+
+const chains: readonly ChainPlan[] = [
+  {
+    chain: 'guard',
+    hook: { type: 'filter', hook: 'prerouting', priority: -300, policy: 'accept' },
+    rules: [
+      {
+        // route_localnet is on for the bridges (127.0.0.1:port needs it): without this a container reaches the host's loopback.
+        comment: 'no way to the host loopback',
+        expressions: [
+          ...inSet('iifname', 'bridges'),
+          ...isVersion(4),
+          ...addressIn('daddr', '127.0.0.0', 8),
+          verdict('drop'),
+        ],
+      },
+      {
+        comment: 'forged source',
+        expressions: [...inSet('iifname', 'bridges'), ...isVersion(4), ...forgedSource, verdict('drop')],
+      },
+      {
+        comment: 'forged source6',
+        expressions: [
+          ...inSet('iifname', 'bridges'),
+          ...isVersion(6),
+          ...linkLocal6,
+          ...forgedSource,
+          verdict('drop'),
+        ],
+      },
+    ],
+  },
+  {
+    chain: 'prerouting',
+    hook: { type: 'nat', hook: 'prerouting', priority: -100, policy: 'accept' },
+    rules: [...publishedRules(4), ...publishedRules(6)],
+  },
+  {
+    chain: 'output',
+    hook: { type: 'nat', hook: 'output', priority: -100, policy: 'accept' },
+    rules: [...publishedRules(4), ...publishedRules(6)],
+  },
+  {
+    chain: 'postrouting',
+    hook: { type: 'nat', hook: 'postrouting', priority: 100, policy: 'accept' },
+    rules: [
+      {
+        comment: 'from the host loopback',
+        expressions: [
+          ...inSet('oifname', 'bridges'),
+          ...isVersion(4),
+          ...addressIn('saddr', '127.0.0.0', 8),
+          { expr: 'masquerade' },
+        ],
+      },
+      {
+        comment: 'own published port',
+        expressions: [...pairInSet('bridge_pairs'), ...destinationTranslated, { expr: 'masquerade' }],
+      },
+      {
+        comment: 'to the outside',
+        expressions: [
+          ...inSet('iifname', 'masquerade'),
+          ...pairInSet('bridge_pairs', true),
+          { expr: 'masquerade' },
+        ],
+      },
+    ],
+  },
+  {
+    chain: 'forward',
+    hook: { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' },
+    rules: [
+      { comment: 'known connections', expressions: [...established, verdict('accept')] },
+      { comment: 'inside a network', expressions: [...pairInSet('same_network'), verdict('accept')] },
+      {
+        comment: 'out of an internal network',
+        expressions: [...inSet('iifname', 'internal'), verdict('drop')],
+      },
+      {
+        comment: 'into an internal network',
+        expressions: [...inSet('oifname', 'internal'), verdict('drop')],
+      },
+      {
+        comment: 'published ports',
+        expressions: [...inSet('oifname', 'bridges'), ...destinationTranslated, verdict('accept')],
+      },
+      { comment: 'unpublished ports', expressions: [...inSet('oifname', 'bridges'), verdict('drop')] },
+      { comment: 'outbound', expressions: [...inSet('iifname', 'bridges'), verdict('accept')] },
+    ],
+  },
+];
+
+const show = (value: unknown): string =>
+  JSON.stringify(value, (_key, part: unknown) =>
+    part instanceof Uint8Array ? Buffer.from(part).toString('hex') : part,
+  );
+
+/** The comment of a rule carries a digest of its meaning, so that an old or touched chain is recognised. */
+function marked(rule: ChainPlan['rules'][number]): string {
+  return `${rule.comment} #${derivedHex(6, show(rule.expressions))}`;
+}
+
+/** Chain -> comments of its rules in order, for comparing with the kernel. */
+export function expectedRules(): ReadonlyMap<string, readonly string[]> {
+  return new Map(chains.map((chain) => [chain.chain, chain.rules.map(marked)]));
+}
+
+/** Replaces whatever stands under the table's name by the table with empty sets, within one transaction. */
+export function planTable(table: string): readonly NftChange[] {
+  const ref = { family: 'inet', table } as const;
+  const changes: NftChange[] = [
+    { ...ref, change: 'addTable' },
+    { ...ref, change: 'deleteTable' },
+    { ...ref, change: 'addTable' },
+  ];
+  for (const set of setNames) changes.push({ ...ref, change: 'addSet', set, ...setShapes[set] });
+  for (const { chain, hook, rules } of chains) {
+    changes.push({ ...ref, change: 'addChain', chain, hook });
+    for (const rule of rules)
+      changes.push({
+        ...ref,
+        change: 'addRule',
+        chain,
+        expressions: rule.expressions,
+        comment: marked(rule),
+      });
+  }
+  return changes;
+}
