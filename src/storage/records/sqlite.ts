@@ -89,6 +89,13 @@ async function startWorker(options: SqliteRecordsOptions): Promise<Worker> {
   return worker;
 }
 
+async function closeWorker(worker: Worker, calls: WorkerCalls): Promise<void> {
+  const exited = once(worker, 'exit');
+  await calls.call({ op: 'close' });
+  worker.ref();
+  await exited;
+}
+
 export async function openSqliteRecords(options: SqliteRecordsOptions): Promise<RecordStore> {
   const worker = await startWorker(options);
   const calls = new WorkerCalls(worker);
@@ -104,8 +111,7 @@ export async function openSqliteRecords(options: SqliteRecordsOptions): Promise<
     },
     damaged: async () => (await calls.call({ op: 'damaged' })).damaged ?? [],
     close: () => {
-      const exited = once(worker, 'exit');
-      closing ??= calls.call({ op: 'close' }).then(async () => void (await exited));
+      closing ??= closeWorker(worker, calls);
       return closing;
     },
   };
