@@ -42,7 +42,7 @@ fi
 want=$(sha256sum package-lock.json | cut -d' ' -f1)
 if [ "$(cat node_modules/.slipway-lock 2>/dev/null)" != "$want" ]; then
   echo 'setup: installing the npm packages of the lock file'
-  npm ci --no-audit --no-fund --loglevel=error >"$log" 2>&1 </dev/null || { show_log; fail 'npm ci failed'; }
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >"$log" 2>&1 </dev/null || { show_log; fail 'npm ci failed'; }
   echo "$want" > node_modules/.slipway-lock
 fi
 node_modules/.bin/node -e 0 || fail 'the packaged Node does not run on this machine'
