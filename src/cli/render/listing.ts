@@ -37,7 +37,8 @@ const unescape = (text: string): string => text.replaceAll('\\t', '\t').replaceA
 
 /** A header knows the listed titles; a field without a title stands as `<no value>`. */
 function headerValue(listing: Listing): Struct {
-  const fields = Object.fromEntries(Object.entries(listing.titles).map(([name, title]) => [name, () => title]));
+  const fields: Record<string, () => unknown> = {};
+  for (const [name, title] of Object.entries(listing.titles)) fields[name] = () => title;
   const known = new Set(Object.keys(fields));
   for (const name of listing.rows[0]?.names() ?? []) if (!known.has(name)) fields[name] = () => undefined;
   return new Struct('formatter.SubHeaderContext', fields, { Label: labelTitle });

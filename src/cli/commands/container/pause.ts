@@ -1,0 +1,10 @@
+/** `pause`. */
+import { type CommandModule, minArgs } from '../../command.ts';
+import { forEachAtOnce } from '../../failure.ts';
+
+export const command: CommandModule = {
+  args: minArgs(1),
+  async run({ io, args, client }) {
+    await forEachAtOnce(args, (id) => client().containers.pause(id), (id) => io.stdout.write(`${id}\n`));
+  },
+};

@@ -1,0 +1,37 @@
+/** `images`, `image ls`. */
+import { type CommandModule, maxArgs } from '../../command.ts';
+import { CliError } from '../../exit.ts';
+import { parseFilters } from '../../filters.ts';
+import { IMAGE_TITLES, imageNames, imageRow } from '../../render/image.ts';
+import { writeListing } from '../../render/listing.ts';
+import { shortId } from '../../render/units.ts';
+
+export const command: CommandModule = {
+  args: maxArgs(1),
+  async run({ io, flags, args, client, config }) {
+    if (flags.bool('tree')) throw new CliError('--tree needs an engine that lists manifests, which this one does not');
+    const filters = parseFilters(flags.list('filter'));
+    const [pattern] = args;
+    if (pattern !== undefined) filters['reference'] = [...(filters['reference'] ?? []), pattern];
+    const images = await client().images.list({ all: flags.bool('all'), filters });
+    const quiet = flags.bool('quiet');
+    const truncate = !flags.bool('no-trunc');
+    const format = flags.string('format') === '' && !quiet ? (config().imagesFormat ?? '') : flags.string('format');
+    const digests = flags.bool('digests') || /\{\{[^}]*\.Digest\b/.test(format) || format === 'json';
+    const named = images.flatMap((image) => imageNames(image, flags.bool('digests') || digests).map((name) => ({ image, name })));
+    if (quiet && format === '') {
+      io.stdout.write(named.map(({ image }) => `${truncate ? shortId(image.Id) : image.Id}\n`).join(''));
+      return;
+    }
+    const digest = flags.bool('digests') ? '{{.Digest}}\t' : '';
+    writeListing(io.stdout, {
+      format,
+      table: quiet ? '{{.ID}}' : `{{.Repository}}\t{{.Tag}}\t${digest}{{.ID}}\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}`,
+      raw: quiet
+        ? 'image_id: {{.ID}}'
+        : `repository: {{ .Repository }}\ntag: {{.Tag}}\n${flags.bool('digests') ? 'digest: {{.Digest}}\n' : ''}image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n`,
+      titles: IMAGE_TITLES,
+      rows: named.map(({ image, name }) => imageRow(image, name, { truncate, now: io.now() })),
+    });
+  },
+};

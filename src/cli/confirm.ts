@@ -1,0 +1,24 @@
+/** Asks before something is destroyed. */
+import { CliError } from './exit.ts';
+import type { Io } from './io.ts';
+
+async function readLine(io: Io): Promise<string> {
+  let text = '';
+  for await (const chunk of io.stdin.chunks()) {
+    text += Buffer.from(chunk).toString('utf8');
+    if (text.includes('\n')) break;
+  }
+  return text.split('\n')[0] ?? '';
+}
+
+/** Shows the question and reads the answer; anything but `y` is no. */
+export async function confirm(io: Io, question: string): Promise<boolean> {
+  io.stdout.write(`${question} [y/N] `);
+  const answer = (await readLine(io)).trim().toLowerCase();
+  return answer === 'y';
+}
+
+/** Throws in docker's words when the user does not agree. */
+export async function confirmOrStop(io: Io, question: string): Promise<void> {
+  if (!(await confirm(io, question))) throw new CliError('');
+}

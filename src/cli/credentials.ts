@@ -1,0 +1,85 @@
+/** Passwords of registries: in the client's config file or in one of docker's credential helpers. */
+import { spawnSync } from 'node:child_process';
+import type { AuthConfig } from '../client/index.ts';
+import { type ConfigFile, saveAuths } from './config.ts';
+import { CliError } from './exit.ts';
+
+/** Docker Hub's name in config files. */
+export const HUB = 'https://index.docker.io/v1/';
+
+/** The key in the config file of the registry that a full image name points to. */
+export function registryOf(fullName: string): string {
+  const domain = fullName.slice(0, fullName.indexOf('/'));
+  return domain === 'docker.io' ? HUB : domain;
+}
+
+const bare = (server: string): string => server.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+
+interface HelperAnswer {
+  readonly Username?: string;
+  readonly Secret?: string;
+}
+
+function callHelper(helper: string, action: 'get' | 'store' | 'erase', input: string): string {
+  const result = spawnSync(`docker-credential-${helper}`, [action], { input, encoding: 'utf8' });
+  if (result.error !== undefined) {
+    throw new CliError(`error getting credentials - err: ${result.error.message}, out: \`\``);
+  }
+  if (result.status === 0) return result.stdout;
+  if (/credentials not found/.test(result.stdout)) return '';
+  throw new CliError(`error getting credentials - err: exit status ${result.status ?? ''}, out: \`${result.stdout.trim()}\``);
+}
+
+const helperFor = (config: ConfigFile, server: string): string | undefined =>
+  config.credHelpers?.[server] ?? (config.credsStore === '' ? undefined : config.credsStore);
+
+function fromHelper(helper: string, server: string): AuthConfig | undefined {
+  const text = callHelper(helper, 'get', server);
+  if (text === '') return undefined;
+  const answer = JSON.parse(text) as HelperAnswer;
+  if (answer.Username === '<token>') return { identitytoken: answer.Secret ?? '', serveraddress: server };
+  return { username: answer.Username ?? '', password: answer.Secret ?? '', serveraddress: server };
+}
+
+/** What is known for a registry, or undefined. */
+export function findAuth(config: ConfigFile, server: string): AuthConfig | undefined {
+  const helper = helperFor(config, server);
+  if (helper !== undefined) return fromHelper(helper, server);
+  const auths = config.auths ?? {};
+  const key = Object.keys(auths).find((name) => name === server) ?? Object.keys(auths).find((name) => bare(name) === bare(server));
+  const stored = key === undefined ? undefined : auths[key];
+  if (stored === undefined) return undefined;
+  const plain = Buffer.from(stored.auth ?? '', 'base64').toString('utf8');
+  const colon = plain.indexOf(':');
+  return {
+    ...(colon < 0 ? {} : { username: plain.slice(0, colon), password: plain.slice(colon + 1).replace(/\0+$/, '') }),
+    ...(stored.identitytoken === undefined ? {} : { identitytoken: stored.identitytoken }),
+    ...(stored.registrytoken === undefined ? {} : { registrytoken: stored.registrytoken }),
+    serveraddress: server,
+  };
+}
+
+export function storeAuth(config: ConfigFile, server: string, auth: AuthConfig): void {
+  const helper = helperFor(config, server);
+  if (helper !== undefined) {
+    const token = auth.identitytoken;
+    const entry = { ServerURL: server, Username: token === undefined ? auth.username : '<token>', Secret: token ?? auth.password };
+    callHelper(helper, 'store', JSON.stringify(entry));
+    return;
+  }
+  const stored = {
+    auth: Buffer.from(`${auth.username ?? ''}:${auth.identitytoken === undefined ? (auth.password ?? '') : ''}`).toString('base64'),
+    ...(auth.identitytoken === undefined ? {} : { identitytoken: auth.identitytoken }),
+  };
+  saveAuths(config, { ...config.auths, [server]: stored });
+}
+
+export function eraseAuth(config: ConfigFile, server: string): void {
+  const helper = helperFor(config, server);
+  if (helper !== undefined) {
+    callHelper(helper, 'erase', server);
+    return;
+  }
+  const rest = Object.entries(config.auths ?? {}).filter(([name]) => bare(name) !== bare(server));
+  saveAuths(config, Object.fromEntries(rest));
+}
