@@ -1,0 +1,12 @@
+/**
+ * The only door to the kernel: processes, mounts, network namespaces, rtnetlink, nftables, cgroup facts.
+ * The daemon builds one Host and injects it; slipway-net uses the light one. Encoders of nftables messages are exported
+ * for the firewall, which composes them; nothing outside this room makes a system call.
+ */
+
+export { createHost, type HostOptions, type KernelHost } from './create-host.ts';
+export { createLightHost, type LightHost } from './light-host.ts';
+export { errorCode, KernelError } from './ffi/kernel-error.ts';
+export { cgroupLayout } from './cgroup/layout.ts';
+export { parseMountInfo, type MountInfo } from './mount/mountinfo.ts';
+export { releaseFilePages } from './memory/release.ts';
