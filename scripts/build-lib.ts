@@ -1,7 +1,7 @@
 /**
  * Bundles the daemon, slipway-net and their worker threads into one JavaScript file each in the given folder, and puts
  * beside them what they load at run time: the packaged Node and koffi with its native part. Node could run the
- * TypeScript itself, but stripping types costs start time and memory (docs/adr/0005-node-at-run-time.md).
+ * TypeScript itself, but stripping types costs start time and memory (docs/adr/0007-bundled-and-trimmed-node.md).
  */
 
 import { execFileSync } from 'node:child_process';
