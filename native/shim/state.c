@@ -1,0 +1,49 @@
+#define _GNU_SOURCE
+#include "state.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log-file.h"
+#include "text.h"
+
+void state_write(const struct session *session) {
+  char path[PATH_SIZE], text[1024];
+  pid_t self = getpid();
+  int size = snprintf(text, sizeof text,
+                      "{\"version\":1,\"protocol\":%d,\"shimPid\":%d,\"shimStartTicks\":\"%llu\","
+                      "\"pid\":%d,\"pidStartTicks\":\"%llu\",\"terminal\":%s,\"socket\":\"%s\"}\n",
+                      PROTOCOL_MAX, (int)self, (unsigned long long)start_ticks(self), (int)session->pid,
+                      (unsigned long long)session->ticks, session->terminal ? "true" : "false", shim.options.socket_path);
+  snprintf(path, sizeof path, "%s/shim.json", shim.options.bundle);
+  write_small(path, text, (size_t)size);
+}
+
+/* cgroup v2 counts in memory.events, v1 in memory.oom_control. */
+static int counts_oom(const char *cgroup) {
+  static const char *const files[] = {"memory.events", "memory.oom_control"};
+  char path[PATH_SIZE], text[1024];
+  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+    snprintf(path, sizeof path, "%s/%s", cgroup, files[i]);
+    if (read_small(path, text, sizeof text) <= 0) continue;
+    char *line = strstr(text, "oom_kill ");
+    if (line && atoll(line + 9) > 0) return 1;
+  }
+  return 0;
+}
+
+void state_exit(const struct session *session) {
+  for (int i = 0; i < shim.options.cgroup_count && !shim.oom_killed; i++)
+    shim.oom_killed = counts_oom(shim.options.cgroups[i]);
+  char text[512];
+  int size = snprintf(text, sizeof text,
+                      "{\"version\":1,\"exitCode\":%d,\"signal\":%d,\"exitedAtNano\":\"%llu\",\"oomKilled\":%s,"
+                      "\"pid\":%d,\"pidStartTicks\":\"%llu\",\"lostLogLines\":%llu}\n",
+                      shim.exit_code, shim.exit_signal, (unsigned long long)shim.exited_at_ns,
+                      shim.oom_killed ? "true" : "false", (int)session->pid, (unsigned long long)session->ticks,
+                      (unsigned long long)log_lost_lines());
+  shim.record_written = write_atomic(shim.options.exit_path, text, (size_t)size) == 0;
+}
