@@ -1,5 +1,5 @@
 import type { Ctx } from '../ctx.ts';
-import type { NftHost } from './nft.ts';
+import type { NftChange, NftHost } from './nft.ts';
 
 /** Descriptors are plain numbers in the daemon's one descriptor table; whoever gets one closes it. */
 export interface SpawnOptions {
@@ -76,7 +76,7 @@ export type LinkOperation =
       readonly mtu: number;
       readonly bridge: string;
       readonly alias?: string;
-      readonly peer: { readonly name: string; readonly mac: string; readonly namespace: NamespaceRef };
+      readonly peer: { readonly name: string; readonly mac: string; readonly namespace: ProgramNamespace };
     }
   | { readonly op: 'deleteLink'; readonly name: string }
   | {
@@ -90,7 +90,7 @@ export type LinkOperation =
   | {
       readonly op: 'moveLink';
       readonly name: string;
-      readonly namespace: NamespaceRef;
+      readonly namespace: ProgramNamespace;
       readonly newName?: string;
     }
   | { readonly op: 'addAddress'; readonly name: string; readonly address: string; readonly noDad?: boolean }
@@ -121,6 +121,54 @@ export type LinkOperation =
 /** A namespace by descriptor or by path; undefined in calls means the host's own. */
 export type NamespaceRef = { readonly fd: number } | { readonly path: string };
 
+/** In operations also the namespace that the program itself makes (only inside `networkProgram`). */
+export type ProgramNamespace = NamespaceRef | { readonly created: true };
+
+/** Work in several namespaces in one go: one message to the kernel worker, one back. Stops at the first error. */
+export interface NetworkProgram {
+  /** Makes a namespace first (loopback up), which steps name as `{ created: true }`; it is closed again when a step fails. */
+  readonly createNamespace?: boolean;
+  readonly steps: readonly NetworkStep[];
+}
+
+export interface NetworkStep {
+  /** Where: undefined is the host's own. */
+  readonly namespace?: ProgramNamespace;
+  readonly operations?: readonly LinkOperation[];
+  /** One firewall transaction, after the operations. */
+  readonly nft?: readonly NftChange[];
+}
+
+export interface OpenSocketRequest {
+  readonly type: 'udp' | 'tcp' | 'sctp';
+  readonly address: string;
+  /** 0: the kernel chooses. */
+  readonly port: number;
+  readonly listen?: boolean;
+  readonly reuseAddress?: boolean;
+  /** IPv6 sockets take IPv6 alone unless this is false. */
+  readonly v6Only?: boolean;
+  readonly transparent?: boolean;
+}
+
+/** What `info` tells about the machine. */
+export interface HostFacts {
+  readonly kernelVersion: string;
+  /** `PRETTY_NAME` of os-release. */
+  readonly operatingSystem: string;
+  readonly osVersion: string;
+  /** `x86_64`, `aarch64`. */
+  readonly architecture: string;
+  readonly cpus: number;
+  /** Bytes. */
+  readonly memoryTotal: number;
+  readonly hostname: string;
+  /** MTU of the interface that the default route uses; 1500 where there is no route. */
+  readonly uplinkMtu: number;
+  /** Names from /proc/filesystems. */
+  readonly filesystems: readonly string[];
+}
+
 /**
  * The only door to the kernel. Every call runs outside the main loop unless it is stated to be instant;
  * errors are `internal` SlipwayErrors whose cause carries `code` (ENOENT, EBUSY, ...) and `syscall`.
@@ -131,7 +179,7 @@ export type NamespaceRef = { readonly fd: number } | { readonly path: string };
 export interface Host extends NftHost<NamespaceRef> {
   // processes
   spawn(options: SpawnOptions): Promise<{ pid: number; pidfd: number }>;
-  /** Waits for a child that `spawn` made (without blocking anything); -1 when it is not our child. */
+  /** Waits for a child that `spawn` made (without blocking anything): its exit code, 128 + n when signal n ended it; -1 when it is not our child. */
   waitChild(pid: number): Promise<number>;
   /** A pidfd, or -1 when the process is gone or its start time differs. Instant. */
   openPidfd(pid: number, startTicks?: string): number;
@@ -185,18 +233,17 @@ export interface Host extends NftHost<NamespaceRef> {
   /** Bound (and for tcp listening) sockets made inside a namespace; descriptors are valid in the main thread. */
   openSocket(
     namespace: NamespaceRef | undefined,
-    socket: {
-      type: 'udp' | 'tcp' | 'sctp';
-      address: string;
-      port: number;
-      listen?: boolean;
-      reuseAddress?: boolean;
-      v6Only?: boolean;
-      transparent?: boolean;
-    },
+    socket: OpenSocketRequest,
   ): Promise<{ fd: number; port: number }>;
 
+  /**
+   * A whole endpoint in one round trip. Answers the namespace that was made (`createNamespace`), else undefined.
+   * A refused operation's error carries `index`, counted over all operations and changes of all steps.
+   */
+  networkProgram(program: NetworkProgram): Promise<{ fd: number; path: string } | undefined>;
+
   // facts
+  facts(): Promise<HostFacts>;
   /** Where limits live on this host. */
   cgroupLayout(): CgroupLayout;
   close(): Promise<void>;

@@ -42,7 +42,9 @@ export const libc = {
     'int socketpair(int domain, int type, int protocol, void *pair)',
   ),
   bind: declare<[number, Pointer, number]>('int bind(int fd, const void *address, unsigned int length)'),
-  connect: declare<[number, Pointer, number]>('int connect(int fd, const void *address, unsigned int length)'),
+  connect: declare<[number, Pointer, number]>(
+    'int connect(int fd, const void *address, unsigned int length)',
+  ),
   listen: declare<[number, number]>('int listen(int fd, int backlog)'),
   getsockname: declare<[number, Pointer, Pointer]>('int getsockname(int fd, void *address, void *length)'),
   setsockopt: declare<[number, number, number, Pointer, number]>(
@@ -64,7 +66,9 @@ export const libc = {
   sigfillset: declare<[Pointer]>('int sigfillset(void *set)'),
   sigemptyset: declare<[Pointer]>('int sigemptyset(void *set)'),
 
-  posixSpawn: declare<[Pointer, string, Pointer, Pointer, readonly (string | null)[], readonly (string | null)[]]>(
+  posixSpawn: declare<
+    [Pointer, string, Pointer, Pointer, readonly (string | null)[], readonly (string | null)[]]
+  >(
     'int posix_spawn(void *pid, const char *path, const void *actions, const void *attributes, const char **args, const char **env)',
   ),
   actionsInit: declare<[Pointer]>('int posix_spawn_file_actions_init(void *actions)'),
@@ -105,7 +109,12 @@ export const syscalls = {
   pidfdSendSignal: (pidfd: number, signal: number): number => syscallWithNumbers(424, pidfd, signal, 0, 0),
   pidfdGetfd: (pidfd: number, fd: number): number => syscallWithNumbers(438, pidfd, fd, 0, 0),
   /** `how` is struct open_how: three 64-bit words, flags, mode, resolve. */
-  openat2(directory: number, path: string, how: Uint8Array, done: (result: number, errno: number) => void): void {
+  openat2(
+    directory: number,
+    path: string,
+    how: Uint8Array,
+    done: (result: number, errno: number) => void,
+  ): void {
     syscallOpenat2.async(437, directory, path, how, how.length, (error, result) =>
       done(error === null ? result : -1, readErrno()),
     );

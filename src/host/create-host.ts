@@ -1,0 +1,88 @@
+/** The daemon's Host: quick calls on the main thread, mounts on the thread pool, network work in the kernel worker. */
+
+import { readFileSync, stat } from 'node:fs';
+import type { Host } from '../core/ports/host.ts';
+import { cgroupLayout } from './cgroup/layout.ts';
+import { readFacts } from './facts.ts';
+import { closeQuietly } from './ffi/kernel-error.ts';
+import { libc } from './ffi/libc.ts';
+import { createLane, type Lane } from './lane.ts';
+import { openInRoot, syncfs } from './mount/files.ts';
+import { parseMountInfo } from './mount/mountinfo.ts';
+import { mount, mountsUnder, unmount } from './mount/mounts.ts';
+import { openPidfd, readProcessStat, signalPidfd, duplicateFd } from './process/pidfd.ts';
+import { socketpair } from './process/socketpair.ts';
+import { spawnChild } from './process/spawn.ts';
+import { createChildWaiter } from './process/wait.ts';
+
+export interface HostOptions {
+  /** The worker's file; the default is right from source and in the bundle. */
+  readonly workerUrl?: URL;
+}
+
+/** A Host with the means that tests need. */
+export interface KernelHost extends Host {
+  readonly lane: Lane;
+}
+
+/**
+ * Threads of the pool inherit the namespaces of the thread that starts them: they are started here, on the main thread,
+ * before any other thread could do it from inside a container's namespace.
+ */
+function startThreadPool(): void {
+  stat('/', () => {});
+  libc.close.async(-1, () => {});
+}
+
+export function createHost(options: HostOptions = {}): KernelHost {
+  startThreadPool();
+  const lane = createLane(options.workerUrl ?? new URL('./kernel-worker.ts', import.meta.url));
+  const children = createChildWaiter();
+  const asNamespace = (fd: number): { fd: number; path: string } => ({
+    fd,
+    path: `/proc/${process.pid}/fd/${fd}`,
+  });
+  return {
+    lane,
+    spawn: async (request) => spawnChild(request),
+    waitChild: (pid) => children.wait(pid),
+    openPidfd,
+    signalPidfd,
+    duplicateFd,
+    processStat: readProcessStat,
+    closeFd: closeQuietly,
+    socketpair,
+
+    mount: (request) => mount(request, (inDirectory) => lane.call('mountInDirectory', inDirectory)),
+    unmount,
+    mounts: mountsUnder,
+    syncfs,
+    openInRoot,
+
+    createNetns: async () => asNamespace(await lane.call('createNetns')),
+    openNetns: (path) => lane.call('openNetns', path),
+    link: (namespace, operations) => lane.call('link', namespace, operations),
+    links: (namespace) => lane.call('links', namespace),
+    addresses: (namespace) => lane.call('addresses', namespace),
+    routes: (namespace) => lane.call('routes', namespace),
+    nft: (namespace, messages) => lane.call('nft', namespace, messages),
+    nftDump: (namespace, message) => lane.call('nftDump', namespace, message),
+    nftApply: (namespace, changes) => lane.call('nftApply', namespace, changes),
+    nftElements: (namespace, set) => lane.call('nftElements', namespace, set),
+    nftChains: (namespace) => lane.call('nftChains', namespace),
+    nftRules: (namespace, chain) => lane.call('nftRules', namespace, chain),
+    deleteConntrack: (filter) => lane.call('deleteConntrack', filter),
+    openSocket: (namespace, socket) => lane.call('openSocket', namespace, socket),
+    async networkProgram(program) {
+      const fd = await lane.call('networkProgram', program);
+      return fd < 0 ? undefined : asNamespace(fd);
+    },
+
+    facts: () => readFacts(lane.call('uplinkMtu')),
+    cgroupLayout: () => cgroupLayout(parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))),
+    async close() {
+      children.close();
+      await lane.close();
+    },
+  };
+}
