@@ -114,9 +114,12 @@ export async function startPeer(options: PeerOptions, started: PeerCommand): Pro
   const child = spawn(program, args, { stdio: ['ignore', output, output], env });
   closeSync(output);
   const exited = once(child, 'exit');
+  let first: number | undefined;
   const stop = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await exited;
+    // The kernel ends the first process of the namespaces when unshare is gone, and that one all others.
+    while (first !== undefined && existsSync(`/proc/${first}`)) await delay(10);
     await removeCgroups(options.name);
     rmSync(options.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
@@ -128,6 +131,7 @@ export async function startPeer(options: PeerOptions, started: PeerCommand): Pro
   }
   // nsenter and unshare replace themselves by the next: the last unshare forks, and its only child is the engine.
   const pid = firstChildOf(child.pid ?? 0);
+  first = pid;
   const execInside: Peer['execInside'] = async (command) =>
     await run('nsenter', ['--net', '--target', String(pid), ...command], { maxBuffer: 16 << 20 });
   return { socket, pid, execInside, stop };
