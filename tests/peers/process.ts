@@ -99,6 +99,11 @@ async function removeCgroups(name: string): Promise<void> {
   }
 }
 
+/** The kernel ends the first process of the namespaces when unshare is gone, and with that one all others. */
+async function waitGone(pid: number): Promise<void> {
+  while (existsSync(`/proc/${pid}`)) await delay(10);
+}
+
 /** Starts an engine in network, mount and process namespaces of its own and waits until it answers. */
 export async function startPeer(options: PeerOptions, started: PeerCommand): Promise<Peer> {
   const { socket, log } = started;
@@ -118,8 +123,7 @@ export async function startPeer(options: PeerOptions, started: PeerCommand): Pro
   const stop = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await exited;
-    // The kernel ends the first process of the namespaces when unshare is gone, and that one all others.
-    while (first !== undefined && existsSync(`/proc/${first}`)) await delay(10);
+    if (first !== undefined) await waitGone(first);
     await removeCgroups(options.name);
     rmSync(options.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
