@@ -1,0 +1,101 @@
+/**
+ * Networks of one host: a Linux bridge each, and a veth pair for each endpoint. Called by the networks service.
+ * The kernel is the state; the MTU of each bridge is remembered only to save a look at it on every start.
+ */
+
+import type { Ctx } from '../../../core/ctx.ts';
+import { invalid } from '../../../core/errors.ts';
+import { shortId } from '../../../core/ids.ts';
+import { bridgeOption, bridgeSettings } from '../../../core/model/bridge-settings.ts';
+import type { NetworkRecord } from '../../../core/model/network.ts';
+import type { Host } from '../../../core/ports/host.ts';
+import type { EndpointPlan, NamespaceHandle, NetworkDriver } from '../../../core/ports/network-driver.ts';
+import { aliasOf, aliasPrefix, planBridge, planEndpoint } from './plan.ts';
+
+export type BridgeHost = Pick<Host, 'link' | 'links' | 'addresses' | 'networkProgram' | 'facts'>;
+
+export interface BridgeOptions {
+  readonly host: BridgeHost;
+  /** Names the default bridge (`<instance>0`) and marks every bridge as this engine's. */
+  readonly instance: string;
+}
+
+/** What the kernel takes as an interface name (dev_valid_name), without the characters that hurt in sysctl paths. */
+const interfaceName = /^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/;
+
+function bridgeName(instance: string, network: NetworkRecord): string {
+  const asked = network.options[bridgeOption.name];
+  if (asked !== undefined && asked !== '') {
+    if (!interfaceName.test(asked)) throw invalid(`invalid bridge name ${JSON.stringify(asked)}`);
+    return asked;
+  }
+  return network.predefined ? `${instance}0` : `br-${shortId(network.id)}`;
+}
+
+export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDriver {
+  const mtus = new Map<string, number>();
+
+  const wantedMtu = async (network: NetworkRecord): Promise<number> =>
+    bridgeSettings(network).mtu ?? (await host.facts()).uplinkMtu;
+
+  const mtuOf = async (network: NetworkRecord): Promise<number> => {
+    const known = mtus.get(network.id);
+    if (known !== undefined) return known;
+    const mtu = await wantedMtu(network);
+    mtus.set(network.id, mtu);
+    return mtu;
+  };
+
+  return {
+    name: 'bridge',
+
+    validate(network) {
+      bridgeSettings(network);
+      return { ...network, bridgeName: bridgeName(instance, network) };
+    },
+
+    async ensure(_ctx: Ctx, network: NetworkRecord) {
+      const mtu = await wantedMtu(network);
+      mtus.set(network.id, mtu);
+      const links = await host.links();
+      const link = links.find((one) => one.name === network.bridgeName);
+      if (link !== undefined && link.kind !== 'bridge')
+        throw invalid(
+          `interface ${link.name} exists already and is no bridge: choose another name for the network's bridge`,
+        );
+      const addresses = link === undefined ? [] : await host.addresses();
+      const operations = planBridge(instance, network, mtu, { link, addresses });
+      if (operations.length > 0) await host.link(undefined, operations);
+    },
+
+    async remove(_ctx: Ctx, network: NetworkRecord) {
+      mtus.delete(network.id);
+      const links = await host.links();
+      const link = links.find((one) => one.name === network.bridgeName);
+      // A bridge that stood there before the network is its owner's.
+      if (link === undefined || link.alias !== aliasOf(instance, network.id)) return;
+      await host.link(undefined, [{ op: 'deleteLink', name: link.name }]);
+    },
+
+    async attach(_ctx: Ctx, namespace: NamespaceHandle, plan: EndpointPlan) {
+      await host.networkProgram(planEndpoint(namespace.path, plan, await mtuOf(plan.network)));
+    },
+
+    async detach(_ctx: Ctx, _namespace: NamespaceHandle | undefined, plan: EndpointPlan) {
+      if (plan.hostInterfaceName === '') return;
+      await host.link(undefined, [{ op: 'deleteLink', name: plan.hostInterfaceName }]);
+    },
+
+    async list(_ctx: Ctx) {
+      const links = await host.links();
+      const bridges = links.filter(
+        (link) => link.kind === 'bridge' && link.alias.startsWith(aliasPrefix(instance)),
+      );
+      const indexes = new Set(bridges.map((bridge) => bridge.index));
+      return {
+        networks: bridges.map((bridge) => bridge.name),
+        endpoints: links.filter((link) => indexes.has(link.master)).map((link) => link.name),
+      };
+    },
+  };
+}

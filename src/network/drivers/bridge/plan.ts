@@ -1,0 +1,109 @@
+/** What the bridge driver asks of the kernel, as lists of operations. Pure. */
+
+import { derivedHex } from '../../../core/ids.ts';
+import { bridgeSettings } from '../../../core/model/bridge-settings.ts';
+import type { NetworkRecord } from '../../../core/model/network.ts';
+import type { AddressInfo, LinkInfo, LinkOperation, NetworkProgram } from '../../../core/ports/host.ts';
+import type { EndpointPlan } from '../../../core/ports/network-driver.ts';
+import { parseCidr } from '../../../core/ip.ts';
+
+/** Marks a bridge as ours, so that reconciling finds it and removal leaves foreign ones alone. */
+export const aliasOf = (instance: string, networkId: string): string =>
+  `${aliasPrefix(instance)}${networkId}`;
+export const aliasPrefix = (instance: string): string => `slipway:${instance}:`;
+
+/** Gateways of the pools with their prefix lengths: the addresses of the bridge itself. */
+export function bridgeAddresses(network: NetworkRecord): readonly string[] {
+  return network.ipam.pools.flatMap((pool) => {
+    const subnet = parseCidr(pool.subnet);
+    return subnet === undefined || pool.gateway === '' ? [] : [`${pool.gateway}/${subnet.cidr.prefix}`];
+  });
+}
+
+/** Local, and fixed: without one of its own a bridge changes its address with its ports, and neighbours lose it. */
+function bridgeMac(networkId: string): string {
+  return `02:42:${(derivedHex(8, 'bridge', networkId).match(/../g) ?? []).join(':')}`;
+}
+
+function bridgeSysctls(name: string, ipv6: boolean): readonly LinkOperation[] {
+  return [
+    // Connections from 127.0.0.1 to a published port leave by the bridge; the guard chain keeps containers from using it.
+    { op: 'sysctl', key: `net/ipv4/conf/${name}/route_localnet`, value: '1' },
+    { op: 'sysctl', key: `net/ipv6/conf/${name}/accept_ra`, value: '0', optional: true },
+    { op: 'sysctl', key: `net/ipv6/conf/${name}/disable_ipv6`, value: ipv6 ? '0' : '1', optional: true },
+  ];
+}
+
+/** Makes or repairs the bridge; empty when it stands as it should. */
+export function planBridge(
+  instance: string,
+  network: NetworkRecord,
+  mtu: number,
+  found: { readonly link: LinkInfo | undefined; readonly addresses: readonly AddressInfo[] },
+): readonly LinkOperation[] {
+  const name = network.bridgeName ?? '';
+  const wanted = bridgeAddresses(network);
+  const { link } = found;
+  const alias = aliasOf(instance, network.id);
+  if (link === undefined)
+    return [
+      { op: 'createBridge', name, mtu, mac: bridgeMac(network.id), alias },
+      ...bridgeSysctls(name, network.enableIPv6),
+      ...wanted.map((address): LinkOperation => ({ op: 'addAddress', name, address, noDad: true })),
+      { op: 'setLink', name, up: true },
+    ];
+  const operations: LinkOperation[] = [];
+  const present = new Set(
+    found.addresses.filter((one) => one.linkIndex === link.index).map((one) => one.address),
+  );
+  for (const address of wanted)
+    if (!present.has(address)) operations.push({ op: 'addAddress', name, address, noDad: true });
+  if (link.mtu !== mtu) operations.push({ op: 'setLink', name, mtu });
+  if (!link.up)
+    operations.push(...bridgeSysctls(name, network.enableIPv6), { op: 'setLink', name, up: true });
+  return operations;
+}
+
+/** An endpoint in one go: the pair of interfaces, one end in the bridge, the other in the namespace with its addresses and routes. */
+export function planEndpoint(namespacePath: string, plan: EndpointPlan, mtu: number): NetworkProgram {
+  const namespace = { path: namespacePath };
+  const name = plan.interfaceName;
+  const host = plan.hostInterfaceName;
+  const bridge = plan.network.bridgeName ?? '';
+  const { icc } = bridgeSettings(plan.network);
+  const peer = { name, mac: plan.macAddress, namespace };
+  const inside: LinkOperation[] = [
+    // The bridge still knows the port of a dead container that had this address: an announcement corrects it at once.
+    { op: 'sysctl', key: `net/ipv4/conf/${name}/arp_notify`, value: '1', optional: true },
+  ];
+  inside.push({
+    op: 'sysctl',
+    key: `net/ipv6/conf/${name}/disable_ipv6`,
+    value: plan.ipv6 === '' ? '1' : '0',
+    optional: true,
+  });
+  for (const setting of plan.sysctls) {
+    const [key = '', value = ''] = setting.split('=', 2);
+    inside.push({ op: 'sysctl', key: key.replaceAll('IFNAME', name).replaceAll('.', '/'), value });
+  }
+  for (const address of [plan.ipv4, plan.ipv6])
+    if (address !== '') inside.push({ op: 'addAddress', name, address, noDad: true });
+  inside.push({ op: 'setLink', name, up: true });
+  if (plan.defaultRoute && plan.ipv4Gateway !== '')
+    inside.push({ op: 'addRoute', destination: '0.0.0.0/0', gateway: plan.ipv4Gateway, name });
+  if (plan.defaultRoute && plan.ipv6 !== '' && plan.ipv6Gateway !== '')
+    inside.push({ op: 'addRoute', destination: '::/0', gateway: plan.ipv6Gateway, name });
+  return {
+    steps: [
+      {
+        operations: [
+          { op: 'createVeth', name: host, mtu, bridge, peer },
+          // Isolated ports reach the bridge itself but no other port: icc=false without filtering bridged traffic.
+          ...(icc ? [] : [{ op: 'setBridgePort', name: host, isolated: true } as const]),
+          { op: 'setLink', name: host, up: true },
+        ],
+      },
+      { namespace, operations: inside },
+    ],
+  };
+}
