@@ -1,0 +1,47 @@
+/**
+ * The API room: Docker's Engine API over HTTP, on unix sockets, TCP and TLS. Routes decode a request, call one service and
+ * encode its answer; nothing is decided here. Called by the composition root.
+ */
+
+import type { Logger } from '../core/log.ts';
+import { openListener, type ListenerSpec, type OpenListener } from './listeners.ts';
+import { routes } from './routes/index.ts';
+import { Dispatcher } from './server.ts';
+import type { ApiServices } from './services.ts';
+
+export type { ApiServices } from './services.ts';
+export type { ListenerSpec, TlsOptions } from './listeners.ts';
+export { maximumVersion, minimumVersion } from './versions.ts';
+
+export interface ApiOptions {
+  /** Of the product, for the `Server` header. */
+  readonly version: string;
+  readonly log: Logger;
+}
+
+export interface ApiServer {
+  /** Opens one more listener and returns its address (`tcp://` with the bound port). Fails with the system's error. */
+  listen(spec: ListenerSpec): Promise<string>;
+  /** Stops listening and cuts every connection; removes socket files. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** An API server without listeners. */
+export function createApiServer(services: ApiServices, options: ApiOptions): ApiServer {
+  const dispatcher = new Dispatcher(routes, services, {
+    productVersion: options.version,
+    log: options.log,
+  });
+  const listeners: OpenListener[] = [];
+  return {
+    async listen(spec) {
+      const listener = await openListener(dispatcher, spec);
+      listeners.push(listener);
+      options.log.info('API listens', { address: listener.address });
+      return listener.address;
+    },
+    async close() {
+      await Promise.all(listeners.splice(0).map((listener) => listener.close()));
+    },
+  };
+}

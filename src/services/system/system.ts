@@ -1,0 +1,90 @@
+import { readdirSync } from 'node:fs';
+import type { EventBus } from '../../core/events.ts';
+import type { RecordStore } from '../../core/ports/record-store.ts';
+import type { ContainerService } from '../containers/index.ts';
+import type { ImageService } from '../images/index.ts';
+import type { VolumeService } from '../volumes/index.ts';
+import { diskUsage } from './disk-usage.ts';
+import { eventStream } from './events.ts';
+import { hostWarnings, readHostFacts } from './host-facts.ts';
+import type { EngineFacts, EngineInfo, HostFacts, SystemService } from './types.ts';
+
+export interface SystemDeps {
+  readonly engine: EngineFacts;
+  readonly containers: Pick<ContainerService, 'counts' | 'list'>;
+  readonly images: Pick<ImageService, 'list' | 'usage'>;
+  readonly volumes: Pick<VolumeService, 'usage'>;
+  readonly events: EventBus;
+  readonly records: Pick<RecordStore, 'damaged'>;
+  /** Warnings that arise while running (firewall, networks), asked at each `info`. */
+  readonly warnings: () => readonly string[];
+}
+
+function countOpenFiles(): number {
+  try {
+    return readdirSync('/proc/self/fd').length;
+  } catch {
+    return 0;
+  }
+}
+
+/** RFC 3339 with nanoseconds. */
+function now(): string {
+  const nanos = (process.hrtime.bigint() % 1_000_000n).toString().padStart(6, '0');
+  return new Date().toISOString().replace('Z', `${nanos}Z`);
+}
+
+function engineWarnings(engine: EngineFacts): string[] {
+  const open = engine.insecureListeners.map(
+    (address) =>
+      `WARNING: API is accessible on ${address} without encryption.\n         Access to the remote API is equivalent to root access on the host.`,
+  );
+  const runtimes = engine
+    .runtimes()
+    .flatMap((runtime) =>
+      runtime.warnings.map((words) => `WARNING: runtime ${runtime.name} ${runtime.version}: ${words}`),
+    );
+  return [...open, ...runtimes];
+}
+
+async function info(deps: SystemDeps, host: HostFacts): Promise<EngineInfo> {
+  const [images, damaged] = await Promise.all([deps.images.list({ all: true }), deps.records.damaged()]);
+  const lost = damaged.map(
+    (record) => `WARNING: damaged record set aside: ${record.kind} ${record.id}: ${record.reason}`,
+  );
+  return {
+    engine: deps.engine,
+    // The name and the switches of the kernel may change while the daemon runs.
+    host: { ...host, ...readHostFacts(deps.engine.cgroupVersion) },
+    containers: deps.containers.counts(),
+    images: images.length,
+    driverStatus: deps.engine.storage.status(),
+    runtimes: deps.engine.runtimes(),
+    warnings: [
+      ...engineWarnings(deps.engine),
+      ...hostWarnings(host, deps.engine.cgroupVersion),
+      ...deps.warnings(),
+      ...lost,
+    ],
+    damaged,
+    systemTime: now(),
+    openFiles: countOpenFiles(),
+    eventListeners: eventStream.listeners(deps.events),
+  };
+}
+
+export function createSystemService(deps: SystemDeps): SystemService {
+  const host = readHostFacts(deps.engine.cgroupVersion);
+  return {
+    info: () => info(deps, host),
+    version: () => ({
+      engine: deps.engine,
+      kernelVersion: host.kernelVersion,
+      architecture: host.architecture,
+      runtimes: deps.engine.runtimes(),
+      nodeVersion: process.version,
+    }),
+    events: (ctx, input) => eventStream.open(deps.events, ctx, input),
+    diskUsage: (ctx, kinds) => diskUsage(deps, ctx, kinds),
+  };
+}
