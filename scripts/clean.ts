@@ -5,7 +5,7 @@
 
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { pings, stopDaemon } from './engine/daemon.ts';
 import { endByPidFiles, removeCgroups, removeFirewall, removeLinks, unmountAll } from './engine/leftovers.ts';
 import { readSettings, type Settings } from './engine/settings.ts';
@@ -66,7 +66,6 @@ async function clean(settings: Settings): Promise<void> {
   for (const [what, count] of counts) if (count > 0) say(`${count} ${what}`);
   rmSync(settings.socket, { force: true });
   for (const folder of folders) removeFolder(folder);
-  rmSync(join(settings.repository, '.cache/test-logs'), { recursive: true, force: true });
 }
 
 if (process.getuid?.() === 0) {
