@@ -61,7 +61,7 @@ async function clean(settings: Settings): Promise<void> {
     ['processes in cgroups', await removeCgroups(settings.instance)],
     ['mounts', unmountAll(folders)],
     ['links', removeLinks(settings.instance)],
-    ['firewall tables', removeFirewall(settings.instance)],
+    ['firewall tables and rules', removeFirewall(settings.instance)],
   ];
   for (const [what, count] of counts) if (count > 0) say(`${count} ${what}`);
   rmSync(settings.socket, { force: true });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findMounts } from './leftovers.ts';
+import { findMounts, planFirewallRemoval } from './leftovers.ts';
 
 const mountinfo = [
   '27 1 254:0 / / rw - ext4 /dev/vda rw',
@@ -21,4 +21,23 @@ test('mounts below the folders are found deepest first, with escapes undone', ()
 
 test('a folder whose name only begins alike is not ours', () => {
   assert.deepEqual(findMounts(mountinfo, ['/var/lib/slip']), []);
+});
+
+test('the tables of the instance go, and its marked rules in the tables of others', () => {
+  const rule = { family: 'ip', table: 'filter', chain: 'FORWARD', handle: 7, comment: 'try: in try0' };
+  const ruleset = JSON.stringify({
+    nftables: [
+      { metainfo: {} },
+      { table: { family: 'inet', name: 'try', handle: 1 } },
+      { table: { family: 'inet', name: 'try2', handle: 2 } },
+      { rule },
+      { rule: { ...rule, handle: 8, comment: 'try2: in try20' } },
+      { rule: { family: 'inet', table: 'try', chain: 'forward', handle: 3, comment: 'try: x' } },
+    ],
+  });
+  assert.deepEqual(planFirewallRemoval(ruleset, 'try'), [
+    ['delete', 'table', 'inet', 'try'],
+    ['delete', 'rule', 'ip', 'filter', 'FORWARD', 'handle', '7'],
+  ]);
+  assert.deepEqual(planFirewallRemoval('', 'try'), []);
 });

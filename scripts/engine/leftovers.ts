@@ -114,17 +114,38 @@ interface Link {
 export function removeLinks(instance: string): number {
   const links = JSON.parse(output('ip', ['-j', 'link', 'show']) || '[]') as Link[];
   const ours = links.filter(
-    (link) => link.ifname === `${instance}0` || link.ifalias?.split(':')[0] === instance,
+    (link) => link.ifname === `${instance}0` || link.ifalias?.startsWith(`slipway:${instance}:`) === true,
   );
   for (const link of ours) output('ip', ['link', 'delete', link.ifname]);
   return ours.length;
 }
 
+interface Ruleset {
+  readonly nftables: readonly {
+    readonly table?: { readonly family: string; readonly name: string };
+    readonly rule?: {
+      readonly family: string;
+      readonly table: string;
+      readonly chain: string;
+      readonly handle: number;
+      readonly comment?: string;
+    };
+  }[];
+}
+
+/** The nft commands that take the instance's rules away: its tables, and its marked rules in tables of others. */
+export function planFirewallRemoval(ruleset: string, instance: string): string[][] {
+  const { nftables } = JSON.parse(ruleset || '{"nftables":[]}') as Ruleset;
+  return nftables.flatMap(({ table, rule }) => {
+    if (table?.name === instance) return [['delete', 'table', table.family, instance]];
+    if (rule === undefined || rule.table === instance || rule.comment?.startsWith(`${instance}: `) !== true)
+      return [];
+    return [['delete', 'rule', rule.family, rule.table, rule.chain, 'handle', String(rule.handle)]];
+  });
+}
+
 export function removeFirewall(instance: string): number {
-  const tables = output('nft', ['list', 'tables'])
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter((words) => words[0] === 'table' && words[2] === instance);
-  for (const words of tables) output('nft', ['delete', 'table', words[1] ?? '', instance]);
-  return tables.length;
+  const removals = planFirewallRemoval(output('nft', ['-j', 'list', 'ruleset']), instance);
+  for (const removal of removals) output('nft', removal);
+  return removals.length;
 }
