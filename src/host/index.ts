@@ -10,3 +10,4 @@ export { errorCode, KernelError } from './ffi/kernel-error.ts';
 export { cgroupLayout } from './cgroup/layout.ts';
 export { parseMountInfo, type MountInfo } from './mount/mountinfo.ts';
 export { releaseFilePages } from './memory/release.ts';
+export { setUpCgroups, undoCgroupSetup, type CgroupSetupOptions } from './cgroup-setup.ts';

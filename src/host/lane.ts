@@ -63,6 +63,7 @@ export function createLane(workerUrl: URL): Lane {
       worker ??= start();
       const request: WorkerRequest = { id: ++lastId, call, input };
       return new Promise((resolve, reject) => {
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker, not a window
         worker?.postMessage(request);
         pending.set(request.id, { resolve, reject });
         worker?.ref();

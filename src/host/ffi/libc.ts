@@ -14,7 +14,7 @@ type Call<A extends readonly unknown[]> = ((...args: A) => number) & {
 };
 
 function declare<A extends readonly unknown[]>(signature: string): Call<A> {
-  return lib.func(signature) as unknown as Call<A>;
+  return lib.func(signature);
 }
 
 /** `errno` of this thread; valid only right after the call that failed. */

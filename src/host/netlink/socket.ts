@@ -1,6 +1,6 @@
 /** Netlink sockets: synchronous exchanges on the calling thread. A socket belongs to the namespace the thread was in when it was opened. */
 
-import { SlipwayError } from '../../core/errors.ts';
+import type { SlipwayError } from '../../core/errors.ts';
 import { checked, closeQuietly, kernelError } from '../ffi/kernel-error.ts';
 import { libc, readErrno } from '../ffi/libc.ts';
 import { align4, flag } from './attributes.ts';

@@ -18,7 +18,7 @@ import {
   encodeSetLink,
 } from '../netlink/rtnetlink.ts';
 import { parseAddress, parseLink, parseRoute, parseRouteLookup } from '../netlink/rtnetlink-parse.ts';
-import { dump, openNetlink, netlinkFamily, sendBatch, transact } from '../netlink/socket.ts';
+import { dump, openNetlink, netlinkFamily, transact } from '../netlink/socket.ts';
 import { nftCalls, runChanges, type NftCalls } from './nft.ts';
 import { deleteConntrackHere, type ConntrackFilter } from './conntrack.ts';
 import { makeNamespace, inNamespace, openNamespace } from './namespaces.ts';

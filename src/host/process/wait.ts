@@ -68,7 +68,7 @@ export function createChildWaiter(): ChildWaiter {
       return entry.promise;
     },
     close() {
-      for (const pid of [...waiting.keys()]) settle(pid, -1);
+      for (const pid of waiting.keys()) settle(pid, -1);
     },
   };
 }
