@@ -16,7 +16,10 @@ command -v npm >/dev/null || fail 'npm is missing: install Node 20 or later with
 missing=()
 while read -r name file _; do
   case $name in ''|'#'*) continue ;; esac
-  [ -e "$file" ] || missing+=("$name")
+  case $file in
+    -) dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name") ;;
+    *) [ -e "$file" ] || missing+=("$name") ;;
+  esac
 done < scripts/packages.txt
 
 if [ ${#missing[@]} -gt 0 ]; then
