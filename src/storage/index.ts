@@ -3,4 +3,8 @@
  * implementation of a port of `core/ports`; the composition root builds them and hands them to the services.
  */
 
+export { openContentStore } from './blobs/content-store.ts';
 export { openSqliteRecords, type SqliteRecordsOptions } from './records/sqlite.ts';
+export { openOverlay2 } from './snapshots/overlay2/open.ts';
+export { openTrash, type Trash } from './trash.ts';
+export { StorageWorkers, type StorageWorkersOptions } from './worker/pool.ts';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ContainerConfig } from './container-spec.ts';
 
 /** A content descriptor of the OCI image specification. */
@@ -73,4 +74,17 @@ export interface ImageRecord {
   readonly importedAt: string;
   readonly lastTaggedAt: string;
   readonly parent?: string;
+}
+
+/** The chain id of a layer on top of `parent` (OCI image spec: DiffID and ChainID). */
+export function chainIdOf(parent: string | undefined, diffId: string): string {
+  if (parent === undefined) return diffId;
+  return `sha256:${createHash('sha256').update(`${parent} ${diffId}`).digest('hex')}`;
+}
+
+/** The chain ids of a stack of layers, lowest first. */
+export function chainIdsOf(diffIds: readonly string[]): string[] {
+  const chain: string[] = [];
+  for (const diffId of diffIds) chain.push(chainIdOf(chain.at(-1), diffId));
+  return chain;
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Compression } from '../compression.ts';
 import type { Ctx } from '../ctx.ts';
 
 export interface MountedSnapshot {
@@ -30,7 +31,30 @@ export interface SnapshotDriver {
    * @returns bytes taken by the layer's files.
    */
   unpack(ctx: Ctx, chainId: string, parent: string | undefined, archive: Readable): Promise<{ size: number }>;
+  /**
+   * As `unpack`, from a file that may be compressed; what is read is hashed on the way. Fails with `invalid` when the
+   * content is not what `diffId` says. Layers of one image may be unpacked side by side: a parent under way is waited for.
+   */
+  unpackFile(
+    ctx: Ctx,
+    input: {
+      readonly file: string;
+      readonly compression: Compression;
+      readonly parent: string | undefined;
+      readonly diffId?: string;
+    },
+  ): Promise<{ readonly chainId: string; readonly diffId: string; readonly size: number }>;
   hasLayer(chainId: string): Promise<boolean>;
+  /** A layer's parent and size; undefined when there is no such layer. */
+  layer(chainId: string): Promise<{ readonly parent: string | undefined; readonly size: number } | undefined>;
+  /** The layer that a writable snapshot stands on; undefined for none, or when there is no such snapshot. */
+  snapshotParent(key: string): Promise<string | undefined>;
+  /** Flushes what was unpacked to disk: to be awaited before a record that needs it is committed. */
+  sync(): Promise<void>;
+  /** Where the files are, for `inspect`: `LowerDir`, `UpperDir` and the like. */
+  describe(
+    of: { readonly layer: string } | { readonly snapshot: string },
+  ): Promise<Readonly<Record<string, string>>>;
   /** Makes a writable snapshot on top of a layer (undefined: empty). */
   prepare(key: string, parent: string | undefined): Promise<void>;
   /** Mounts it and returns its path; a second call while mounted returns the same path. `volatile` skips syncs: for containers that are removed on exit. */

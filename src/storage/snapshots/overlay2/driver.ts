@@ -1,0 +1,302 @@
+/**
+ * Layers and snapshots on overlayfs. A read-only layer is a directory under `layers/`; a container has `upper`,
+ * `work` and `merged` under `snapshots/<key>`. Lower directories are named relative to the overlay2 directory through
+ * short links: absolute ones overflow the one page of mount options near a hundred layers.
+ */
+
+import { chmod, chown, lstat, mkdir, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Compression } from '../../../core/compression.ts';
+import type { Ctx } from '../../../core/ctx.ts';
+import { conflict, invalid, isErrno, isKind, notFound } from '../../../core/errors.ts';
+import { chainIdOf } from '../../../core/model/image.ts';
+import type { Host } from '../../../core/ports/host.ts';
+import type { FileChange, MountedSnapshot, SnapshotDriver } from '../../../core/ports/snapshot-driver.ts';
+import { backgroundCtx } from '../../../core/ctx.ts';
+import type { Trash } from '../../trash.ts';
+import type { StorageWorkers } from '../../worker/pool.ts';
+import { Layers } from './layers.ts';
+import type { Layout } from './layout.ts';
+
+export interface Overlay2Deps {
+  readonly host: Pick<Host, 'mount' | 'unmount' | 'syncfs'>;
+  readonly workers: StorageWorkers;
+  readonly trash: Trash;
+}
+
+type Unpacked = { readonly chainId: string; readonly diffId: string; readonly size: number };
+type Source = { readonly file: string | undefined; readonly compression: Compression };
+
+/** Said in so many words, so that a snapshot's upper directory holds all that was changed, whatever the kernel's defaults are. */
+const features = 'index=off,redirect_dir=off,metacopy=off';
+
+export class Overlay2Driver implements SnapshotDriver {
+  readonly name = 'overlay2';
+  readonly #deps: Overlay2Deps;
+  readonly #layout: Layout;
+  readonly #layers: Layers;
+  readonly #backing: string;
+  /** Layers under way, by chain id: a second request waits, and so does a layer that stands on one. */
+  readonly #unpacking = new Map<string, Promise<Unpacked>>();
+
+  constructor(deps: Overlay2Deps, layout: Layout, backing: string) {
+    this.#deps = deps;
+    this.#layout = layout;
+    this.#layers = new Layers(layout, deps.trash);
+    this.#backing = backing;
+  }
+
+  status(): readonly (readonly [string, string])[] {
+    return [
+      ['Backing Filesystem', this.#backing],
+      ['Supports d_type', 'true'],
+      ['Using metacopy', 'false'],
+      ['Native Overlay Diff', 'true'],
+      ['userxattr', 'false'],
+    ];
+  }
+
+  async unpack(
+    ctx: Ctx,
+    chainId: string,
+    parent: string | undefined,
+    archive: Readable,
+  ): Promise<{ size: number }> {
+    const there = await this.#layers.find(chainId);
+    if (there !== undefined || this.#unpacking.has(chainId)) {
+      for await (const chunk of archive) void chunk;
+      const { size } = there ?? (await this.#unpackOnce(ctx, chainId, undefined, parent, undefined));
+      return { size };
+    }
+    const source: Source = { file: undefined, compression: 'none' };
+    const { size } = await this.#unpackOnce(ctx, chainId, source, parent, archive);
+    return { size };
+  }
+
+  async unpackFile(
+    ctx: Ctx,
+    input: {
+      readonly file: string;
+      readonly compression: Compression;
+      readonly parent: string | undefined;
+      readonly diffId?: string;
+    },
+  ): Promise<Unpacked> {
+    const { file, compression, parent, diffId } = input;
+    if (diffId === undefined) return this.#unpack(ctx, undefined, { file, compression }, parent, undefined);
+    const chainId = chainIdOf(parent, diffId);
+    for (;;) {
+      const there = await this.#layers.find(chainId);
+      if (there !== undefined) return { chainId, diffId, size: there.size };
+      const isOurs = !this.#unpacking.has(chainId);
+      try {
+        return await this.#unpackOnce(ctx, chainId, { file, compression }, parent, undefined);
+      } catch (error) {
+        // Another caller's cancellation is not ours.
+        if (isOurs || ctx.signal.aborted || !isKind(error, 'unavailable')) throw error;
+      }
+    }
+  }
+
+  #unpackOnce(
+    ctx: Ctx,
+    chainId: string,
+    source: Source | undefined,
+    parent: string | undefined,
+    archive: Readable | undefined,
+  ): Promise<Unpacked> {
+    const running = this.#unpacking.get(chainId);
+    if (running !== undefined) return running;
+    if (source === undefined) throw notFound(`layer ${chainId} does not exist`);
+    const flight = this.#unpack(ctx, chainId, source, parent, archive).finally(() =>
+      this.#unpacking.delete(chainId),
+    );
+    this.#unpacking.set(chainId, flight);
+    return flight;
+  }
+
+  async #unpack(
+    ctx: Ctx,
+    wanted: string | undefined,
+    source: Source,
+    parent: string | undefined,
+    archive: Readable | undefined,
+  ): Promise<Unpacked> {
+    const staged = await this.#layers.stage();
+    try {
+      const done = await this.#deps.workers.run(ctx, 'unpack', { ...source, target: staged.diff }, archive);
+      const chainId = chainIdOf(parent, done.diffId);
+      if (wanted !== undefined && wanted !== chainId)
+        throw invalid(
+          `layer content has diff id ${done.diffId}, which is not what the image says (chain id ${wanted})`,
+        );
+      if (parent !== undefined) await this.#unpacking.get(parent);
+      await this.#layers.publish(staged.path, chainId, parent, done);
+      return { chainId, diffId: done.diffId, size: done.size };
+    } catch (error) {
+      await this.#layers.discardStaged(staged.path);
+      throw error;
+    }
+  }
+
+  async hasLayer(chainId: string): Promise<boolean> {
+    return (await this.#layers.find(chainId)) !== undefined;
+  }
+
+  async layer(chainId: string): Promise<{ parent: string | undefined; size: number } | undefined> {
+    return this.#layers.find(chainId);
+  }
+
+  async snapshotParent(key: string): Promise<string | undefined> {
+    try {
+      return `sha256:${(await readlink(join(this.#layout.snapshot(key), 'parent'))).split('/').at(-1) ?? ''}`;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  sync(): Promise<void> {
+    return this.#deps.host.syncfs(this.#layout.root);
+  }
+
+  async prepare(key: string, parent: string | undefined): Promise<void> {
+    const path = this.#layout.snapshot(key);
+    if (parent !== undefined) await this.#layers.get(parent);
+    const rootOf = parent === undefined ? undefined : stat(this.#layers.diff(parent));
+    try {
+      await mkdir(path, { mode: 0o710 });
+    } catch (error) {
+      await rootOf;
+      if (isErrno(error, 'EEXIST')) throw conflict(`snapshot ${key} already exists`);
+      throw error;
+    }
+    const [root] = await Promise.all([
+      rootOf,
+      mkdir(join(path, 'upper'), { mode: 0o755 }),
+      mkdir(join(path, 'work'), { mode: 0o700 }),
+      mkdir(join(path, 'merged'), { mode: 0o700 }),
+      // A link holds the parent's name in one call and needs no file.
+      parent === undefined ? undefined : symlink(`../../layers/${parent.slice(7)}`, join(path, 'parent')),
+    ]);
+    // The upper directory is the container's `/`: it takes after the image's.
+    if (root !== undefined && (root.mode & 0o7777) !== 0o755)
+      await chmod(join(path, 'upper'), root.mode & 0o7777);
+    if (root !== undefined && (root.uid !== 0 || root.gid !== 0))
+      await chown(join(path, 'upper'), root.uid, root.gid);
+  }
+
+  mountPath(key: string): string {
+    return join(this.#layout.snapshot(key), 'merged');
+  }
+
+  async mount(key: string, options: { volatile: boolean }): Promise<MountedSnapshot> {
+    const target = this.mountPath(key);
+    if (await this.#isMounted(key)) return { path: target };
+    const parent = await this.snapshotParent(key);
+    const lower = parent === undefined ? 'empty' : (await this.#layers.get(parent)).lower;
+    const own = join('snapshots', key);
+    const data = `lowerdir=${lower},upperdir=${own}/upper,workdir=${own}/work,${features}`;
+    const request = {
+      source: 'overlay',
+      target,
+      fstype: 'overlay',
+      flags: [],
+      data: options.volatile ? `${data},volatile` : data,
+      cwd: this.#layout.root,
+    };
+    try {
+      await this.#deps.host.mount(request);
+    } catch (error) {
+      // A volatile mount that was never unmounted (the machine went down) leaves a mark that forbids the next one.
+      const mark = join(this.#layout.snapshot(key), 'work', 'work', 'incompat');
+      if (
+        !(await lstat(mark).then(
+          () => true,
+          () => false,
+        ))
+      )
+        throw error;
+      await rm(mark, { recursive: true, force: true });
+      await this.#deps.host.mount(request);
+    }
+    return { path: target };
+  }
+
+  /** A mount point is on another device than the directory that holds it. */
+  async #isMounted(key: string): Promise<boolean> {
+    const path = this.#layout.snapshot(key);
+    try {
+      const [own, merged] = await Promise.all([lstat(path), lstat(join(path, 'merged'))]);
+      return own.dev !== merged.dev;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) throw notFound(`snapshot ${key} does not exist`);
+      throw error;
+    }
+  }
+
+  async unmount(key: string): Promise<void> {
+    const mounted = await this.#isMounted(key).catch(() => false);
+    if (mounted) await this.#deps.host.unmount(this.mountPath(key));
+  }
+
+  async changes(ctx: Ctx, key: string): Promise<readonly FileChange[]> {
+    await this.#isMounted(key);
+    const chain = await this.#layers.chain(await this.snapshotParent(key));
+    const lowers = chain.map((chainId) => this.#layers.diff(chainId));
+    const upper = join(this.#layout.snapshot(key), 'upper');
+    return (await this.#deps.workers.run(ctx, 'changes', { upper, lowers })).changes;
+  }
+
+  async diff(ctx: Ctx, key: string): Promise<Readable> {
+    await this.#isMounted(key);
+    return this.#deps.workers.stream(ctx, 'pack', { directory: join(this.#layout.snapshot(key), 'upper') });
+  }
+
+  async diffLayer(ctx: Ctx, chainId: string): Promise<Readable> {
+    await this.#layers.get(chainId);
+    return this.#deps.workers.stream(ctx, 'pack', { directory: this.#layers.diff(chainId) });
+  }
+
+  async usage(key: string): Promise<number> {
+    await this.#isMounted(key);
+    const directory = join(this.#layout.snapshot(key), 'upper');
+    return (await this.#deps.workers.run(backgroundCtx(), 'usage', { directory })).size;
+  }
+
+  async list(): Promise<{ layers: readonly string[]; snapshots: readonly string[] }> {
+    const [layers, snapshots] = await Promise.all([this.#layers.list(), readdir(this.#layout.snapshots)]);
+    return { layers, snapshots };
+  }
+
+  async removeSnapshot(key: string): Promise<void> {
+    await this.unmount(key);
+    await this.#deps.trash.discard(this.#layout.snapshot(key));
+  }
+
+  async removeLayer(chainId: string): Promise<void> {
+    await this.#layers.remove(chainId);
+  }
+
+  async describe(
+    of: { readonly layer: string } | { readonly snapshot: string },
+  ): Promise<Readonly<Record<string, string>>> {
+    const paths = (chain: readonly string[]): string =>
+      chain.map((each) => this.#layers.diff(each)).join(':');
+    if ('layer' in of) {
+      const [top, ...below] = await this.#layers.chain(of.layer);
+      const upper = top === undefined ? '' : this.#layers.diff(top);
+      return { ...(below.length > 0 && { LowerDir: paths(below) }), UpperDir: upper };
+    }
+    const path = this.#layout.snapshot(of.snapshot);
+    const chain = await this.#layers.chain(await this.snapshotParent(of.snapshot));
+    return {
+      ID: of.snapshot,
+      LowerDir: paths(chain),
+      MergedDir: join(path, 'merged'),
+      UpperDir: join(path, 'upper'),
+      WorkDir: join(path, 'work'),
+    };
+  }
+}

@@ -1,0 +1,42 @@
+import { mkdir, readdir, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { internal } from '../../../core/errors.ts';
+import type { SnapshotDriver } from '../../../core/ports/snapshot-driver.ts';
+import { Overlay2Driver, type Overlay2Deps } from './driver.ts';
+import { removeDanglingLinks } from './layers.ts';
+import { createLayout } from './layout.ts';
+
+/** Magic numbers of statfs(2), with the names that Docker gives them. */
+const filesystems: ReadonlyMap<number, string> = new Map([
+  [0xef53, 'extfs'],
+  [0x58465342, 'xfs'],
+  [0x9123683e, 'btrfs'],
+  [0x01021994, 'tmpfs'],
+  [0x2fc12fc1, 'zfs'],
+  [0xf2f52010, 'f2fs'],
+  [0x794c7630, 'overlayfs'],
+]);
+
+/** Opens `<data root>/overlay2`, and clears what an earlier daemon left half-unpacked. */
+export async function openOverlay2(deps: Overlay2Deps, dataRoot: string): Promise<SnapshotDriver> {
+  const layout = createLayout(join(dataRoot, 'overlay2'));
+  // Others may pass through, since containers with user namespaces reach their root this way, but not list.
+  for (const path of [
+    layout.root,
+    layout.layers,
+    layout.snapshots,
+    layout.links,
+    layout.staging,
+    layout.empty,
+  ])
+    await mkdir(path, { recursive: true, mode: 0o711 });
+  const { type } = await statfs(layout.root);
+  const backing = filesystems.get(type) ?? 'unknown';
+  if (backing === 'overlayfs')
+    throw internal(
+      `storage driver overlay2: ${layout.root} lies on overlayfs, which cannot hold another overlay's upper directory: use another data root`,
+    );
+  for (const name of await readdir(layout.staging)) await deps.trash.discard(join(layout.staging, name));
+  await removeDanglingLinks(layout);
+  return new Overlay2Driver(deps, layout, backing);
+}

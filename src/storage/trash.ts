@@ -1,0 +1,71 @@
+/**
+ * Where removed trees go: a rename takes microseconds, deleting takes as long as it takes, in the background. What an
+ * earlier daemon left there is deleted at start.
+ */
+
+import { mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { backgroundCtx, type Ctx } from '../core/ctx.ts';
+import { isErrno } from '../core/errors.ts';
+import { newId } from '../core/ids.ts';
+import type { Logger } from '../core/log.ts';
+import type { StorageWorkers } from './worker/pool.ts';
+
+export interface Trash {
+  /** Moves a file or tree away; succeeds when it is gone already. */
+  discard(path: string): Promise<void>;
+  /** Resolves when all that was discarded so far has been deleted. */
+  idle(): Promise<void>;
+  /** Starts deleting what is there. */
+  empty(): void;
+  /** Stops deleting; the rest is for the next start. */
+  close(): Promise<void>;
+}
+
+/** `directory` lies on the same filesystem as what is discarded. */
+export async function openTrash(
+  deps: { readonly workers: StorageWorkers; readonly log: Logger },
+  directory: string,
+): Promise<Trash> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const stop = new AbortController();
+  const ctx: Ctx = { ...backgroundCtx(deps.log), signal: stop.signal };
+  let running: Promise<void> | undefined;
+  let again = false;
+
+  const round = async (): Promise<void> => {
+    do {
+      again = false;
+      const { left } = await deps.workers.run(ctx, 'empty', { directory });
+      if (left.length > 0) deps.log.warn('left in the trash: something is mounted there', { paths: left });
+    } while (again && !stop.signal.aborted);
+  };
+  const empty = (): void => {
+    if (stop.signal.aborted) return;
+    again = true;
+    running ??= round()
+      .catch((error: unknown) => {
+        if (!stop.signal.aborted) deps.log.error('emptying the trash failed', { error });
+      })
+      .finally(() => (running = undefined));
+  };
+  return {
+    discard: async (path) => {
+      try {
+        await rename(path, join(directory, newId()));
+      } catch (error) {
+        if (isErrno(error, 'ENOENT')) return;
+        throw error;
+      }
+      empty();
+    },
+    idle: async () => {
+      while (running !== undefined) await running;
+    },
+    empty,
+    close: async () => {
+      stop.abort();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/** What each job does, inside the worker thread: synchronous file calls, streams only where bytes come or go. */
+
+import { createHash } from 'node:crypto';
+import { closeSync, createReadStream, openSync, unlinkSync, writeSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { decompress } from '../../core/compression.ts';
+import { invalid } from '../../core/errors.ts';
+import type { FileAttributes } from '../../core/ports/file-attributes.ts';
+import { TarParser } from '../../core/tar/index.ts';
+import { LayerExtractor } from '../archive/extract.ts';
+import { packDirectory } from '../archive/pack.ts';
+import { findChanges } from '../snapshots/overlay2/changes.ts';
+import { copyTree } from './copy-tree.ts';
+import { directorySize, emptySlowly } from './trees.ts';
+import type { JobIo } from './job-io.ts';
+import type { JobKind, Jobs } from './protocol.ts';
+
+export interface Tools {
+  attributes(): Promise<FileAttributes>;
+}
+type Run<K extends JobKind> = (
+  tools: Tools,
+  io: JobIo,
+  input: Jobs[K]['input'],
+) => Promise<Jobs[K]['result']>;
+
+const ingest: Run<'ingest'> = async (_tools, io, { path }) => {
+  const fd = openSync(path, 'wx', 0o600);
+  const hash = createHash('sha256');
+  let size = 0;
+  try {
+    for await (const chunk of io.input()) {
+      hash.update(chunk);
+      let done = 0;
+      while (done < chunk.length) done += writeSync(fd, chunk, done);
+      size += chunk.length;
+    }
+  } catch (error) {
+    unlinkSync(path);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  return { digest: `sha256:${hash.digest('hex')}`, size };
+};
+
+const unpack: Run<'unpack'> = async (tools, io, { file, compression, target }) => {
+  const attributes = await tools.attributes();
+  const extractor = new LayerExtractor(Buffer.from(target).toString('latin1'), () => attributes);
+  const parser = new TarParser(extractor);
+  const hash = createHash('sha256');
+  const source =
+    file === undefined ? Readable.from(io.input()) : createReadStream(file, { highWaterMark: 1 << 20 });
+  const content = decompress(source, compression, 512 << 10);
+  try {
+    for await (const chunk of content) {
+      io.check();
+      hash.update(chunk as Buffer);
+      parser.push(chunk as Buffer);
+    }
+    parser.finish();
+    const { size, implicit } = extractor.finish();
+    return { diffId: `sha256:${hash.digest('hex')}`, size, implicit };
+  } catch (error) {
+    extractor.abandon();
+    throw error;
+  } finally {
+    source.destroy();
+  }
+};
+
+const pack: Run<'pack'> = async (tools, io, { directory }) => {
+  const attributes = await tools.attributes();
+  let size = 0;
+  for (const chunk of packDirectory(Buffer.from(directory).toString('latin1'), attributes)) {
+    size += chunk.length;
+    await io.emit(chunk);
+  }
+  return { size };
+};
+
+const runners: { readonly [K in JobKind]: Run<K> } = {
+  ingest,
+  unpack,
+  pack,
+  changes: async (tools, io, input) => ({ changes: findChanges(await tools.attributes(), io, input) }),
+  usage: async (_tools, io, { directory }) => ({ size: directorySize(io, directory) }),
+  copy: async (tools, io, { from, to }) => {
+    copyTree(await tools.attributes(), io, from, to);
+    return {};
+  },
+  empty: async (_tools, io, { directory }) => ({ left: await emptySlowly(io, directory) }),
+};
+
+export function runJob<K extends JobKind>(
+  tools: Tools,
+  io: JobIo,
+  kind: K,
+  input: Jobs[K]['input'],
+): Promise<Jobs[K]['result']> {
+  const run = runners[kind] as Run<K> | undefined;
+  if (run === undefined) throw invalid(`unknown job ${kind}`);
+  return run(tools, io, input);
+}

@@ -1,0 +1,62 @@
+/** Jobs of the storage worker threads, and what the main thread and a worker say to each other. */
+
+import type { Compression } from '../../core/compression.ts';
+import type { ErrorKind } from '../../core/errors.ts';
+
+export type Change = { readonly path: string; readonly kind: 'modified' | 'added' | 'deleted' };
+
+/** Input and result of each job. Paths are absolute. */
+export interface Jobs {
+  /** Writes the input stream to a new file; hashes it. */
+  ingest: { input: { readonly path: string }; result: { readonly digest: string; readonly size: number } };
+  /** Unpacks a layer from a file or, where `file` is undefined, from the input stream, into an empty directory. */
+  unpack: {
+    input: {
+      readonly file: string | undefined;
+      readonly compression: Compression;
+      readonly target: string;
+    };
+    result: { readonly diffId: string; readonly size: number; readonly implicit: readonly string[] };
+  };
+  /** Writes a layer archive of a directory (whiteouts as the OCI image spec has them) to the output stream. */
+  pack: { input: { readonly directory: string }; result: { readonly size: number } };
+  changes: {
+    input: { readonly upper: string; readonly lowers: readonly string[] };
+    result: { readonly changes: readonly Change[] };
+  };
+  /** Bytes of the regular files below a directory, hard links once. */
+  usage: { input: { readonly directory: string }; result: { readonly size: number } };
+  /** Copies the content of a directory with owners, modes, times, attributes and links. */
+  copy: { input: { readonly from: string; readonly to: string }; result: Record<string, never> };
+  /** Deletes what lies in a directory, slowly. */
+  empty: { input: { readonly directory: string }; result: { readonly left: readonly string[] } };
+}
+export type JobKind = keyof Jobs;
+
+export type ToWorker =
+  | {
+      readonly job: number;
+      readonly op: 'start';
+      readonly kind: JobKind;
+      readonly input: Jobs[JobKind]['input'];
+    }
+  | { readonly job: number; readonly op: 'chunk'; readonly data: Uint8Array }
+  | { readonly job: number; readonly op: 'end' }
+  | { readonly job: number; readonly op: 'cancel' }
+  /** Bytes of output that were taken. */
+  | { readonly job: number; readonly op: 'taken'; readonly bytes: number };
+
+export interface JobFault {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly kind: ErrorKind | undefined;
+}
+
+export type FromWorker =
+  | { readonly job: number; readonly op: 'done'; readonly result: Jobs[JobKind]['result'] }
+  | { readonly job: number; readonly op: 'failed'; readonly fault: JobFault }
+  | { readonly job: number; readonly op: 'chunk'; readonly data: Uint8Array }
+  | { readonly job: number; readonly op: 'taken'; readonly bytes: number };
+
+/** Bytes on their way in one direction before the sender waits. */
+export const window = 4 << 20;

@@ -1,0 +1,52 @@
+/** The thread that does storage's heavy work, so that the main loop stays free: see protocol.ts for its jobs. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { SlipwayError } from '../../core/errors.ts';
+import type { FileAttributes } from '../../core/ports/file-attributes.ts';
+import { runJob, type Tools } from './jobs.ts';
+import { JobIo } from './job-io.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('storage-worker runs as a worker thread');
+const { attributesUrl } = workerData as { readonly attributesUrl: string };
+
+let attributes: Promise<FileAttributes> | undefined;
+/** Loading the native part takes a few milliseconds and megabytes: not for jobs that move bytes only. */
+const tools: Tools = {
+  attributes: () => {
+    attributes ??= import(attributesUrl).then((module) =>
+      (module as { createFileAttributes(): FileAttributes }).createFileAttributes(),
+    );
+    return attributes;
+  },
+};
+
+const say = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+const jobs = new Map<number, JobIo>();
+
+async function start(message: Extract<ToWorker, { op: 'start' }>): Promise<void> {
+  const { job, kind, input } = message;
+  const io = new JobIo(job, say);
+  jobs.set(job, io);
+  try {
+    const result = await runJob(tools, io, kind, input);
+    say({ job, op: 'done', result });
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    const { code } = error as NodeJS.ErrnoException;
+    const kindOf = error instanceof SlipwayError ? error.kind : undefined;
+    say({ job, op: 'failed', fault: { message: words, code, kind: kindOf } });
+  } finally {
+    jobs.delete(job);
+  }
+}
+
+port.on('message', (message: ToWorker) => {
+  const io = jobs.get(message.job);
+  if (message.op === 'start') void start(message);
+  else if (message.op === 'chunk') io?.receive(message.data);
+  else if (message.op === 'end') io?.end();
+  else if (message.op === 'cancel') io?.cancel();
+  else io?.taken(message.bytes);
+});

@@ -1,0 +1,183 @@
+/** One storage worker thread and the jobs that run on it. */
+
+import type { Readable } from 'node:stream';
+import { Worker } from 'node:worker_threads';
+import { SlipwayError, internal, unavailable } from '../../core/errors.ts';
+import {
+  window,
+  type FromWorker,
+  type JobFault,
+  type JobKind,
+  type Jobs,
+  type ToWorker,
+} from './protocol.ts';
+
+export interface Job {
+  readonly id: number;
+  readonly kind: JobKind;
+  readonly input: Jobs[JobKind]['input'];
+  readonly signal: AbortSignal;
+  readonly source: Readable | undefined;
+  /** Takes a chunk of output; calls `taken` when there is room for more. */
+  readonly onChunk: ((data: Uint8Array, taken: () => void) => void) | undefined;
+  readonly resolve: (result: Jobs[JobKind]['result']) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function toError(fault: JobFault): Error {
+  if (fault.kind !== undefined) return new SlipwayError(fault.kind, fault.message);
+  const cause = Object.assign(new Error(fault.message), fault.code === undefined ? {} : { code: fault.code });
+  if (fault.code === 'ENOSPC' || fault.code === 'EDQUOT') return internal('no space left on device', cause);
+  if (fault.code === 'ABORT_ERR') return unavailable('context canceled', cause);
+  return internal(fault.message, cause);
+}
+
+/** Bytes of the source that are on their way, and who waits for room. */
+class Feed {
+  #outstanding = 0;
+  #wake: (() => void) | undefined;
+  #over = false;
+
+  taken(bytes: number): void {
+    this.#outstanding -= bytes;
+    this.#wake?.();
+  }
+
+  stop(): void {
+    this.#over = true;
+    this.#wake?.();
+  }
+
+  /** Copies each chunk: its memory may belong to a pool, and a whole pool would be cloned with it. */
+  async pump(source: Readable, send: (copy: Uint8Array<ArrayBuffer>) => void): Promise<void> {
+    for await (const chunk of source) {
+      if (this.#over) return;
+      const copy = new Uint8Array(chunk as Buffer);
+      this.#outstanding += copy.byteLength;
+      send(copy);
+      while (this.#outstanding > window && !this.#over)
+        await new Promise<void>((wake) => (this.#wake = wake));
+    }
+  }
+}
+
+export class Thread {
+  readonly #worker: Worker;
+  readonly #running = new Map<
+    number,
+    { readonly job: Job; readonly feed: Feed; readonly settle: () => void }
+  >();
+  readonly #onFree: () => void;
+  #idle: NodeJS.Timeout | undefined;
+  #gone = false;
+
+  /** `onFree` is called after each job, and when the thread has ended. */
+  constructor(url: URL, attributesUrl: URL, onFree: () => void) {
+    this.#onFree = onFree;
+    this.#worker = new Worker(url, {
+      workerData: { attributesUrl: attributesUrl.href },
+      name: 'storage',
+      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 },
+    });
+    this.#worker.on('message', (message: FromWorker) => this.#receive(message));
+    this.#worker.on('error', (error) => this.#end(internal(`storage worker: ${String(error)}`, error)));
+    this.#worker.on('exit', () => this.#end(unavailable('storage worker ended')));
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  get load(): number {
+    return this.#running.size;
+  }
+
+  start(job: Job): void {
+    clearTimeout(this.#idle);
+    this.#worker.ref();
+    const feed = new Feed();
+    const cancel = (): void => {
+      this.#send({ job: job.id, op: 'cancel' });
+      feed.stop();
+      job.source?.destroy();
+    };
+    job.signal.addEventListener('abort', cancel, { once: true });
+    const settle = (): void => {
+      job.signal.removeEventListener('abort', cancel);
+      feed.stop();
+      this.#running.delete(job.id);
+    };
+    this.#running.set(job.id, { job, feed, settle });
+    this.#send({ job: job.id, op: 'start', kind: job.kind, input: job.input });
+    if (job.source !== undefined) this.#feed(job, feed, job.source);
+    if (job.signal.aborted) cancel();
+  }
+
+  async terminate(): Promise<void> {
+    this.#gone = true;
+    await this.#worker.terminate();
+  }
+
+  /** Ends the thread after a while without work. */
+  retire(afterMs: number): void {
+    if (this.#running.size > 0 || this.#gone) return;
+    this.#worker.unref();
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      if (this.#running.size === 0) void this.terminate();
+    }, afterMs).unref();
+  }
+
+  #send(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    if (!this.#gone) this.#worker.postMessage(message, transfer);
+  }
+
+  #feed(job: Job, feed: Feed, source: Readable): void {
+    feed
+      .pump(source, (copy) => this.#send({ job: job.id, op: 'chunk', data: copy }, [copy.buffer]))
+      .then(
+        () => this.#send({ job: job.id, op: 'end' }),
+        (error: unknown) => {
+          const running = this.#running.get(job.id);
+          if (running === undefined) return;
+          // The source failed, not the job: its error is what the caller wants, once the job has cleaned up.
+          const failure = error instanceof Error ? error : new Error(String(error));
+          this.#running.set(job.id, {
+            ...running,
+            job: {
+              ...job,
+              reject: () => job.reject(job.signal.aborted ? unavailable('context canceled') : failure),
+            },
+          });
+          this.#send({ job: job.id, op: 'cancel' });
+        },
+      );
+  }
+
+  #receive(message: FromWorker): void {
+    const running = this.#running.get(message.job);
+    if (running === undefined) return;
+    const { job, feed, settle } = running;
+    if (message.op === 'taken') feed.taken(message.bytes);
+    else if (message.op === 'chunk') {
+      const bytes = message.data.byteLength;
+      const taken = (): void => this.#send({ job: job.id, op: 'taken', bytes });
+      if (job.onChunk === undefined) taken();
+      else job.onChunk(message.data, taken);
+    } else {
+      settle();
+      if (message.op === 'done') job.resolve(message.result);
+      else job.reject(toError(message.fault));
+      this.#onFree();
+    }
+  }
+
+  #end(error: Error): void {
+    this.#gone = true;
+    for (const { job, settle } of this.#running.values()) {
+      settle();
+      job.reject(error);
+    }
+    this.#onFree();
+  }
+}
