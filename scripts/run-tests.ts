@@ -39,9 +39,12 @@ async function ensureDockerCli(): Promise<void> {
 const chunks = chooseChunks(process.argv.slice(2));
 if (process.argv.includes('root')) await ensureDockerCli();
 const results: ChunkResult[] = [];
+/** A tree in which much hangs must fail with its results, not by the patience of who waits for it. */
+const deadline = Date.now() + Number(process.env['TEST_MINUTES'] ?? 75) * 60_000;
 for (const chunk of chunks) {
   if ('files' in chunk.run && chunk.run.files.length === 0) continue;
-  const result = await runChunk(root, chunk);
+  const timeoutMs = Math.max(1, Math.min(chunk.timeoutMs, deadline - Date.now()));
+  const result = await runChunk(root, { ...chunk, timeoutMs });
   results.push(result);
   report(result);
 }
