@@ -1,0 +1,58 @@
+/** Creating a container for `run` and `create`: pulls the image when it is missing, writes the id file. */
+import fs from 'node:fs';
+import { ApiError } from '../../client/index.ts';
+import type { CommandContext } from '../command.ts';
+import { CliError } from '../exit.ts';
+import { pullImage } from '../pull-image.ts';
+import { familiarName, parseName, type ParsedName } from '../reference-name.ts';
+import { showProgress } from '../render/progress.ts';
+import type { CreateBody } from './create-body.ts';
+
+const POLICIES = ['always', 'missing', 'never'];
+
+function nameOf(image: string): ParsedName | undefined {
+  try {
+    return parseName(image);
+  } catch {
+    // An id, or a name that the engine will refuse in its own words.
+    return undefined;
+  }
+}
+
+async function pull({ io, flags, client, config }: CommandContext, name: ParsedName, platform: string | undefined): Promise<void> {
+  const messages = await pullImage(client(), config(), { name, platform });
+  const silent = { ...io.stderr, isTerminal: false, size: () => io.stderr.size(), write: () => undefined };
+  await showProgress(messages, flags.bool('quiet') ? silent : io.stderr);
+}
+
+function checkIdFile(file: string): void {
+  if (file !== '' && fs.existsSync(file)) {
+    throw new CliError(`container ID file found, make sure the other container isn't running or delete ${file}`);
+  }
+}
+
+/** Makes the container and answers its id; warnings of the engine go to stderr. */
+export async function createContainer(c: CommandContext, body: CreateBody): Promise<string> {
+  const { io, flags, args, client } = c;
+  const policy = flags.string('pull');
+  if (!POLICIES.includes(policy)) {
+    throw new CliError(`invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
+  }
+  const file = flags.string('cidfile');
+  checkIdFile(file);
+  const name = nameOf(args[0] ?? '');
+  const platform = flags.string('platform') || io.env['DOCKER_DEFAULT_PLATFORM'];
+  const request = { name: flags.string('name') || undefined, platform: platform || undefined, body };
+  if (policy === 'always' && name !== undefined) await pull(c, name, platform);
+  const create = () => client().containers.create(request);
+  const created = await create().catch(async (error: unknown) => {
+    const missing = error instanceof ApiError && error.status === 404 && policy === 'missing' && name !== undefined;
+    if (!missing) throw error;
+    if (!flags.bool('quiet')) io.stderr.write(`Unable to find image '${familiarName(name)}' locally\n`);
+    await pull(c, name, platform);
+    return create();
+  });
+  for (const warning of created.Warnings ?? []) io.stderr.write(`WARNING: ${warning}\n`);
+  if (file !== '') fs.writeFileSync(file, created.Id);
+  return created.Id;
+}
