@@ -1,0 +1,34 @@
+import type { Host } from '../../core/ports/host.ts';
+import type { Logger } from '../../core/log.ts';
+import { invalid } from '../../core/errors.ts';
+import type { ShimPaths } from './paths.ts';
+
+/** An OCI runtime that the daemon was configured with. */
+export interface ConfiguredRuntime {
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+  /** Options before the command (`--systemd-cgroup`). */
+  readonly args?: readonly string[];
+}
+
+/** What the functions of this room work with. */
+export interface ShimDeps {
+  readonly host: Host;
+  /** Absolute path of slipway-shim. */
+  readonly shimPath: string;
+  readonly runtimes: ReadonlyMap<string, ConfiguredRuntime>;
+  readonly paths: ShimPaths;
+  readonly log: Logger;
+}
+
+export function runtimeNamed(deps: ShimDeps, name: string): ConfiguredRuntime {
+  const runtime = deps.runtimes.get(name);
+  if (!runtime) throw invalid(`unknown or invalid runtime name: ${name}`);
+  return runtime;
+}
+
+/** crun and runc: what they leave is known, so it is removed without calling them. */
+export function isKnownKind(runtime: ConfiguredRuntime): boolean {
+  return /(^|\/)(crun|runc)[^/]*$/.test(runtime.path);
+}
