@@ -181,8 +181,7 @@ export async function createMachine(runtimeName: string): Promise<ShimMachine> {
     readLog: async (spec) => readFileSync(spec.log.path ?? '', 'utf8'),
     close: async () => {
       await host.close();
-      for (const path of cgroupDirectories(`/${instance}/x`))
-        rmSync(dirname(path), { recursive: false, force: true });
+      for (const path of cgroupDirectories(`/${instance}`)) if (existsSync(path)) rmdirSync(path);
       rmSync(directory, { recursive: true, force: true });
     },
   };
