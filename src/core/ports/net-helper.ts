@@ -37,8 +37,8 @@ export interface NetHelper {
   updateResolver(ctx: Ctx, config: ResolverConfig): Promise<void>;
   /** Idempotent. */
   detachResolver(ctx: Ctx, containerId: string): Promise<void>;
-  /** Replaces the names of one network; an empty list forgets it. */
-  setZone(ctx: Ctx, networkId: string, names: readonly ZoneName[]): Promise<void>;
+  /** Replaces the names of one network; an empty list forgets it. `web.NETWORKNAME` is answered too. */
+  setZone(ctx: Ctx, networkId: string, networkName: string, names: readonly ZoneName[]): Promise<void>;
   /**
    * Binds the host sockets of the ports, all or none. `conflict` with Docker's wording when the address is in use
    * (`failed to bind host port for 0.0.0.0:80:...: address already in use`).
@@ -50,6 +50,8 @@ export interface NetHelper {
   list(
     ctx: Ctx,
   ): Promise<{ resolvers: readonly string[]; zones: readonly string[]; ports: readonly PortHold[] }>;
+  /** Calls back whenever the process was lost and a new one runs, which knows ports and names but may lack resolvers. */
+  onRestart(listener: () => void): void;
   /** Ends the helper process (only on `clean`). */
   shutdown(ctx: Ctx): Promise<void>;
   /** Process id and resident bytes, for info and benchmarks. */

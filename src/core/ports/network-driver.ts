@@ -40,4 +40,9 @@ export interface NetworkDriver {
   detach(ctx: Ctx, namespace: NamespaceHandle | undefined, plan: EndpointPlan): Promise<void>;
   /** Host side names of everything of this driver's in the kernel, so that reconcile finds orphans. */
   list(ctx: Ctx): Promise<{ networks: readonly string[]; endpoints: readonly string[] }>;
+  /** Removes what `list` named and no record knows. Idempotent. */
+  removeStray(
+    ctx: Ctx,
+    stray: { readonly networks: readonly string[]; readonly endpoints: readonly string[] },
+  ): Promise<void>;
 }

@@ -148,12 +148,16 @@ export interface ContainerNetworking {
 
   /**
    * Joins the namespace to the networks of the record (endpoints and ports as `reserve` gave them): interfaces,
-   * held ports, firewall, names, resolver. On failure
-   * everything of this call is taken back before the error leaves.
+   * held ports, firewall, names, resolver. Answers the ports as published: one from the ephemeral range may differ
+   * from the reserved one when a process of the host used that; the record of the running container takes these.
+   * On failure everything of this call is taken back before the error leaves (the claims stay until `release`).
    */
-  attach(ctx: Ctx, record: ContainerRecord, namespace: NamespaceHandle): Promise<void>;
+  attach(ctx: Ctx, record: ContainerRecord, namespace: NamespaceHandle): Promise<readonly PublishedPort[]>;
 
-  /** Takes the container's ports, names, resolver and interfaces away. Idempotent; the namespace may be gone (pass undefined). */
+  /**
+   * Takes the container's ports, names, resolver and interfaces away. Idempotent. Without namespace the kernel
+   * collects the interfaces with the dead namespace (fast); pass it when it lives on.
+   */
   detach(ctx: Ctx, record: ContainerRecord, namespace?: NamespaceHandle): Promise<void>;
 
   /** After a rename of a running container: names answered by DNS. Give the record with its new `dnsNames` (see `renamed`). */

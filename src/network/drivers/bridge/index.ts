@@ -97,5 +97,10 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
         endpoints: links.filter((link) => indexes.has(link.master)).map((link) => link.name),
       };
     },
+
+    async removeStray(_ctx: Ctx, stray) {
+      for (const name of [...stray.endpoints, ...stray.networks])
+        await host.link(undefined, [{ op: 'deleteLink', name }]);
+    },
   };
 }

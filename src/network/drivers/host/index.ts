@@ -11,5 +11,6 @@ export function createHostDriver(): NetworkDriver {
     attach: () => Promise.resolve(),
     detach: () => Promise.resolve(),
     list: () => Promise.resolve({ networks: [], endpoints: [] }),
+    removeStray: () => Promise.resolve(),
   };
 }

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ResolverConfig } from '../../core/ports/net-helper.ts';
+import { answerLocally } from './answer.ts';
+import { RateLimit } from './limit.ts';
+import {
+  answersQuestion,
+  encodeName,
+  encodeResponse,
+  parseQuery,
+  recordType,
+  withId,
+  type Query,
+} from './wire.ts';
+import { addressOfReverseName, Zones } from './zones.ts';
+
+function ask(name: string, type: number, extra: Buffer = Buffer.alloc(0), additional = 0): Buffer {
+  const head = Buffer.alloc(12);
+  head.writeUInt16BE(0x1234, 0);
+  head.writeUInt16BE(0x0100, 2);
+  head.writeUInt16BE(1, 4);
+  head.writeUInt16BE(additional, 10);
+  return Buffer.concat([head, encodeName(name), Buffer.from([0, type, 0, 1]), extra]);
+}
+function query(name: string, type: number): Query {
+  const parsed = parseQuery(ask(name, type));
+  assert.ok(parsed);
+  return parsed;
+}
+const config = (...networkIds: string[]): ResolverConfig => ({
+  containerId: 'c',
+  networkIds,
+  ownNames: [{ name: 'db', ipv4: ['10.9.9.9'], ipv6: [] }],
+  upstreams: [],
+  forward: true,
+});
+function zones(): Zones {
+  const made = new Zones();
+  made.set({
+    networkId: 'n1',
+    networkName: 'mynet',
+    names: [
+      { name: 'Web', ipv4: ['172.18.0.2'], ipv6: ['fd00::2'] },
+      { name: 'app', ipv4: ['172.18.0.2'], ipv6: [] },
+      { name: 'app', ipv4: ['172.18.0.3'], ipv6: [] },
+    ],
+  });
+  made.set({
+    networkId: 'n2',
+    networkName: 'other',
+    names: [{ name: 'secret', ipv4: ['10.0.0.2'], ipv6: [] }],
+  });
+  return made;
+}
+/** Response code, answer count, and the last four bytes as an address. */
+function read(message: Buffer | undefined): { code: number; count: number; address: string; flags: number } {
+  assert.ok(message);
+  const flags = message.readUInt16BE(2);
+  return {
+    code: flags & 0xf,
+    count: message.readUInt16BE(6),
+    address: [...message.subarray(-4)].join('.'),
+    flags,
+  };
+}
+
+test('queries are read; what is none is not', () => {
+  const parsed = query('WWW.Example.COM', recordType.A);
+  assert.deepEqual(
+    [parsed.name, parsed.type, parsed.id, parsed.udpSize],
+    ['www.example.com', 1, 0x1234, 512],
+  );
+  const opt = Buffer.from([0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0]);
+  assert.equal(parseQuery(ask('a', 1, opt, 1))?.udpSize, 4096);
+  const response = ask('a', 1);
+  response[2] = 0x81;
+  for (const bad of [Buffer.alloc(0), Buffer.alloc(11), ask('a', 1).subarray(0, 14), response]) {
+    assert.equal(parseQuery(bad), undefined);
+  }
+  const pointer = Buffer.concat([ask('', 1).subarray(0, 12), Buffer.from([0xc0, 0x0c, 0, 1, 0, 1])]);
+  assert.equal(parseQuery(pointer), undefined);
+});
+
+test('names of own networks are answered, in any case of letters, also with the network behind', () => {
+  const all = zones();
+  for (const name of ['web', 'WEB', 'web.mynet']) {
+    const got = read(answerLocally(all, config('n1'), query(name, recordType.A), 512));
+    assert.deepEqual([got.code, got.count, got.address], [0, 1, '172.18.0.2'], name);
+    assert.equal(got.flags & 0x8580, 0x8180);
+  }
+  assert.equal(read(answerLocally(all, config('n1'), query('web', recordType.AAAA), 512)).count, 1);
+  assert.equal(read(answerLocally(all, config('n1'), query('app', recordType.A), 512)).count, 2);
+  assert.equal(read(answerLocally(all, config('n1'), query('db', recordType.A), 512)).address, '10.9.9.9');
+});
+
+test('a name without that kind of address is an empty answer; a foreign one is not ours', () => {
+  const all = zones();
+  const empty = read(answerLocally(all, config('n1'), query('app', recordType.AAAA), 512));
+  assert.deepEqual([empty.code, empty.count], [0, 0]);
+  assert.equal(read(answerLocally(all, config('n1'), query('web', 15), 512)).count, 0);
+  assert.equal(answerLocally(all, config('n1'), query('secret', recordType.A), 512), undefined);
+  assert.equal(
+    answerLocally(all, config('n1'), query('2.0.0.10.in-addr.arpa', recordType.PTR), 512),
+    undefined,
+  );
+  assert.ok(answerLocally(all, config('n1', 'n2'), query('secret', recordType.A), 512));
+});
+
+test('addresses have names', () => {
+  const got = answerLocally(zones(), config('n1'), query('2.0.18.172.in-addr.arpa', recordType.PTR), 512);
+  assert.ok(got?.includes(encodeName('Web.mynet')));
+  assert.equal(addressOfReverseName(`${'2.0.'.repeat(16)}ip6.arpa`), '02'.repeat(16));
+  assert.equal(addressOfReverseName('web'), undefined);
+});
+
+test('several addresses come in changing order', () => {
+  const all = zones();
+  const seen = new Set<string>();
+  for (let round = 0; round < 200; round++) {
+    seen.add(read(answerLocally(all, config('n1'), query('app', recordType.A), 512)).address);
+  }
+  assert.equal(seen.size, 2);
+});
+
+test('an answer that is too long is cut and says so', () => {
+  const answers = Array.from({ length: 60 }, () => ({ type: 1, ttl: 600, data: Buffer.alloc(4) }));
+  const cut = encodeResponse(query('a', 1), 0, answers, 512);
+  assert.ok(cut.length <= 512 && (cut.readUInt16BE(2) & 0x0200) !== 0);
+  assert.equal(encodeResponse(query('a', 1), 0, answers, 65_535).readUInt16BE(6), 60);
+});
+
+test('a response must be to the question', () => {
+  const question = query('example.com', 1);
+  const response = encodeResponse(question, 0, [], 512);
+  assert.ok(answersQuestion(response, question));
+  assert.ok(!answersQuestion(encodeResponse(query('example.org', 1), 0, [], 512), question));
+  assert.ok(!answersQuestion(ask('example.com', 1), question));
+  assert.equal(withId(response, 7).readUInt16BE(0), 7);
+  assert.equal(response.readUInt16BE(0), 0x1234);
+});
+
+test('an emptied zone is forgotten', () => {
+  const all = zones();
+  all.set({ networkId: 'n1', networkName: 'mynet', names: [] });
+  assert.equal(answerLocally(all, config('n1'), query('web', 1), 512), undefined);
+  assert.deepEqual(
+    all.all().map((zone) => zone.networkId),
+    ['n2'],
+  );
+});
+
+test('the rate limit lets a burst through, then a trickle', () => {
+  const limit = new RateLimit(10, 3, 0);
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => limit.take(0)),
+    [true, true, true, false],
+  );
+  assert.ok(limit.take(100));
+  assert.ok(!limit.take(100));
+});
