@@ -3,7 +3,7 @@ import { CliError, EXIT_FAILURE } from './exit.ts';
 import { errorText } from './failure.ts';
 import type { Io } from './io.ts';
 import { indentJson } from './render/json-indent.ts';
-import { compile, type Template } from './template/index.ts';
+import { compile, fromApi, type Template } from './template/index.ts';
 
 /** docker's code for a template that cannot be read. */
 const EXIT_TEMPLATE = 64;
@@ -30,7 +30,7 @@ export async function inspectAll(
   for (const name of names) {
     try {
       const text = await fetch(name);
-      found.push(template === undefined ? text : `${template.render(JSON.parse(text))}\n`);
+      found.push(template === undefined ? text : `${template.render(fromApi(JSON.parse(text)))}\n`);
     } catch (error) {
       errors.push(template !== undefined && !(error instanceof CliError) && isTemplateError(error) ? `template parsing error: ${error.message}` : errorText(error));
       failed = true;

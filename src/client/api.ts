@@ -26,10 +26,12 @@ export const NEWEST_VERSION = '1.50';
 
 /** `key` of filters with its values, as the query parameter `filters` wants it. */
 export function encodeFilters(filters: Readonly<Record<string, readonly string[]>>): string | undefined {
-  const entries = Object.entries(filters).filter(([, values]) => values.length > 0);
+  const entries = Object.entries(filters)
+    .filter(([, values]) => values.length > 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   if (entries.length === 0) return undefined;
   return JSON.stringify(
-    Object.fromEntries(entries.map(([name, values]) => [name, Object.fromEntries(values.map((v) => [v, true]))])),
+    Object.fromEntries(entries.map(([name, values]) => [name, Object.fromEntries(values.toSorted().map((v) => [v, true]))])),
   );
 }
 

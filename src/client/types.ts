@@ -25,6 +25,7 @@ export interface ContainerSummary {
   readonly State: string;
   readonly Status: string;
   readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, unknown>> } | null;
+  readonly ImageManifestDescriptor?: { readonly platform?: unknown } | null;
   readonly Mounts?: readonly { readonly Type?: string; readonly Name?: string; readonly Source?: string; readonly Driver?: string }[];
 }
 

@@ -86,6 +86,7 @@ export function containerRow(container: ContainerSummary, options: { readonly tr
       Labels: () => labelsText(container.Labels),
       LocalVolumes: () => String((container.Mounts ?? []).filter((mount) => mount.Driver === 'local').length),
       Mounts: () => mountsText(container, truncate),
+      Platform: () => container.ImageManifestDescriptor?.platform ?? null,
       Names: () => namesText(container.Names, truncate),
       Networks: () => Object.keys(container.NetworkSettings?.Networks ?? {}).join(','),
       Ports: () => portsText(container.Ports),

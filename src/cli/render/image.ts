@@ -1,7 +1,7 @@
 /** Images in `images`: one row for each name. */
 import type { ImageSummary } from '../../client/index.ts';
 import { Struct } from '../template/index.ts';
-import { humanDuration, humanSize, localTime, shortId } from './units.ts';
+import { humanDuration, humanSize, humanSize4, localTime, shortId } from './units.ts';
 
 export const IMAGE_TITLES = {
   ID: 'IMAGE ID',
@@ -60,13 +60,14 @@ const untagged = (image: ImageSummary): boolean =>
   (image.RepoDigests ?? []).every((digest) => digest === '<none>@<none>');
 
 /** The names under which `images` shows an image. */
-export function imageNames(image: ImageSummary, digests: boolean): ImageName[] {
+export function imageNames(image: ImageSummary, options: { readonly digests: boolean; readonly rowPerDigest: boolean }): ImageName[] {
+  const { digests, rowPerDigest } = options;
   if (untagged(image)) return [{ repository: NONE, tag: NONE, digest: NONE }];
   const names: ImageName[] = [];
   for (const [repository, found] of group(image)) {
     if (found.tags.length === 0) {
-      // Without --digests an image that is known by digest only is one line.
-      const shown = digests ? found.digests : found.digests.slice(0, 1);
+      // Without --digests an image that is known by digest only is one line, and its digest is not told.
+      const shown = rowPerDigest ? found.digests : [''];
       names.push(...shown.map((digest) => ({ repository, tag: NONE, digest })));
     } else if (!digests || found.digests.length === 0) {
       names.push(...found.tags.map((tag) => ({ repository, tag, digest: NONE })));
@@ -91,6 +92,6 @@ export function imageRow(image: ImageSummary, name: ImageName, options: { readon
     Size: () => humanSize(image.Size),
     Tag: () => name.tag,
     UniqueSize: () => (image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize)),
-    VirtualSize: () => humanSize(image.Size),
+    VirtualSize: () => humanSize4(image.Size),
   });
 }

@@ -28,7 +28,7 @@ function compileFormat(text: string): Template {
   try {
     return compile(text);
   } catch (error) {
-    throw new CliError(`template parsing error: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliError(`failed to parse template: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -51,6 +51,11 @@ function execute(template: Template, row: Struct): string {
     if (error instanceof TemplateError) throw new CliError(error.message);
     throw error;
   }
+}
+
+/** Refuses a broken template before anything is asked of the engine. */
+export function checkFormat(format: string): void {
+  if (!/^(|json|raw|table)$/.test(format)) compileFormat(unescape(format.replace(/^table/, '')));
 }
 
 /** Writes the list. */

@@ -6,11 +6,13 @@ interface Run {
   last: number;
 }
 
+const byteOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 const order = (a: Port, b: Port): number =>
   a.PrivatePort - b.PrivatePort ||
-  (a.IP ?? '').localeCompare(b.IP ?? '') ||
+  byteOrder(a.IP ?? '', b.IP ?? '') ||
   (a.PublicPort ?? 0) - (b.PublicPort ?? 0) ||
-  (a.Type < b.Type ? -1 : a.Type > b.Type ? 1 : 0);
+  byteOrder(a.Type, b.Type);
 
 const bracket = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip);
 

@@ -4,7 +4,7 @@ import { operandText, pipeText } from './ast.ts';
 import { TemplateError } from './errors.ts';
 import type { TemplateFunction } from './functions.ts';
 import { lineOf } from './lexer.ts';
-import { goText, isMap, isTrue, type Method, sortedKeys, Struct, typeName } from './values.ts';
+import { goText, isJsonStruct, isMap, isTrue, type Method, sortedKeys, Struct, typeName } from './values.ts';
 
 export interface ExecuteOptions {
   readonly functions: ReadonlyMap<string, TemplateFunction>;
@@ -13,6 +13,28 @@ export interface ExecuteOptions {
 }
 
 const CONTEXT_LENGTH = 20;
+
+/** Fields that Go's types have and their JSON leaves out when empty. */
+const OMITTED: Readonly<Record<string, unknown>> = {
+  Health: null,
+  Healthcheck: null,
+  ExposedPorts: {},
+  Mounts: [],
+  Name: '',
+  Driver: '',
+  Source: '',
+  Init: null,
+  Sysctls: {},
+  Tmpfs: {},
+  StorageOpt: {},
+  Annotations: {},
+  Ulimits: [],
+  StopSignal: '',
+  StopTimeout: null,
+  Shell: [],
+  Options: {},
+  Labels: {},
+};
 
 interface Variable {
   readonly name: string;
@@ -236,7 +258,8 @@ class Executor {
     // Go's client types write ID and IP where the JSON has Id and Ip.
     const other = name.replace(/ID$/, 'Id').replace(/IP(?=$|[A-Z])/, 'Ip');
     if (other !== name && Object.hasOwn(value, other)) return value[other];
-    if (this.#options.missingKeyIsError) {
+    if (isJsonStruct(value) && Object.hasOwn(OMITTED, name)) return OMITTED[name];
+    if (this.#options.missingKeyIsError && isJsonStruct(value)) {
       return this.#fail(operand.at, context, `map has no entry for key ${JSON.stringify(name)}`);
     }
     return undefined;

@@ -26,4 +26,5 @@ export function compile(source: string, options: { readonly missingKeyIsError?: 
 }
 
 export { TemplateError } from './errors.ts';
+export { fromApi } from './from-api.ts';
 export { goText, Struct, toJson } from './values.ts';

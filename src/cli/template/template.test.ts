@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compile, Struct, TemplateError } from './index.ts';
+import { compile, fromApi, Struct, TemplateError } from './index.ts';
 
 const data = {
   Id: 'abc',
@@ -16,7 +16,7 @@ const cases: readonly (readonly [string, string])[] = [
   ['{{.ID}}', 'abc'],
   ['x {{ .State.Status }} y', 'x running y'],
   ['{{.State.Pid}}', '42'],
-  ['{{json .Config.Labels}}', '{"b":"2","a":"1"}'],
+  ['{{json .Config.Labels}}', '{"a":"1","b":"2"}'],
   ['{{ json .Config.Env }}', '["A=1","B=2"]'],
   ['{{.Config.Labels}}', 'map[a:1 b:2]'],
   ['{{.Config.Env}}', '[A=1 B=2]'],
@@ -89,7 +89,7 @@ for (const [source, message] of failures) {
 }
 
 test('a missing key is an error when asked for, and a struct has only its fields', () => {
-  assert.throws(() => compile('{{.Nope}}', { missingKeyIsError: true }).render(data), {
+  assert.throws(() => compile('{{.Nope}}', { missingKeyIsError: true }).render(fromApi(data)), {
     message: 'template: :1:2: executing "" at <.Nope>: map has no entry for key "Nope"',
   });
   const context = new Struct('*formatter.ContainerContext', { ID: () => 'x', Names: () => 'n' });
@@ -97,6 +97,14 @@ test('a missing key is an error when asked for, and a struct has only its fields
   assert.throws(() => compile('{{.Foo}}').render(context), {
     message: `template: :1:2: executing "" at <.Foo>: can't evaluate field Foo in type *formatter.ContainerContext`,
   });
+});
+
+test('what the engine answers prints as Go prints its structs and maps', () => {
+  const value = fromApi(data);
+  assert.equal(compile('{{.Ports}}').render(value), 'map[443/tcp:[] 80/tcp:[{0.0.0.0 8080}]]');
+  assert.equal(compile('{{json .Ports}}').render(value), '{"443/tcp":null,"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}]}');
+  assert.equal(compile('{{.Config.Labels.zz}}', { missingKeyIsError: true }).render(value), '<no value>');
+  assert.equal(compile('{{json .State}}').render(value), '{"Status":"running","Pid":42,"Running":true,"Health":null}');
 });
 
 test('the header keeps titles whatever functions do to values', () => {

@@ -41,6 +41,24 @@ export type MapValue = Readonly<Record<string, unknown>>;
 export const isMap = (value: unknown): value is MapValue =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Struct);
 
+/** JSON objects that stand for Go structs; all others are maps. */
+const structs = new WeakSet<object>();
+/** Empty lists that stand for Go's nil slices: `[]` in text, `null` in JSON. */
+const nilSlices = new WeakSet<object>();
+
+export const isJsonStruct = (value: object): boolean => structs.has(value);
+
+export function markStruct<T extends object>(value: T): T {
+  structs.add(value);
+  return value;
+}
+
+export function nilSlice(): unknown[] {
+  const list: unknown[] = [];
+  nilSlices.add(list);
+  return list;
+}
+
 /** Go's truth: zero, empty, nil are false. */
 export function isTrue(value: unknown): boolean {
   if (value == null) return false;
@@ -86,17 +104,24 @@ export function goText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
   if (value instanceof Struct) return `{${value.names().map((n) => goText(value.get(n))).join(' ')}}`;
   const map = value as MapValue;
+  if (isJsonStruct(map)) return `{${Object.values(map).map(goText).join(' ')}}`;
   return `map[${sortedKeys(map).map((key) => `${key}:${goText(map[key])}`).join(' ')}]`;
 }
 
-/** Compact JSON. A Struct's fields are sorted, as docker marshals its formatting contexts. */
+const escapeHtml = (json: string): string =>
+  json.replaceAll(/[<>&\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** Compact JSON. A Struct's fields are sorted and escaped for HTML, as docker marshals its formatting contexts. */
 export function toJson(value: unknown): string {
+  if (value instanceof Struct) {
+    const fields = Object.fromEntries(value.names().sort().map((name) => [name, value.get(name)]));
+    return escapeHtml(toJson(fields));
+  }
   return (
     JSON.stringify(value, (_key, item: unknown) => {
-      if (item instanceof Struct) {
-        return Object.fromEntries(item.names().sort().map((name) => [name, item.get(name)]));
-      }
-      return item;
+      if (Array.isArray(item)) return nilSlices.has(item) ? null : item;
+      // Go marshals maps in the order of their keys and structs in that of their fields.
+      return isMap(item) && !isJsonStruct(item) ? Object.fromEntries(sortedKeys(item).map((key) => [key, item[key]])) : item;
     }) ?? 'null'
   );
 }

@@ -2,11 +2,11 @@
 import { type CommandModule, noArgs } from '../../command.ts';
 import { parseFilters } from '../../filters.ts';
 import { CONTAINER_TITLES, containerRaw, containerRow, containerTable } from '../../render/container.ts';
-import { writeListing } from '../../render/listing.ts';
+import { checkFormat, writeListing } from '../../render/listing.ts';
 import { shortId } from '../../render/units.ts';
 
 /** A format that shows sizes needs them from the engine, which has to measure. */
-const wantsSize = (format: string): boolean => /\{\{[^}]*\.Size\b/.test(format);
+const wantsSize = (format: string): boolean => /\{\{[^}]*\.Size\b/.test(format) || /\{\{\s*json \.\s*\}\}/.test(format);
 
 export const command: CommandModule = {
   args: noArgs,
@@ -15,8 +15,9 @@ export const command: CommandModule = {
     const latest = flags.bool('latest') && flags.number('last') === -1;
     const last = latest ? 1 : flags.number('last');
     const size = flags.bool('size') || wantsSize(format);
+    checkFormat(format);
     const containers = await client().containers.list({
-      all: flags.bool('all') || latest,
+      all: flags.bool('all'),
       limit: last > 0 ? last : undefined,
       size,
       filters: parseFilters(flags.list('filter')),

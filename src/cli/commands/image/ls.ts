@@ -17,8 +17,9 @@ export const command: CommandModule = {
     const quiet = flags.bool('quiet');
     const truncate = !flags.bool('no-trunc');
     const format = flags.string('format') === '' && !quiet ? (config().imagesFormat ?? '') : flags.string('format');
-    const digests = flags.bool('digests') || /\{\{[^}]*\.Digest\b/.test(format) || format === 'json';
-    const named = images.flatMap((image) => imageNames(image, flags.bool('digests') || digests).map((name) => ({ image, name })));
+    const rowPerDigest = flags.bool('digests');
+    const shown = { rowPerDigest, digests: rowPerDigest || /\{\{[^}]*\.Digest\b/.test(format) };
+    const named = images.flatMap((image) => imageNames(image, shown).map((name) => ({ image, name })));
     if (quiet && format === '') {
       io.stdout.write(named.map(({ image }) => `${truncate ? shortId(image.Id) : image.Id}\n`).join(''));
       return;
