@@ -130,6 +130,12 @@ export class Exchange<O extends OperationId = OperationId> {
   /** Takes the connection out of HTTP and answers `101` (when the client asked for an upgrade) or `200`. */
   hijack(contentType: string): HijackedStream {
     this.#hijacked = true;
-    return takeOver(this.request, this.response, this.#upgrade, contentType);
+    return takeOver(this.request, this.response, this.#upgrade, { 'Content-Type': contentType });
+  }
+
+  /** The same for a WebSocket, whose key the client wants answered. */
+  hijackWebSocket(accept: string): HijackedStream {
+    this.#hijacked = true;
+    return takeOver(this.request, this.response, this.#upgrade, { 'Sec-WebSocket-Accept': accept });
   }
 }

@@ -59,7 +59,8 @@ export class Query {
 
 function parseInteger(text: string): number {
   const value = Number(text);
-  if (!/^[+-]?\d+$/.test(text)) throw invalid(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[+-]?\d+$/.test(text))
+    throw invalid(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
   if (!Number.isSafeInteger(value)) {
     throw invalid(`strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`);
   }

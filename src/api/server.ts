@@ -125,7 +125,9 @@ export class Dispatcher {
       const clean = target.path.replaceAll(/\/{2,}/g, '/');
       const version = target.version === undefined ? '' : `/v${target.version}`;
       const query = target.query === '' ? '' : `?${target.query}`;
-      response.writeHead(301, { Location: `${version}${encodeURI(clean)}${query}`, 'Content-Length': 0 }).end();
+      response
+        .writeHead(301, { Location: `${version}${encodeURI(clean)}${query}`, 'Content-Length': 0 })
+        .end();
       return;
     }
     this.#answerError(request, response, 404, 'page not found');
@@ -153,12 +155,7 @@ export class Dispatcher {
     else this.#answerError(request, response, status, error.message);
   }
 
-  #answerError(
-    request: IncomingMessage,
-    response: ServerResponse,
-    status: number,
-    message: string,
-  ): void {
+  #answerError(request: IncomingMessage, response: ServerResponse, status: number, message: string): void {
     const body = Buffer.from(`${JSON.stringify({ message })}\n`);
     // The rest of an upload is not wanted: close after the answer, reading a little so that the client gets to see it.
     if (!request.complete) {

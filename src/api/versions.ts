@@ -21,9 +21,7 @@ export function negotiate(prefix: string | undefined): ApiVersion {
     );
   }
   if (major > 1 || minor > maximum) {
-    throw invalid(
-      `client version ${prefix} is too new. Maximum supported API version is ${maximumVersion}`,
-    );
+    throw invalid(`client version ${prefix} is too new. Maximum supported API version is ${maximumVersion}`);
   }
   return minor;
 }

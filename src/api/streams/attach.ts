@@ -50,7 +50,11 @@ export function readInput(client: ClientEnd, onGone: () => void): PassThrough {
 }
 
 /** Joins both ends until the output is complete. Never rejects. */
-export async function joinStreams(client: ClientEnd, input: PassThrough, attachment: Attachment): Promise<void> {
+export async function joinStreams(
+  client: ClientEnd,
+  input: PassThrough,
+  attachment: Attachment,
+): Promise<void> {
   const { stdin, stdout, stderr } = attachment;
   if (stdin === undefined) input.resume();
   else {

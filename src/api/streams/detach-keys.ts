@@ -10,7 +10,8 @@ export function parseDetachKeys(text: string): Buffer {
   return Buffer.from(
     text.split(',').map((key) => {
       const code = keyCode(key);
-      if (code === undefined) throw invalid(`Invalid detach keys (${text}) provided: Unknown character: '${key}'`);
+      if (code === undefined)
+        throw invalid(`Invalid detach keys (${text}) provided: Unknown character: '${key}'`);
       return code;
     }),
   );
@@ -37,7 +38,8 @@ export class DetachFilter {
 
   /** What to pass on, and whether the sequence is complete. */
   push(input: Buffer): { readonly output: Buffer; readonly detached: boolean } {
-    if (this.#matched === 0 && input.indexOf(this.#keys[0] ?? 0) < 0) return { output: input, detached: false };
+    if (this.#matched === 0 && input.indexOf(this.#keys[0] ?? 0) < 0)
+      return { output: input, detached: false };
     const output: number[] = [];
     for (const byte of input) {
       if (byte !== this.#keys[this.#matched] && this.#matched > 0) {

@@ -14,7 +14,8 @@ export function isPlainHijack(socket: object): boolean {
 }
 
 const maximumHead = 64 * 1024;
-const hijackPath = /^POST (?:\/v[\d.]+)?\/(?:containers\/[^ ?]+\/attach|exec\/[^ ?]+\/start)(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
+const hijackPath =
+  /^POST (?:\/v[\d.]+)?\/(?:containers\/[^ ?]+\/attach|exec\/[^ ?]+\/start)(?:\?[^ ]*)? HTTP\/1\.[01]\r\n/;
 /** Already upgrading, or a body whose end only the parser can find. */
 const leaveAlone = /\r\n(?:upgrade|transfer-encoding)[ \t]*:/i;
 const ourHeaders = 'Connection: Upgrade\r\nUpgrade: tcp\r\n';

@@ -21,7 +21,8 @@ export async function streamProgress(
     response ??= exchange.stream(200, 'application/json');
     if (response.destroyed) return;
     // A slow reader misses steps of a bar, never a message of its own.
-    if (response.writableNeedDrain && (message as ProgressMessage).progressDetail?.current !== undefined) return;
+    if (response.writableNeedDrain && (message as ProgressMessage).progressDetail?.current !== undefined)
+      return;
     response.write(`${JSON.stringify(message)}\r\n`);
   };
   try {

@@ -80,10 +80,11 @@ async function readRequest(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function statusLine(upgrade: string | undefined, contentType: string): string {
-  return upgrade === undefined
-    ? `HTTP/1.1 200 OK\r\nContent-Type: ${contentType}\r\n\r\n`
-    : `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`;
+function statusLine(upgrade: string | undefined, headers: Readonly<Record<string, string>>): string {
+  const lines = [upgrade === undefined ? 'HTTP/1.1 200 OK' : 'HTTP/1.1 101 UPGRADED'];
+  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+  if (upgrade !== undefined) lines.push('Connection: Upgrade', `Upgrade: ${upgrade}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
 /** Answers and returns the raw connection. */
@@ -91,19 +92,19 @@ export function takeOver(
   request: IncomingMessage,
   response: ServerResponse,
   upgrade: UpgradeRequest | undefined,
-  contentType: string,
+  headers: Readonly<Record<string, string>>,
 ): HijackedStream {
   if (upgrade !== undefined) {
     response.detachSocket(upgrade.socket as Socket);
     const asked = request.headers.upgrade;
     const protocol = upgrade.plain || asked === undefined ? undefined : asked;
-    upgrade.socket.write(statusLine(protocol, contentType));
+    upgrade.socket.write(statusLine(protocol, headers));
     return { socket: upgrade.socket, head: upgrade.head, protocol };
   }
   const { socket } = request;
   detachParser(socket);
   response.detachSocket(socket);
-  socket.write(statusLine(undefined, contentType));
+  socket.write(statusLine(undefined, headers));
   return { socket, head: Buffer.alloc(0), protocol: undefined };
 }
 

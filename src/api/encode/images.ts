@@ -1,0 +1,95 @@
+/** Images as the API shows them. */
+
+import type { ImageRecord } from '../../core/model/image.ts';
+import { never } from '../../core/model/container.ts';
+import type { HistoryItem, ImageDetails, ImageSummary, RemovedItem } from '../../services/images/index.ts';
+import {
+  hasFullImageConfig,
+  hasImageContainer,
+  hasImageDescriptor,
+  hasLegacyImageFields,
+  hasVirtualSize,
+  type ApiVersion,
+} from '../versions.ts';
+import { encodeConfig } from './container-config.ts';
+
+export function encodeImageSummary(image: ImageSummary, version: ApiVersion): object {
+  return {
+    Containers: image.containers,
+    Created: image.created,
+    Id: image.id,
+    Labels: Object.keys(image.labels).length === 0 ? null : image.labels,
+    ParentId: image.parentId,
+    RepoDigests: image.repoDigests,
+    RepoTags: image.repoTags,
+    SharedSize: image.sharedSize,
+    Size: image.size,
+    ...(hasVirtualSize(version) ? { VirtualSize: image.size } : {}),
+  };
+}
+
+/** Fields of a config that only containers have; newer versions leave them out of images. */
+const containerOnly = [
+  'Hostname',
+  'Domainname',
+  'AttachStdin',
+  'AttachStdout',
+  'AttachStderr',
+  'Tty',
+  'OpenStdin',
+  'StdinOnce',
+  'Image',
+];
+
+function encodeImageConfig(record: ImageRecord, version: ApiVersion): object {
+  const config = encodeConfig(record.config.config ?? {}, version);
+  const labels = record.config.config?.Labels ?? null;
+  if (hasFullImageConfig(version)) return { ...config, Labels: labels };
+  const fields: Readonly<Record<string, unknown>> = { ...config, Labels: labels };
+  const kept = Object.entries(fields).filter(
+    ([name, value]) => !containerOnly.includes(name) && value !== null && value !== '',
+  );
+  return Object.fromEntries(kept) as object;
+}
+
+export function encodeImage(image: ImageDetails, version: ApiVersion): object {
+  const { record } = image;
+  const document = record.config;
+  return {
+    Id: record.id,
+    RepoTags: image.repoTags,
+    RepoDigests: image.repoDigests,
+    ...(hasLegacyImageFields(version) ? { Parent: record.parent ?? '' } : {}),
+    Comment: document.comment ?? '',
+    ...(image.created === '' ? {} : { Created: image.created }),
+    ...(hasImageContainer(version) ? { Container: '', ContainerConfig: encodeConfig({}, version) } : {}),
+    ...(hasLegacyImageFields(version) ? { DockerVersion: document.docker_version ?? '' } : {}),
+    Author: document.author ?? '',
+    Config: encodeImageConfig(record, version),
+    Architecture: document.architecture,
+    ...(document.variant === undefined || document.variant === '' ? {} : { Variant: document.variant }),
+    Os: document.os,
+    ...(document['os.version'] === undefined ? {} : { OsVersion: document['os.version'] }),
+    Size: image.size,
+    ...(hasVirtualSize(version) ? { VirtualSize: image.size } : {}),
+    GraphDriver: { Data: image.graphDriver.data, Name: image.graphDriver.name },
+    RootFS: { Type: 'layers', Layers: document.rootfs.diff_ids },
+    Metadata: { LastTagTime: record.lastTaggedAt === '' ? never : record.lastTaggedAt },
+    ...(hasImageDescriptor(version) && record.manifest !== undefined ? { Descriptor: record.manifest } : {}),
+  };
+}
+
+export function encodeHistory(item: HistoryItem): object {
+  return {
+    Comment: item.comment,
+    Created: item.created,
+    CreatedBy: item.createdBy,
+    Id: item.id,
+    Size: item.size,
+    Tags: item.tags.length === 0 ? null : item.tags,
+  };
+}
+
+export function encodeRemoved(item: RemovedItem): object {
+  return 'untagged' in item ? { Untagged: item.untagged } : { Deleted: item.deleted };
+}

@@ -1,0 +1,172 @@
+import { invalid } from '../../core/errors.ts';
+import type { RegistryCredentials } from '../../core/ports/registry.ts';
+import { encodeHistory, encodeImage, encodeImageSummary, encodeRemoved } from '../encode/images.ts';
+import type { Exchange } from '../exchange.ts';
+import type { ApiServices } from '../services.ts';
+import { streamProgress } from '../streams/progress.ts';
+import { sendStream } from '../streams/send.ts';
+import type { Routes } from './route.ts';
+
+/** `X-Registry-Auth`: base64url of JSON. Anything unreadable means none, as with dockerd. */
+function credentials(exchange: Exchange): RegistryCredentials | undefined {
+  const header = exchange.header('x-registry-auth');
+  if (header === undefined || header === '') return undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const fields = parsed as Readonly<Record<string, unknown>>;
+  const text = (name: string): string => (typeof fields[name] === 'string' ? (fields[name] as string) : '');
+  const given = {
+    username: text('username'),
+    password: text('password'),
+    identityToken: text('identitytoken'),
+    registryToken: text('registrytoken'),
+  };
+  const entries = Object.entries(given).filter(([, value]) => value !== '');
+  return entries.length === 0 ? undefined : (Object.fromEntries(entries) as RegistryCredentials);
+}
+
+function withCredentials(exchange: Exchange): { readonly credentials?: RegistryCredentials } {
+  const found = credentials(exchange);
+  return found === undefined ? {} : { credentials: found };
+}
+
+async function pull(services: ApiServices, exchange: Exchange): Promise<void> {
+  const { query } = exchange;
+  const reference = query.string('fromImage');
+  const tag = query.optional('tag');
+  const platform = query.optional('platform');
+  const input = {
+    reference,
+    ...(tag === undefined ? {} : { tag }),
+    ...(platform === undefined ? {} : { platform }),
+    ...withCredentials(exchange),
+    // `docker pull -a` leaves both out.
+    allTags: tag === undefined && !/[:@]/.test(reference.slice(reference.lastIndexOf('/') + 1)),
+  };
+  const ctx = exchange.clientCtx;
+  await streamProgress(exchange, (onProgress) => services.images.pull(ctx, input, onProgress));
+}
+
+async function importArchive(services: ApiServices, exchange: Exchange): Promise<void> {
+  const { query, request } = exchange;
+  if (query.string('fromSrc') !== '-') {
+    throw invalid(
+      'importing from a URL is not supported: send the archive as the body of the request with fromSrc=-',
+    );
+  }
+  const optional = (name: string, key: string): object => {
+    const value = query.optional(name);
+    return value === undefined ? {} : { [key]: value };
+  };
+  const input = {
+    source: request,
+    ...optional('repo', 'repository'),
+    ...optional('tag', 'tag'),
+    ...optional('message', 'message'),
+    ...optional('platform', 'platform'),
+    changes: query.list('changes'),
+  };
+  const ctx = exchange.clientCtx;
+  await streamProgress(exchange, (onProgress) => services.images.import(ctx, input, onProgress));
+}
+
+export const imageRoutes: Routes<
+  | 'ImageList'
+  | 'ImageCreate'
+  | 'ImageInspect'
+  | 'ImageHistory'
+  | 'ImagePush'
+  | 'ImageTag'
+  | 'ImageDelete'
+  | 'ImagePrune'
+  | 'ImageGet'
+  | 'ImageGetAll'
+  | 'ImageLoad'
+  | 'DistributionInspect'
+> = {
+  ImageList: async (services, exchange) => {
+    const { query, version } = exchange;
+    const images = await services.images.list({
+      all: query.bool('all'),
+      filters: query.filters(),
+      sharedSize: query.bool('shared-size'),
+    });
+    exchange.json(
+      200,
+      images.map((image) => encodeImageSummary(image, version)),
+    );
+  },
+  ImageCreate: (services, exchange) => {
+    if (exchange.query.has('fromImage') && exchange.query.string('fromImage') !== '') {
+      return pull(services, exchange);
+    }
+    return importArchive(services, exchange);
+  },
+  ImageInspect: async (services, exchange) => {
+    exchange.json(200, encodeImage(await services.images.inspect(exchange.name), exchange.version));
+  },
+  ImageHistory: async (services, exchange) => {
+    const history = await services.images.history(exchange.name);
+    exchange.json(200, history.map(encodeHistory));
+  },
+  ImagePush: async (services, exchange) => {
+    const tag = exchange.query.optional('tag');
+    const input = {
+      reference: exchange.name,
+      ...(tag === undefined ? {} : { tag }),
+      ...withCredentials(exchange),
+      allTags: tag === undefined,
+    };
+    const ctx = exchange.clientCtx;
+    await streamProgress(exchange, (onProgress) => services.images.push(ctx, input, onProgress));
+  },
+  ImageTag: async (services, exchange) => {
+    const tag = exchange.query.optional('tag');
+    const repository = exchange.query.string('repo');
+    if (repository === '') throw invalid('invalid reference format');
+    await services.images.tag(exchange.ctx, exchange.name, {
+      repository,
+      ...(tag === undefined ? {} : { tag }),
+    });
+    exchange.empty(201);
+  },
+  ImageDelete: async (services, exchange) => {
+    const removed = await services.images.remove(exchange.ctx, exchange.name, {
+      force: exchange.query.bool('force'),
+      noPrune: exchange.query.bool('noprune'),
+    });
+    exchange.json(200, removed.map(encodeRemoved));
+  },
+  ImagePrune: async (services, exchange) => {
+    const report = await services.images.prune(exchange.ctx, exchange.query.filters());
+    const deleted = report.deleted.map(encodeRemoved);
+    exchange.json(200, {
+      ImagesDeleted: deleted.length === 0 ? null : deleted,
+      SpaceReclaimed: report.spaceReclaimed,
+    });
+  },
+  ImageGet: async (services, exchange) => {
+    const archive = await services.images.save(exchange.clientCtx, [exchange.name]);
+    await sendStream(exchange, 'application/x-tar', archive);
+  },
+  ImageGetAll: async (services, exchange) => {
+    const names = exchange.query.list('names').flatMap((list) => list.split(','));
+    const archive = await services.images.save(exchange.clientCtx, names);
+    await sendStream(exchange, 'application/x-tar', archive);
+  },
+  ImageLoad: async (services, exchange) => {
+    const input = { source: exchange.request, quiet: exchange.query.bool('quiet') };
+    const ctx = exchange.clientCtx;
+    await streamProgress(exchange, (onProgress) => services.images.load(ctx, input, onProgress));
+  },
+  DistributionInspect: async (services, exchange) => {
+    const ctx = exchange.clientCtx;
+    const found = await services.images.distribution(ctx, exchange.name, credentials(exchange));
+    exchange.json(200, { Descriptor: found.descriptor, Platforms: found.platforms });
+  },
+};

@@ -1,0 +1,100 @@
+import { invalid } from '../../core/errors.ts';
+import type { EndpointSpec } from '../../core/model/container-spec.ts';
+import type { NetworkCreateRequest } from '../../services/networks/index.ts';
+import { encodeNetwork } from '../encode/networks.ts';
+import type { BodyOf } from '../exchange.ts';
+import type { Routes } from './route.ts';
+
+type IpamBody = NonNullable<BodyOf<'NetworkCreate'>['IPAM']>;
+
+/** Drops what is absent: the services tell absent from undefined. */
+function defined<T extends object>(value: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
+}
+
+function decodeIpam(ipam: IpamBody): NonNullable<NetworkCreateRequest['ipam']> {
+  const config = ipam.Config?.map((pool) =>
+    defined<NonNullable<NonNullable<NetworkCreateRequest['ipam']>['config']>[number]>({
+      subnet: pool.Subnet,
+      ipRange: pool.IPRange,
+      gateway: pool.Gateway,
+      auxAddresses: pool.AuxiliaryAddresses,
+    }),
+  );
+  return defined<NonNullable<NetworkCreateRequest['ipam']>>({
+    driver: ipam.Driver,
+    options: ipam.Options,
+    config,
+  });
+}
+
+function decodeCreate(body: BodyOf<'NetworkCreate'>): NetworkCreateRequest {
+  return defined<NetworkCreateRequest>({
+    name: body.Name ?? '',
+    driver: body.Driver,
+    scope: body.Scope,
+    internal: body.Internal,
+    attachable: body.Attachable,
+    ingress: body.Ingress,
+    configOnly: body.ConfigOnly,
+    enableIPv4: body.EnableIPv4,
+    enableIPv6: body.EnableIPv6,
+    ipam: body.IPAM === undefined ? undefined : decodeIpam(body.IPAM),
+    options: body.Options,
+    labels: body.Labels,
+  });
+}
+
+export const networkRoutes: Routes<
+  | 'NetworkList'
+  | 'NetworkInspect'
+  | 'NetworkCreate'
+  | 'NetworkDelete'
+  | 'NetworkConnect'
+  | 'NetworkDisconnect'
+  | 'NetworkPrune'
+> = {
+  NetworkList: (services, exchange) => {
+    const views = services.networks.list(exchange.query.filters());
+    exchange.json(
+      200,
+      views.map((view) => encodeNetwork(view, false, exchange.version)),
+    );
+  },
+  NetworkInspect: (services, exchange) => {
+    exchange.json(200, encodeNetwork(services.networks.inspect(exchange.name), true, exchange.version));
+  },
+  NetworkCreate: async (services, exchange) => {
+    const body = await exchange.requiredBody();
+    const { id, warnings } = await services.networks.create(exchange.ctx, decodeCreate(body));
+    exchange.json(201, { Id: id, Warning: warnings.join('\n') });
+  },
+  NetworkDelete: async (services, exchange) => {
+    await services.networks.remove(exchange.ctx, exchange.name);
+    exchange.empty(204);
+  },
+  NetworkConnect: async (services, exchange) => {
+    const body = await exchange.requiredBody();
+    if (body.Container === undefined || body.Container === '')
+      throw invalid('invalid name or ID supplied: ""');
+    const endpoint = (body.EndpointConfig ?? {}) as EndpointSpec;
+    await services.containers.connectNetwork(exchange.ctx, exchange.name, body.Container, endpoint);
+    exchange.empty(200);
+  },
+  NetworkDisconnect: async (services, exchange) => {
+    const body = await exchange.requiredBody();
+    if (body.Container === undefined || body.Container === '')
+      throw invalid('invalid name or ID supplied: ""');
+    await services.containers.disconnectNetwork(
+      exchange.ctx,
+      exchange.name,
+      body.Container,
+      body.Force ?? false,
+    );
+    exchange.empty(200);
+  },
+  NetworkPrune: async (services, exchange) => {
+    const removed = await services.networks.prune(exchange.ctx, exchange.query.filters());
+    exchange.json(200, { NetworksDeleted: removed.length === 0 ? null : removed });
+  },
+};
