@@ -10,7 +10,7 @@
 import { mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Ctx } from '../core/ctx.ts';
-import type { CgroupLayout, Host } from '../core/ports/host.ts';
+import type { CgroupLayout, Host, MountRequest } from '../core/ports/host.ts';
 import { parseMountInfo, type MountInfo } from './mount/mountinfo.ts';
 
 export interface CgroupSetupOptions {
@@ -24,12 +24,19 @@ export interface CgroupSetupPlan {
   /** v1 controllers to mount, and where. */
   readonly mounts: readonly { readonly controller: string; readonly target: string }[];
   /** The v2 mount point to remount with `options`; undefined where there is nothing to change. */
-  readonly favor: { readonly target: string; readonly options: readonly string[] } | undefined;
+  readonly favor: Remount | undefined;
+}
+
+/** What a remount must give again so that nothing else changes: flags of the mount point and of the filesystem. */
+interface Remount {
+  readonly target: string;
+  readonly flags: readonly string[];
+  readonly options: readonly string[];
 }
 
 interface CgroupRecord {
   readonly mounted: readonly string[];
-  readonly favored: { readonly target: string; readonly options: readonly string[] } | undefined;
+  readonly favored: Remount | undefined;
 }
 
 type Deps = Pick<Host, 'mount' | 'unmount' | 'cgroupLayout'>;
@@ -37,7 +44,7 @@ type Deps = Pick<Host, 'mount' | 'unmount' | 'cgroupLayout'>;
 /** v2 names that v1 knows under another one; v2-only controllers map to nothing. */
 const v1Name: Readonly<Record<string, string>> = { io: 'blkio', dmem: '' };
 
-/** A remount of cgroup2 sets every flag anew: those in force must be given again. */
+const mountFlags = new Set(['ro', 'nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'relatime']);
 const v2Flags = new Set([
   'nsdelegate',
   'memory_localevents',
@@ -66,7 +73,11 @@ export function planCgroupSetup(
   const options = (current?.options ?? '').split(',');
   const favor =
     wanted.favorDynmods && !options.includes('favordynmods')
-      ? { target: unified, options: options.filter((option) => v2Flags.has(option)) }
+      ? {
+          target: unified,
+          flags: (current?.mountOptions ?? '').split(',').filter((flag) => mountFlags.has(flag)),
+          options: options.filter((option) => v2Flags.has(option)),
+        }
       : undefined;
   const parent = dirname(unified);
   return {
@@ -102,6 +113,11 @@ async function attempt(ctx: Ctx, what: string, change: () => Promise<void>): Pro
   }
 }
 
+function remount({ target, flags, options }: Remount, more: readonly string[]): MountRequest {
+  const data = [...options, ...more].join(',');
+  return { source: 'none', target, fstype: 'cgroup2', flags: ['remount', ...flags], data };
+}
+
 /** Does what is missing; doing it again changes nothing. The record is written before each change. */
 export async function setUpCgroups(deps: Deps, ctx: Ctx, options: CgroupSetupOptions): Promise<void> {
   const layout = deps.cgroupLayout();
@@ -118,12 +134,11 @@ export async function setUpCgroups(deps: Deps, ctx: Ctx, options: CgroupSetupOpt
       await deps.mount({ source: 'cgroup', target, fstype: 'cgroup', flags: [], data: controller });
     });
   }
-  if (plan.favor === undefined) return;
-  await writeRecord(options.recordPath, { ...record, favored: plan.favor });
-  const { target, options: kept } = plan.favor;
-  const data = [...kept, 'favordynmods'].join(',');
-  const done = await attempt(ctx, `remount ${target} with favordynmods`, () =>
-    deps.mount({ source: 'none', target, fstype: 'cgroup2', flags: ['remount'], data }),
+  const { favor } = plan;
+  if (favor === undefined) return;
+  await writeRecord(options.recordPath, { ...record, favored: favor });
+  const done = await attempt(ctx, `remount ${favor.target} with favordynmods`, () =>
+    deps.mount(remount(favor, ['favordynmods'])),
   );
   if (!done) await writeRecord(options.recordPath, record);
 }
@@ -133,9 +148,8 @@ export async function undoCgroupSetup(deps: Deps, ctx: Ctx, recordPath: string):
   const record = await readRecord(recordPath);
   const { favored } = record;
   if (favored !== undefined) {
-    const data = favored.options.join(',');
     await attempt(ctx, `remount ${favored.target} without favordynmods`, () =>
-      deps.mount({ source: 'none', target: favored.target, fstype: 'cgroup2', flags: ['remount'], data }),
+      deps.mount(remount(favored, [])),
     );
   }
   for (const target of record.mounted) {

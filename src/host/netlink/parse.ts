@@ -98,7 +98,7 @@ const EXPLANATION = 1;
 /** Decodes NLMSG_ERROR (and the errno in NLMSG_DONE): errno, the head of the refused message, then explanations. */
 export function parseReply(reply: NetlinkMessage): NetlinkReply {
   if (reply.body.length < 4) throw new RangeError('netlink error is shorter than its errno');
-  const errno = -reply.body.readInt32LE(0);
+  const errno = 0 - reply.body.readInt32LE(0);
   if (reply.type !== controlType.error) return { errno, explanation: '', sequence: reply.sequence };
   if (reply.body.length < 20) throw new RangeError('netlink error lacks the head of the refused message');
   const sequence = reply.body.readUInt32LE(12);

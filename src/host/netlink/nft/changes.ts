@@ -94,13 +94,13 @@ function encodeChain(change: Extract<NftChange, { change: 'addChain' }>): Buffer
     hook === undefined
       ? []
       : [
+          attribute(chainAttribute.type, text(hook.type)),
+          attribute(chainAttribute.policy, be32(hook.policy === 'accept' ? 1 : 0)),
           nested(
             chainAttribute.hook,
             attribute(hookAttribute.number, be32(hookNumber[hook.hook])),
             attribute(hookAttribute.priority, be32(hook.priority)),
           ),
-          attribute(chainAttribute.policy, be32(hook.policy === 'accept' ? 1 : 0)),
-          attribute(chainAttribute.type, text(hook.type)),
         ];
   return request(
     nftType.newChain,

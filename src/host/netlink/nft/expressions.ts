@@ -92,7 +92,7 @@ function parts(item: NftExpression): { name: string; data: readonly Buffer[] } {
     case 'masquerade':
       return { name: 'masq', data: [] };
     case 'redirect':
-      return { name: 'redir', data: [register(1, item.portRegister), register(2, item.portRegister)] };
+      return { name: 'redir', data: [register(1, item.portRegister), number(3, portGiven)] };
     case 'counter':
       return { name: 'counter', data: [] };
     case 'notrack':
@@ -120,14 +120,16 @@ function lookup(item: Extract<NftExpression, { expr: 'lookup' }>): Buffer[] {
   ];
 }
 
-/** A nat without a range: lowest and highest are the same register. */
+const portGiven = 2;
+
+/** As nft does: no upper end of a range, and a flag where there is a port. */
 function nat(item: Extract<NftExpression, { expr: 'nat' }>): Buffer[] {
   const { addressRegister, portRegister } = item;
   return [
     number(1, natType[item.type]),
     number(2, natFamily[item.family]),
-    ...(addressRegister === undefined ? [] : [register(3, addressRegister), register(4, addressRegister)]),
-    ...(portRegister === undefined ? [] : [register(5, portRegister), register(6, portRegister)]),
+    ...(addressRegister === undefined ? [] : [register(3, addressRegister)]),
+    ...(portRegister === undefined ? [] : [register(5, portRegister), number(7, portGiven)]),
   ];
 }
 
