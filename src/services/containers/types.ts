@@ -5,7 +5,7 @@
  */
 
 import type { Ctx } from '../../core/ctx.ts';
-import type { ContainerRecord, EndpointRecord } from '../../core/model/container.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
 import type {
   ContainerConfig,
   EndpointSpec,
@@ -353,8 +353,13 @@ export interface ContainerService {
   execInspect(ctx: Ctx, execId: string): Promise<ExecView>;
   execResize(ctx: Ctx, execId: string, rows: number, columns: number): Promise<void>;
 
-  /** Connects a container to a network (live when it runs) and disconnects it; emits the network's events. */
-  connectNetwork(ctx: Ctx, networkRef: string, ref: string, endpoint: EndpointSpec): Promise<void>;
+  /** Connects a container to a network (at once when it runs) and disconnects it. */
+  connectNetwork(
+    ctx: Ctx,
+    networkRef: string,
+    ref: string,
+    endpoint: EndpointSpec | undefined,
+  ): Promise<void>;
   disconnectNetwork(ctx: Ctx, networkRef: string, ref: string, force: boolean): Promise<void>;
 
   // for the other services and `info`; instant, from memory
@@ -362,9 +367,5 @@ export interface ContainerService {
   records(): readonly ContainerRecord[];
   /** The record that `ref` names, or `notFound`. */
   resolve(ref: string): ContainerRecord;
-  /** Endpoints in one network, with their containers. */
-  endpointsOf(
-    networkId: string,
-  ): readonly { readonly container: ContainerRecord; readonly endpoint: EndpointRecord }[];
   counts(): { readonly running: number; readonly paused: number; readonly stopped: number };
 }

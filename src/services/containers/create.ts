@@ -1,0 +1,151 @@
+import { mkdir, rename } from 'node:fs/promises';
+import { availableParallelism, hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Ctx } from '../../core/ctx.ts';
+import { invalid, isErrno, isKind, notFound } from '../../core/errors.ts';
+import { newId } from '../../core/ids.ts';
+import type { ContainerRecord, MountPoint } from '../../core/model/container.ts';
+import type { ImageRecord } from '../../core/model/image.ts';
+import { formatNano, nowNano } from '../../core/time.ts';
+import { withUndo, type UndoStack } from '../../core/undo.ts';
+import type { Room } from './deps.ts';
+import { emitContainer } from './emit.ts';
+import { checkName, randomName } from './names.ts';
+import { containerDirectory, logPath, trashDirectory } from './paths.ts';
+import { normalizeHostConfig, planConfig, planRecord, type CreateDefaults } from './plan-create.ts';
+import { planMounts, type PlannedMount } from './plan-mounts.ts';
+import { newEntry } from './table.ts';
+import type { CreateInput, CreateResult } from './types.ts';
+import { validateCreate } from './validate.ts';
+import { fillVolumes, realizeMounts } from './volumes.ts';
+
+function defaultsOf(room: Room): CreateDefaults {
+  const { options } = room;
+  return {
+    runtime: options.defaultRuntime,
+    logDriver: options.defaultLogDriver,
+    logOptions: options.defaultLogOptions,
+    init: options.defaultInit,
+    privateCgroupNamespace: room.specs.privateCgroupNamespace,
+    hostHostname: hostname(),
+  };
+}
+
+function findImage(room: Room, input: CreateInput): ImageRecord {
+  const reference = input.config.Image ?? '';
+  if (reference === '') throw invalid('no image specified');
+  const image = room.images.resolve(reference);
+  const wanted = input.platform;
+  if (wanted !== undefined && wanted !== '') {
+    const has = `${image.config.os}/${image.config.architecture}`;
+    if (!wanted.startsWith(has)) {
+      throw notFound(
+        `image with reference ${reference} was found but does not match the specified platform: wanted ${wanted}, actual: ${has}`,
+      );
+    }
+  }
+  return image;
+}
+
+function checkLogging(room: Room, record: ContainerRecord): void {
+  const type = record.hostConfig.LogConfig?.Type ?? '';
+  const driver = room.logDrivers.get(type);
+  if (driver === undefined) {
+    throw invalid(`logger: no log driver named '${type}' is registered`);
+  }
+  driver.validate(record.hostConfig.LogConfig?.Config ?? {});
+}
+
+interface Plan {
+  readonly record: ContainerRecord;
+  readonly mounts: readonly PlannedMount[];
+  readonly image: ImageRecord;
+  readonly warnings: readonly string[];
+}
+
+function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
+  const { options } = room;
+  const image = findImage(room, input);
+  const defaults = defaultsOf(room);
+  const hostConfig = normalizeHostConfig(input.hostConfig, defaults);
+  const config = planConfig(input.config, image, hostConfig, id, defaults);
+  validateCreate(input.config, hostConfig, { cpus: availableParallelism(), runtimes: options.runtimes });
+  const warnings = room.specs.validate(hostConfig);
+  const resolve = (ref: string): ContainerRecord => room.table.resolve(ref).record;
+  const mounts = planMounts({ config, hostConfig, resolve });
+  const endpoints = room.networks.planEndpoints({
+    containerId: id,
+    containerName: name,
+    config,
+    hostConfig,
+    networking: input.networkingConfig,
+  });
+  const record = planRecord({
+    id,
+    name,
+    createdAt: formatNano(nowNano()),
+    config,
+    hostConfig,
+    image,
+    endpoints,
+    defaults,
+    driver: room.snapshots.name,
+    logPath: hostConfig.LogConfig?.Type === 'none' ? '' : logPath(options, id),
+    platform: image.config.os,
+  });
+  checkLogging(room, record);
+  return { record, mounts, image, warnings };
+}
+
+/** Moves a container's directory out of sight; it is deleted later, off every path. Succeeds when it is gone. */
+export async function discardDirectory(room: Pick<Room, 'options'>, id: string): Promise<void> {
+  const trash = join(trashDirectory(room.options), `container-${id}-${newId().slice(0, 8)}`);
+  try {
+    await rename(containerDirectory(room.options, id), trash);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+  }
+}
+
+async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Promise<void> {
+  const { id } = planned.record;
+  const mounts: readonly MountPoint[] = await realizeMounts(room, ctx, undo, planned.mounts);
+  const record: ContainerRecord = { ...planned.record, mounts };
+  const entry = newEntry(record);
+  undo.push('container record', () => room.records.commit([{ op: 'delete', kind: 'container', id }]));
+  undo.push('container directory', () => discardDirectory(room, id));
+  undo.push('writable snapshot', () => room.snapshots.removeSnapshot(id));
+  const parent = room.images.topLayer(planned.image);
+  // Each names itself by the id, so the order among the three does not matter to reconcile.
+  await settleAll([
+    room.records.commit([{ op: 'put', kind: 'container', id, record }]),
+    mkdir(containerDirectory(room.options, id), { recursive: true, mode: 0o710 }),
+    room.snapshots.prepare(id, parent),
+  ]);
+  await fillVolumes(room, ctx, undo, record);
+  room.table.add(entry);
+}
+
+/** Waits for all, then throws the first failure: no effect may still be running when undo begins. */
+export async function settleAll(work: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Makes a container from an image. Nothing is left behind when it fails. */
+export async function createContainer(room: Room, ctx: Ctx, input: CreateInput): Promise<CreateResult> {
+  const id = newId();
+  const taken = (candidate: string): boolean => room.table.nameTaken(candidate);
+  const name = input.name === undefined || input.name === '' ? randomName(taken, id) : checkName(input.name);
+  const planned = plan(room, id, name, input);
+  room.table.reserveName(name, id);
+  try {
+    await withUndo(ctx, (undo) => effects(room, ctx, undo, planned));
+  } catch (error) {
+    room.table.releaseName(name, id);
+    if (isKind(error, 'internal')) room.log.error('create failed', { container: id, error });
+    throw error;
+  }
+  emitContainer(room, planned.record, 'create');
+  return { id, warnings: planned.warnings };
+}

@@ -1,0 +1,56 @@
+import type { EventBus } from '../../core/events.ts';
+import type { KeyedQueue } from '../../core/keyed-queue.ts';
+import type { Logger } from '../../core/log.ts';
+import type { Host } from '../../core/ports/host.ts';
+import type { LogDriver } from '../../core/ports/log-driver.ts';
+import type { RecordStore } from '../../core/ports/record-store.ts';
+import type { Runtime } from '../../core/ports/runtime.ts';
+import type { SnapshotDriver } from '../../core/ports/snapshot-driver.ts';
+import type { SpecBuilder } from '../../core/ports/spec-builder.ts';
+import type { ImageService } from '../images/index.ts';
+import type { ContainerNetworking, NetworkVerbs } from '../networks/index.ts';
+import type { VolumeService } from '../volumes/index.ts';
+import type { ContainerTable } from './table.ts';
+
+export interface ContainerOptions {
+  readonly dataRoot: string;
+  readonly runRoot: string;
+  readonly instance: string;
+  readonly defaultRuntime: string;
+  /** Names that `--runtime` may give. */
+  readonly runtimes: readonly string[];
+  /** Static init program for `--init`; undefined when the host has none. */
+  readonly initPath: string | undefined;
+  /** `--init` for containers that do not say. */
+  readonly defaultInit: boolean;
+  readonly defaultLogDriver: string;
+  readonly defaultLogOptions: Readonly<Record<string, string>>;
+  /** `os/arch` of this host. */
+  readonly platform: string;
+}
+
+/** What of the host this room calls. */
+export type ContainerHost = Pick<Host, 'openInRoot' | 'closeFd' | 'processStat' | 'cgroupLayout' | 'mounts'>;
+
+export interface ContainerDeps {
+  readonly host: ContainerHost;
+  readonly records: RecordStore;
+  readonly snapshots: SnapshotDriver;
+  readonly runtime: Runtime;
+  readonly specs: SpecBuilder;
+  readonly images: ImageService;
+  readonly volumes: VolumeService;
+  readonly networks: ContainerNetworking & Pick<NetworkVerbs, 'connect' | 'disconnect'>;
+  /** By the names of `--log-driver`. */
+  readonly logDrivers: ReadonlyMap<string, LogDriver>;
+  readonly events: EventBus;
+  readonly log: Logger;
+  readonly options: ContainerOptions;
+}
+
+/** Deps together with the room's own memory; every verb takes this. */
+export interface Room extends ContainerDeps {
+  readonly table: ContainerTable;
+  /** One transition at a time per container id. */
+  readonly queue: KeyedQueue;
+}

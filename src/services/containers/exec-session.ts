@@ -1,0 +1,30 @@
+import type { ExecTask } from '../../core/ports/runtime.ts';
+import type { ExecCreateInput } from './types.ts';
+
+/** One exec from its creation until a while after its end. */
+export interface ExecSession {
+  readonly id: string;
+  readonly containerId: string;
+  readonly input: ExecCreateInput;
+  started: boolean;
+  running: boolean;
+  exitCode: number | undefined;
+  pid: number;
+  task: ExecTask | undefined;
+  /** The size given before the process was there. */
+  size: readonly [number, number] | undefined;
+}
+
+export function newExecSession(id: string, containerId: string, input: ExecCreateInput): ExecSession {
+  return {
+    id,
+    containerId,
+    input,
+    started: false,
+    running: false,
+    exitCode: undefined,
+    pid: 0,
+    task: undefined,
+    size: undefined,
+  };
+}

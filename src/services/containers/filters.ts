@@ -1,0 +1,160 @@
+/** The filters of `ps` and `container prune`, with Docker's meaning and words. */
+
+import { invalid } from '../../core/errors.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
+import { parseNano } from '../../core/time.ts';
+import type { Filters } from './types.ts';
+
+export const listFilters = [
+  'ancestor',
+  'before',
+  'since',
+  'exited',
+  'expose',
+  'health',
+  'id',
+  'isolation',
+  'is-task',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'status',
+  'volume',
+] as const;
+export const pruneFilters = ['until', 'label', 'label!'] as const;
+
+export function checkFilters(filters: Filters, accepted: readonly string[]): void {
+  for (const key of Object.keys(filters)) {
+    if (!accepted.includes(key)) throw invalid(`invalid filter '${key}'`);
+  }
+}
+
+const statuses = ['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'];
+const healths = ['starting', 'healthy', 'unhealthy', 'none'];
+
+export function checkValues(filters: Filters): void {
+  for (const status of filters['status'] ?? []) {
+    if (!statuses.includes(status)) throw invalid(`invalid filter 'status=${status}'`);
+  }
+  for (const health of filters['health'] ?? []) {
+    if (!healths.includes(health)) throw invalid(`invalid filter 'health=${health}'`);
+  }
+  for (const code of filters['exited'] ?? []) {
+    if (!/^-?\d+$/.test(code)) throw invalid(`invalid filter 'exited=${code}'`);
+  }
+}
+
+/** `key` or `key=value`; all must hold. */
+export function matchesLabels(labels: Readonly<Record<string, string>>, wanted: readonly string[]): boolean {
+  return wanted.every((text) => {
+    const at = text.indexOf('=');
+    const key = at < 0 ? text : text.slice(0, at);
+    if (!Object.hasOwn(labels, key)) return false;
+    return at < 0 || labels[key] === text.slice(at + 1);
+  });
+}
+
+/** Docker matches names as regular expressions; a bad or dangerous one is taken literally. */
+function matchesName(name: string, pattern: string): boolean {
+  if (name.includes(pattern) || `/${name}` === pattern) return true;
+  // Only anchors and plain characters: JavaScript's engine back-tracks, so a filter must not bring its own quantifiers.
+  const match = /^(\^)?\/?([\w.-]*)(\$)?$/.exec(pattern);
+  if (match === null) return false;
+  const [, start, text = '', end] = match;
+  if (start !== undefined && end !== undefined) return name === text;
+  if (start !== undefined) return name.startsWith(text);
+  return end === undefined ? name.includes(text) : name.endsWith(text);
+}
+
+/** `80`, `80/udp`, `8000-8010`. */
+function portMatcher(text: string): (port: number, protocol: string) => boolean {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(text);
+  if (match === null) throw invalid(`invalid port: ${text}`);
+  const from = Number(match[1]);
+  const to = Number(match[2] ?? from);
+  const protocol = match[3] ?? 'tcp';
+  return (port, of) => of === protocol && port >= from && port <= to;
+}
+
+function exposedPorts(record: ContainerRecord): readonly (readonly [number, string])[] {
+  return Object.keys(record.config.ExposedPorts ?? {}).map((key) => {
+    const [port = '', protocol = 'tcp'] = key.split('/');
+    return [Number(port), protocol] as const;
+  });
+}
+
+const any = (values: readonly string[] | undefined, test: (value: string) => boolean): boolean =>
+  values === undefined || values.length === 0 || values.some(test);
+
+export interface FilterFacts {
+  readonly health: string;
+  /** Whether the container's image is, or descends from, the image that a reference names. */
+  readonly isFrom: (reference: string) => boolean;
+  readonly resolve: (ref: string) => ContainerRecord;
+}
+
+/** Whether a container passes all filters of `ps`. */
+export function matches(record: ContainerRecord, filters: Filters, facts: FilterFacts): boolean {
+  const { state } = record;
+  const created = parseNano(record.createdAt) ?? 0n;
+  const createdOf = (ref: string): bigint => parseNano(facts.resolve(ref).createdAt) ?? 0n;
+  const status = state.status === 'starting' ? 'created' : state.status;
+  return (
+    any(filters['id'], (id) => record.id.startsWith(id)) &&
+    any(filters['name'], (name) => matchesName(record.name, name)) &&
+    any(filters['status'], (wanted) => wanted === status) &&
+    any(
+      filters['exited'],
+      (code) => state.exitCode === Number(code) && (status === 'exited' || status === 'dead'),
+    ) &&
+    any(filters['health'], (wanted) => wanted === facts.health) &&
+    any(filters['ancestor'], facts.isFrom) &&
+    any(filters['is-task'], (wanted) => !['1', 'true'].includes(wanted.toLowerCase())) &&
+    matchesLabels(record.config.Labels ?? {}, filters['label'] ?? []) &&
+    any(filters['network'], (wanted) =>
+      Object.values(record.endpoints).some(
+        (endpoint) => endpoint.networkName === wanted || endpoint.networkId.startsWith(wanted),
+      ),
+    ) &&
+    any(filters['volume'], (wanted) =>
+      record.mounts.some(
+        (mount) => mount.name === wanted || mount.destination === wanted || mount.source === wanted,
+      ),
+    ) &&
+    any(filters['publish'], (text) => {
+      const test = portMatcher(text);
+      return record.ports.some(
+        (port) => test(port.hostPort, port.protocol) || test(port.containerPort, port.protocol),
+      );
+    }) &&
+    any(filters['expose'], (text) => {
+      const test = portMatcher(text);
+      return exposedPorts(record).some(([port, protocol]) => test(port, protocol));
+    }) &&
+    (filters['before'] ?? []).every((ref) => created < createdOf(ref)) &&
+    (filters['since'] ?? []).every((ref) => created > createdOf(ref))
+  );
+}
+
+/** Nanoseconds since the epoch of `until=`: a Unix time, an RFC 3339 time or a Go duration before now. */
+export function untilNano(text: string, now: bigint): bigint {
+  if (/^\d+(\.\d{1,9})?$/.test(text)) {
+    const [seconds = '0', fraction = ''] = text.split('.');
+    return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
+  }
+  const time = parseNano(text) ?? parseNano(`${text}Z`) ?? parseNano(`${text}T00:00:00Z`);
+  if (time !== undefined) return time;
+  const units: Record<string, bigint> = {
+    h: 3_600_000_000_000n,
+    m: 60_000_000_000n,
+    s: 1_000_000_000n,
+    ms: 1_000_000n,
+  };
+  if (!/^(\d{1,9}(ms|h|m|s))+$/.test(text)) throw invalid(`invalid filter 'until=${text}'`);
+  let span = 0n;
+  for (const [, count = '0', unit = 's'] of text.matchAll(/(\d{1,9})(ms|h|m|s)/g)) {
+    span += BigInt(count) * (units[unit] ?? 0n);
+  }
+  return now - span;
+}

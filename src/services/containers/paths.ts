@@ -1,0 +1,21 @@
+/** Where a container's things live. All derived from its id, so that reconcile finds them again. */
+
+import { join } from 'node:path';
+import type { ContainerOptions } from './deps.ts';
+
+type Roots = Pick<ContainerOptions, 'dataRoot' | 'runRoot'>;
+
+export const containersDirectory = (roots: Roots): string => join(roots.dataRoot, 'containers');
+export const containerDirectory = (roots: Roots, id: string): string =>
+  join(roots.dataRoot, 'containers', id);
+export const bundlesDirectory = (roots: Roots): string => join(roots.runRoot, 'bundles');
+export const bundleDirectory = (roots: Roots, id: string): string => join(roots.runRoot, 'bundles', id);
+export const exitPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), 'exit');
+export const logPath = (roots: Roots, id: string): string =>
+  join(containerDirectory(roots, id), `${id}-json.log`);
+export const hostsPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), 'hosts');
+export const hostnamePath = (roots: Roots, id: string): string =>
+  join(containerDirectory(roots, id), 'hostname');
+export const resolvConfPath = (roots: Roots, id: string): string =>
+  join(containerDirectory(roots, id), 'resolv.conf');
+export const trashDirectory = (roots: Roots): string => join(roots.dataRoot, 'trash');

@@ -1,0 +1,48 @@
+import type { Ctx } from '../../core/ctx.ts';
+import { conflict } from '../../core/errors.ts';
+import { commitRecord, withState } from './commit.ts';
+import type { Room } from './deps.ts';
+import { emitContainer } from './emit.ts';
+
+export async function pauseContainer(room: Room, _ctx: Ctx, ref: string): Promise<void> {
+  const { id } = room.table.resolve(ref);
+  await room.queue.run(id, async () => {
+    const entry = room.table.resolve(id);
+    const { status } = entry.record.state;
+    if (status === 'paused') throw conflict(`container ${id} is already paused`);
+    if (status === 'restarting') {
+      throw conflict(`container ${id} is restarting, wait until the container is running`);
+    }
+    if (status !== 'running' || entry.task === undefined) throw conflict(`container ${id} is not running`);
+    await entry.task.pause();
+    await commitRecord(room, entry, withState(entry.record, { status: 'paused' }));
+    emitContainer(room, entry.record, 'pause');
+  });
+}
+
+export async function unpauseContainer(room: Room, _ctx: Ctx, ref: string): Promise<void> {
+  const { id } = room.table.resolve(ref);
+  await room.queue.run(id, async () => {
+    const entry = room.table.resolve(id);
+    if (entry.record.state.status !== 'paused' || entry.task === undefined) {
+      throw conflict(`container ${id} is not paused`);
+    }
+    await entry.task.resume();
+    await commitRecord(room, entry, withState(entry.record, { status: 'running' }));
+    emitContainer(room, entry.record, 'unpause');
+  });
+}
+
+/** Size of the container's terminal. */
+export async function resizeContainer(
+  room: Room,
+  _ctx: Ctx,
+  ref: string,
+  rows: number,
+  columns: number,
+): Promise<void> {
+  const entry = room.table.resolve(ref);
+  if (entry.task === undefined) throw conflict(`container ${entry.id} is not running`);
+  await entry.task.resize(rows, columns);
+  emitContainer(room, entry.record, 'resize', { height: String(rows), width: String(columns) });
+}

@@ -1,0 +1,202 @@
+/** Observes what is there after a start of the daemon, and carries out the plan. */
+
+import { readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Ctx } from '../../core/ctx.ts';
+import { never, type ContainerRecord } from '../../core/model/container.ts';
+import type { Task } from '../../core/ports/runtime.ts';
+import { nowNano } from '../../core/time.ts';
+import { commitRecord, withState } from './commit.ts';
+import { discardDirectory } from './create.ts';
+import type { Room } from './deps.ts';
+import { handleExit, takeDown, watchExit } from './exits.ts';
+import { startHealth } from './health.ts';
+import { bundleDirectory, containersDirectory, exitPath } from './paths.ts';
+import { planReconcile, type Action, type Observed, type ObservedTask } from './reconcile-plan.ts';
+import { removeInQueue } from './remove.ts';
+import { firstBackoffMs } from './restart-policy.ts';
+import { scheduleRestart } from './restart.ts';
+import { newEntry } from './table.ts';
+
+/** Reads all records into memory. */
+export async function loadContainers(room: Room): Promise<void> {
+  for (const record of await room.records.list('container')) {
+    if (room.table.get(record.id) === undefined) room.table.add(newEntry(record));
+  }
+}
+
+const mayRun = (record: ContainerRecord): boolean =>
+  ['running', 'paused', 'starting'].includes(record.state.status);
+const isId = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
+
+async function ids(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory).catch(() => []);
+  return names.filter(isId);
+}
+
+export interface Observation {
+  readonly observed: Observed;
+  /** Live connections to what still runs. */
+  readonly tasks: ReadonlyMap<string, Task>;
+}
+
+async function recover(
+  room: Room,
+  ctx: Ctx,
+  record: ContainerRecord,
+): Promise<{ found: ObservedTask; task: Task | undefined }> {
+  const result = await room.runtime.recover(ctx, {
+    containerId: record.id,
+    bundle: bundleDirectory(room.options, record.id),
+    exitPath: exitPath(room.options, record.id),
+    terminal: record.config.Tty === true,
+    cgroupPaths: room.specs.cgroupPaths(record),
+    runtime: record.runtime,
+  });
+  if (result.state === 'running') return { found: { state: 'running' }, task: result.task };
+  return { found: result, task: undefined };
+}
+
+/** Directories of this instance's cgroups, found beside where a container's would be. */
+async function instanceCgroups(room: Room): Promise<readonly string[]> {
+  const sample = { id: 'x', hostConfig: {} } as ContainerRecord;
+  const parents = new Set(room.specs.cgroupPaths(sample).map((path) => dirname(path)));
+  const found = await Promise.all([...parents].map(ids));
+  return [...new Set(found.flat())];
+}
+
+/** Looks at everything that a dead daemon may have left. */
+export async function observe(room: Room, ctx: Ctx): Promise<Observation> {
+  const tasks = new Map<string, Task>();
+  const found = new Map<string, ObservedTask>();
+  await Promise.all(
+    [...room.table.entries()].map(async ({ record }) => {
+      if (!mayRun(record)) return;
+      const result = await recover(room, ctx, record);
+      found.set(record.id, result.found);
+      if (result.task !== undefined) tasks.set(record.id, result.task);
+    }),
+  );
+  const [runtimeIds, onDisk, directories, cgroups] = await Promise.all([
+    room.runtime.list(),
+    room.snapshots.list(),
+    ids(containersDirectory(room.options)),
+    instanceCgroups(room),
+  ]);
+  return {
+    tasks,
+    observed: { tasks: found, runtimeIds, snapshots: onDisk.snapshots, directories, cgroups, now: nowNano() },
+  };
+}
+
+/** What would be done; for dry runs too. */
+export function planFor(room: Room, observation: Observation): readonly Action[] {
+  return planReconcile(
+    [...room.table.entries()].map((entry) => entry.record),
+    observation.observed,
+  );
+}
+
+/** Carries the plan out. One action that fails is logged and does not keep the others from being done. */
+export async function reconcile(room: Room, ctx: Ctx, observation: Observation): Promise<readonly Action[]> {
+  const actions = planFor(room, observation);
+  for (const action of actions) {
+    try {
+      await perform(room, ctx, action, observation);
+      if (action.do !== 'adopt') room.log.info('reconciled', { action: action.do, container: action.id });
+    } catch (error) {
+      room.log.error('reconcile step failed', { action: action.do, container: action.id, error });
+    }
+  }
+  return actions;
+}
+
+async function perform(room: Room, ctx: Ctx, action: Action, observation: Observation): Promise<void> {
+  if (action.do === 'removeOrphan') return await removeOrphan(room, ctx, action.what, action.id);
+  const { id } = action;
+  await room.queue.run(id, async () => {
+    const entry = room.table.get(id);
+    if (entry === undefined) return;
+    const task = observation.tasks.get(id);
+    switch (action.do) {
+      case 'adopt':
+        if (task === undefined) return;
+        entry.task = task;
+        watchExit(room, entry, task);
+        startHealth(room, entry);
+        return;
+      case 'exit':
+        return await handleExit(room, entry, undefined, action.exit);
+      case 'undoStart':
+        return await undoStart(room, ctx, entry.record, task);
+      case 'finishRemoval':
+        await takeDown(room, ctx, entry.record, undefined);
+        return await removeInQueue(room, ctx, entry, {
+          volumes: entry.record.hostConfig.AutoRemove === true,
+          force: true,
+        });
+      case 'prepareSnapshot': {
+        const image = room.images.get(entry.record.imageId);
+        const parent = image === undefined ? undefined : room.images.topLayer(image);
+        return await room.snapshots.prepare(entry.record.snapshotKey, parent);
+      }
+      case 'restart': {
+        const { status } = entry.record.state;
+        if (status !== 'restarting')
+          await commitRecord(room, entry, withState(entry.record, { status: 'restarting' }));
+        entry.backoffMs = status === 'restarting' ? firstBackoffMs : 0;
+        return scheduleRestart(room, entry);
+      }
+    }
+  });
+}
+
+async function undoStart(
+  room: Room,
+  ctx: Ctx,
+  record: ContainerRecord,
+  task: Task | undefined,
+): Promise<void> {
+  const entry = room.table.get(record.id);
+  if (entry === undefined) return;
+  if (task !== undefined) {
+    await task.signal(9);
+    await task.exit;
+  }
+  await takeDown(room, ctx, record, task);
+  await commitRecord(room, entry, {
+    ...withState(record, {
+      status: record.state.startedAt === never ? 'created' : 'exited',
+      error: 'the engine was killed while it started this container',
+    }),
+    endpoints: room.networks.cleared(record.endpoints),
+    ports: [],
+  });
+}
+
+async function removeOrphan(
+  room: Room,
+  ctx: Ctx,
+  what: 'task' | 'snapshot' | 'directory',
+  id: string,
+): Promise<void> {
+  if (what === 'snapshot') return await room.snapshots.removeSnapshot(id);
+  if (what === 'directory') return await discardDirectory(room, id);
+  const cgroupPaths = room.specs.cgroupPaths({ id, hostConfig: {} } as ContainerRecord);
+  const bundle = bundleDirectory(room.options, id);
+  const runtime = room.options.defaultRuntime;
+  const found = await room.runtime.recover(ctx, {
+    containerId: id,
+    bundle,
+    exitPath: exitPath(room.options, id),
+    terminal: false,
+    cgroupPaths,
+    runtime,
+  });
+  if (found.state === 'running') {
+    await found.task.signal(9);
+    await found.task.exit;
+    found.task.release();
+  }
+  await room.runtime.cleanup(ctx, { containerId: id, bundle, cgroupPaths, runtime });
+}

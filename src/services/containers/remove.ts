@@ -1,0 +1,101 @@
+import type { Ctx } from '../../core/ctx.ts';
+import { conflict, isKind, notFound } from '../../core/errors.ts';
+import { isActive } from '../../core/model/container.ts';
+import { commitRecord, withState } from './commit.ts';
+import { discardDirectory, settleAll } from './create.ts';
+import type { Room } from './deps.ts';
+import { emitContainer } from './emit.ts';
+import { cancelRestart } from './restart.ts';
+import { sigkill } from './signals.ts';
+import type { Entry } from './table.ts';
+import type { RemoveInput } from './types.ts';
+
+/** Removes a container; with `force` a running one is killed first. */
+export async function removeContainer(room: Room, ctx: Ctx, ref: string, input: RemoveInput): Promise<void> {
+  const entry = room.table.resolve(ref);
+  if (input.link) throw notFound(`Cannot get parent ${ref} name: links cannot be removed one by one`);
+  const { status } = entry.record.state;
+  if (status === 'removing') throw conflict(`removal of container ${ref} is already in progress`);
+  if (!input.force) refuseRunning(entry);
+  else await end(room, entry);
+  await room.queue.run(entry.id, async () => {
+    // Removed by --rm or by another client while this one waited.
+    if (room.table.get(entry.id) !== entry) return;
+    if (!input.force) refuseRunning(entry);
+    await removeInQueue(room, ctx, entry, input);
+  });
+}
+
+function refuseRunning(entry: Entry): void {
+  const { state, name } = entry.record;
+  switch (state.status) {
+    case 'paused':
+      throw conflict(`cannot remove container "/${name}": container is paused and must be unpaused first`);
+    case 'running':
+    case 'starting':
+    case 'restarting':
+      throw conflict(
+        `cannot remove container "/${name}": container is ${state.status === 'restarting' ? 'restarting' : 'running'}: stop the container before removing or force remove`,
+      );
+    case 'created':
+    case 'exited':
+    case 'removing':
+    case 'dead':
+      return;
+  }
+}
+
+/** Aborts a start that is under way, kills what runs, and waits for its exit. */
+async function end(room: Room, entry: Entry): Promise<void> {
+  entry.starting?.abort(conflict(`container ${entry.id} is being removed`));
+  let ended: Promise<void> | undefined;
+  await room.queue.run(entry.id, async () => {
+    if (room.table.get(entry.id) !== entry) return;
+    await cancelRestart(room, entry);
+    const { task, record } = entry;
+    if (task === undefined || !isActive(record.state)) return;
+    entry.stopRequested = true;
+    // Waited for outside: the exit is handled in this same queue.
+    ended = entry.ended.promise;
+    await task.signal(sigkill);
+    if (record.state.status === 'paused') await task.resume();
+    emitContainer(room, record, 'kill', { signal: String(sigkill) });
+  });
+  await ended;
+}
+
+/** The removal itself, inside the container's queue. A crash in the middle is finished by reconcile. */
+export async function removeInQueue(
+  room: Room,
+  ctx: Ctx,
+  entry: Entry,
+  input: { readonly volumes: boolean; readonly force: boolean },
+): Promise<void> {
+  const { record, id } = entry;
+  const exitCode = record.state.exitCode;
+  await settleAll([
+    commitRecord(room, entry, withState(record, { status: 'removing' })),
+    room.snapshots.removeSnapshot(record.snapshotKey),
+    discardDirectory(room, id),
+  ]);
+  await room.records.commit([{ op: 'delete', kind: 'container', id }]);
+  room.table.drop(id);
+  for (const pending of entry.pending) pending.settle(undefined);
+  for (const waiting of entry.waiting) waiting.settle({ exitCode });
+  entry.waiting.clear();
+  emitContainer(room, record, 'destroy');
+  if (input.volumes) await removeAnonymousVolumes(room, ctx, entry);
+}
+
+async function removeAnonymousVolumes(room: Room, ctx: Ctx, entry: Entry): Promise<void> {
+  for (const mount of entry.record.mounts) {
+    if (mount.type !== 'volume' || mount.anonymous !== true || mount.name === undefined) continue;
+    try {
+      await room.volumes.remove(ctx, mount.name, { force: true });
+    } catch (error) {
+      // Another container may have taken it by --volumes-from.
+      if (!isKind(error, 'conflict'))
+        room.log.warn('anonymous volume not removed', { volume: mount.name, error });
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** From what an OCI runtime says about a failed start to Docker's words and exit codes. Pure. */
+
+import { internal, invalid, type SlipwayError } from '../../core/errors.ts';
+
+export interface StartFailure {
+  readonly error: SlipwayError;
+  /** Exit code that the container's state then shows: 127 not found, 126 not executable, 128 anything else. */
+  readonly exitCode: number;
+}
+
+const prefix = (runtime: string): string =>
+  `failed to create task for container: failed to create shim task: OCI runtime create failed: ${runtime} create failed: `;
+
+/** What happened to the command, in the words of runc; undefined when the failure is about something else. */
+export function commandFailure(
+  text: string,
+  command: string,
+): { readonly detail: string; readonly exitCode: number } | undefined {
+  const lower = text.toLowerCase();
+  const aboutCommand =
+    lower.includes('exec') || lower.includes('executable') || lower.includes(command.toLowerCase());
+  if (!aboutCommand) return undefined;
+  const at = `exec: "${command}": `;
+  if (lower.includes('permission denied') || lower.includes('is a directory')) {
+    return { detail: `${at}permission denied`, exitCode: 126 };
+  }
+  if (lower.includes('exec format error')) return { detail: `${at}exec format error`, exitCode: 126 };
+  if (
+    lower.includes('not found in $path') ||
+    lower.includes('executable file not found') ||
+    lower.includes('no such file or directory')
+  ) {
+    const why = command.includes('/')
+      ? `stat ${command}: no such file or directory`
+      : 'executable file not found in $PATH';
+    return { detail: at + why, exitCode: 127 };
+  }
+  return undefined;
+}
+
+/** An error of the runtime about a start, as the API tells it. */
+export function startFailure(error: Error, command: string, runtime: string): StartFailure {
+  const text = error.message;
+  const known = commandFailure(text, command);
+  if (known !== undefined) {
+    const message = `${prefix(runtime)}unable to start container process: ${known.detail}: unknown`;
+    return { error: invalid(message, error), exitCode: known.exitCode };
+  }
+  if (/not a directory/i.test(text)) {
+    const hint =
+      ': Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
+    return { error: invalid(`${prefix(runtime)}${text}: unknown${hint}`, error), exitCode: 127 };
+  }
+  return { error: internal(`${prefix(runtime)}${text}: unknown`, error), exitCode: 128 };
+}

@@ -1,0 +1,155 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Ctx } from '../../core/ctx.ts';
+import { invalid } from '../../core/errors.ts';
+import type { ContainerRecord, MountPoint } from '../../core/model/container.ts';
+import type { SpecMount } from '../../core/ports/spec-builder.ts';
+import type { UndoStack } from '../../core/undo.ts';
+import type { Room } from './deps.ts';
+import type { PlannedMount } from './plan-mounts.ts';
+
+async function realizeVolume(
+  room: Room,
+  ctx: Ctx,
+  undo: UndoStack,
+  mount: PlannedMount,
+): Promise<MountPoint> {
+  // The name is known before the effect only for named ones; an anonymous one is found by `ensure` itself on failure.
+  const made = await room.volumes.ensure(ctx, {
+    ...(mount.name === undefined ? {} : { name: mount.name }),
+    ...(mount.driver === undefined ? {} : { driver: mount.driver }),
+    ...(mount.driverOptions === undefined ? {} : { options: mount.driverOptions }),
+    ...(mount.labels === undefined ? {} : { labels: mount.labels }),
+    ...(mount.anonymous === true ? { anonymous: true } : {}),
+  });
+  const { record, created } = made;
+  if (created)
+    undo.push(`volume ${record.name}`, (own) => room.volumes.remove(own, record.name, { force: true }));
+  return {
+    type: 'volume',
+    name: record.name,
+    source: mount.subpath === undefined ? record.mountpoint : join(record.mountpoint, mount.subpath),
+    destination: mount.destination,
+    driver: record.driver,
+    mode: mount.mode,
+    rw: mount.rw,
+    propagation: mount.propagation,
+    ...(mount.copyUp === true ? { copyUp: true } : {}),
+    ...(mount.anonymous === true ? { anonymous: true } : {}),
+  };
+}
+
+async function checkBind(mount: PlannedMount): Promise<void> {
+  const found = await stat(mount.source).catch(() => undefined);
+  if (found !== undefined) return;
+  if (!mount.createSource) {
+    throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
+  }
+  try {
+    await mkdir(mount.source, { recursive: true });
+  } catch (error) {
+    throw invalid(
+      `error while creating mount source path '${mount.source}': ${error instanceof Error ? error.message : ''}`,
+      error,
+    );
+  }
+}
+
+/** Makes or finds what the mounts need on the host, and gives them in the record's form. */
+export async function realizeMounts(
+  room: Room,
+  ctx: Ctx,
+  undo: UndoStack,
+  planned: readonly PlannedMount[],
+): Promise<readonly MountPoint[]> {
+  const mounts: MountPoint[] = [];
+  for (const mount of planned) {
+    if (mount.type === 'volume') {
+      mounts.push(await realizeVolume(room, ctx, undo, mount));
+      continue;
+    }
+    if (mount.type === 'bind') await checkBind(mount);
+    mounts.push({
+      type: mount.type,
+      source: mount.source,
+      destination: mount.destination,
+      mode: mount.mode,
+      rw: mount.rw,
+      propagation: mount.propagation,
+      ...(mount.options === undefined ? {} : { options: mount.options }),
+      ...(mount.nonRecursive === true ? { options: ['bind'] } : {}),
+    });
+  }
+  return mounts;
+}
+
+/** Copies the image's content into volumes that are still empty. The snapshot is mounted only for this. */
+export async function fillVolumes(
+  room: Room,
+  ctx: Ctx,
+  undo: UndoStack,
+  record: ContainerRecord,
+): Promise<void> {
+  const wanted = record.mounts.filter((mount) => mount.type === 'volume' && mount.copyUp === true);
+  if (wanted.length === 0) return;
+  undo.push('snapshot mounted to fill volumes', () => room.snapshots.unmount(record.snapshotKey));
+  const { path } = await room.snapshots.mount(record.snapshotKey, { volatile: false });
+  for (const mount of wanted) {
+    const name = mount.name ?? '';
+    undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, record.id));
+    await room.volumes.mount(ctx, name, record.id);
+    await room.volumes.copyUp(ctx, { name, imageRoot: path, pathInImage: mount.destination });
+    await room.volumes.unmount(ctx, name, record.id);
+  }
+  await room.snapshots.unmount(record.snapshotKey);
+}
+
+function bindOptions(mount: MountPoint): readonly string[] {
+  const recursive = mount.options?.includes('bind') === true ? 'bind' : 'rbind';
+  return [recursive, mount.propagation === '' ? 'rprivate' : mount.propagation, ...(mount.rw ? [] : ['ro'])];
+}
+
+/** Makes the volumes reachable and gives all mounts of the record in the OCI spec's form. */
+export async function mountVolumes(
+  room: Room,
+  ctx: Ctx,
+  undo: UndoStack,
+  record: ContainerRecord,
+): Promise<readonly SpecMount[]> {
+  const mounts: SpecMount[] = [];
+  for (const mount of record.mounts) {
+    if (mount.type === 'tmpfs') {
+      const own = mount.options ?? [];
+      mounts.push({
+        destination: mount.destination,
+        type: 'tmpfs',
+        source: 'tmpfs',
+        // A later option of a pair wins, as in mount(8).
+        options: ['noexec', 'nosuid', 'nodev', ...own],
+      });
+      continue;
+    }
+    if (mount.type === 'volume') {
+      const name = mount.name ?? '';
+      undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, record.id));
+      await room.volumes.mount(ctx, name, record.id);
+    } else if ((await stat(mount.source).catch(() => undefined)) === undefined) {
+      throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
+    }
+    mounts.push({
+      destination: mount.destination,
+      type: 'bind',
+      source: mount.source,
+      options: bindOptions(mount),
+    });
+  }
+  return mounts;
+}
+
+/** Gives the volumes of a stopped container back. */
+export async function unmountVolumes(room: Room, ctx: Ctx, record: ContainerRecord): Promise<void> {
+  for (const mount of record.mounts) {
+    if (mount.type === 'volume' && mount.name !== undefined)
+      await room.volumes.unmount(ctx, mount.name, record.id);
+  }
+}
