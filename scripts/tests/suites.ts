@@ -8,17 +8,20 @@ export type SuiteName = 'static' | 'unit' | 'root' | 'vm';
 
 const minute = 60_000;
 
-/** Tests that need no root: beside the sources and the scripts, and the contract suites on the fakes. */
+/**
+ * Folders of `tests/` that need no root: the contract suites on the fakes, the API over a real socket with fake services,
+ * the CLI before a fake engine.
+ */
+const rootless = ['tests/contracts/', 'tests/api/', 'tests/cli/'];
+const needsRoot = (file: string): boolean =>
+  file.endsWith('.root.test.ts') ||
+  (file.startsWith('tests/') && !rootless.some((folder) => file.startsWith(folder)));
+
 function unitChunks(root: string): Chunk[] {
-  const patterns = [
-    'src/**/*.test.ts',
-    'scripts/**/*.test.ts',
-    'bench/**/*.test.ts',
-    'tests/contracts/**/*.test.ts',
-  ];
-  const files = globSync(patterns, { cwd: root }).filter((file) => !file.endsWith('.root.test.ts'));
+  const patterns = ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts', 'tests/**/*.test.ts'];
+  const files = globSync(patterns, { cwd: root }).filter((file) => !needsRoot(file));
   return [
-    { name: 'unit and contracts', run: { files: files.sort(), concurrency: 2 }, timeoutMs: 3 * minute },
+    { name: 'unit, contracts, API', run: { files: files.sort(), concurrency: 2 }, timeoutMs: 3 * minute },
   ];
 }
 
@@ -30,11 +33,9 @@ function timeoutOf(path: string): number {
 
 /** One file at a time, each in a process of its own: they share the kernel, and a hang names its file. */
 function rootChunks(root: string): Chunk[] {
-  const isUnit = (file: string): boolean =>
-    file.startsWith('tests/contracts/') && !file.endsWith('.root.test.ts');
-  const files = globSync(['src/**/*.root.test.ts', 'tests/**/*.test.ts'], { cwd: root });
+  const files = globSync(['src/**/*.test.ts', 'tests/**/*.test.ts'], { cwd: root });
   return files
-    .filter((file) => !isUnit(file) && !file.startsWith('tests/vm/'))
+    .filter((file) => needsRoot(file))
     .sort()
     .map((file) => ({
       name: file,
