@@ -1,6 +1,7 @@
 import type { EventBus } from '../../core/events.ts';
 import type { KeyedQueue } from '../../core/keyed-queue.ts';
 import type { Logger } from '../../core/log.ts';
+import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import type { Host } from '../../core/ports/host.ts';
 import type { LogDriver } from '../../core/ports/log-driver.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
@@ -34,6 +35,7 @@ export type ContainerHost = Pick<Host, 'openInRoot' | 'closeFd' | 'processStat' 
 
 export interface ContainerDeps {
   readonly host: ContainerHost;
+  readonly attributes: FileAttributes;
   readonly records: RecordStore;
   readonly snapshots: SnapshotDriver;
   readonly runtime: Runtime;

@@ -121,7 +121,7 @@ async function start(
     ports: reservation.ports,
     manuallyStopped: false,
   };
-  const prepared: Prepared = { rootPath: '', network: undefined };
+  const prepared = newPrepared();
   await settleAll([
     commitRecord(room, entry, starting),
     prepareNetwork(room, ctx, undo, starting, prepared),
@@ -142,6 +142,8 @@ interface Prepared {
   /** A namespace made for this start; its descriptor is ours until the container's process holds it. */
   network: { readonly fd: number; readonly path: string } | undefined;
 }
+
+const newPrepared = (): Prepared => ({ rootPath: '', network: undefined });
 
 async function prepareNetwork(
   room: Room,

@@ -1,0 +1,167 @@
+/**
+ * Unpacks a tar archive into a directory of a container that may run meanwhile. Each entry's parent is opened inside the
+ * root (openat2), and the entry is made through that descriptor: a link swapped in by the container leads nowhere else.
+ */
+
+import {
+  chmodSync,
+  closeSync,
+  constants as C,
+  fchmodSync,
+  fchownSync,
+  futimesSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  write as writeCallback,
+} from 'node:fs';
+import { posix } from 'node:path';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { invalid, isErrno } from '../../core/errors.ts';
+import type { FileAttributes } from '../../core/ports/file-attributes.ts';
+import { tarEntries, type TarHeader } from '../../core/tar/index.ts';
+import type { ContainerHost } from './deps.ts';
+import { ensureDirectory } from './rootfs-files.ts';
+
+const write = promisify(writeCallback);
+const createFlags = C.O_WRONLY | C.O_CREAT | C.O_EXCL | C.O_NOFOLLOW;
+const nodeTypes = { char: C.S_IFCHR, block: C.S_IFBLK, fifo: C.S_IFIFO } as const;
+
+export interface UntarInput {
+  readonly host: ContainerHost;
+  readonly attributes: FileAttributes;
+  /** Root of the container's filesystem. */
+  readonly root: string;
+  /** Directory inside it. */
+  readonly path: string;
+  readonly noOverwriteDirNonDir: boolean;
+}
+
+/** The entry's path inside the root; names that climb out of the target are refused. */
+function targetOf(input: UntarInput, name: string): string {
+  const clean = posix.normalize(`/${name}`).replace(/\/+$/, '');
+  if (name.split('/').includes('..')) throw invalid(`invalid path in archive: ${JSON.stringify(name)}`);
+  return posix.join(input.path, clean);
+}
+
+async function openParent(input: UntarInput, path: string): Promise<number> {
+  const parent = posix.dirname(path);
+  await ensureDirectory(input.host, input.root, parent);
+  return await input.host.openInRoot(input.root, parent, { flags: C.O_RDONLY | C.O_DIRECTORY });
+}
+
+/** Clears the way for an entry. Returns true when a directory is already there and stays. */
+function makeRoom(at: Buffer, header: TarHeader, input: UntarInput): boolean {
+  const found = lstatSync(at, { throwIfNoEntry: false });
+  if (found === undefined) return false;
+  const wantsDirectory = header.type === 'directory';
+  if (found.isDirectory() && wantsDirectory) return true;
+  if (input.noOverwriteDirNonDir && found.isDirectory() !== wantsDirectory) {
+    throw invalid(
+      found.isDirectory()
+        ? `cannot overwrite directory "${header.name}" with non-directory`
+        : `cannot overwrite non-directory "${header.name}" with directory`,
+    );
+  }
+  if (found.isDirectory()) rmSync(at, { recursive: true });
+  else unlinkSync(at);
+  return false;
+}
+
+async function writeFile(
+  at: Buffer,
+  header: TarHeader,
+  body: Readable,
+  attributes: FileAttributes,
+): Promise<void> {
+  const fd = openSync(at, createFlags, 0o600);
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      for (let done = 0; done < chunk.length;) {
+        const { bytesWritten } = await write(fd, chunk, done, chunk.length - done, null);
+        done += bytesWritten;
+      }
+    }
+    fchownSync(fd, header.uid, header.gid);
+    fchmodSync(fd, header.mode);
+    futimesSync(fd, header.mtime, header.mtime);
+  } finally {
+    closeSync(fd);
+  }
+  const capability = header.xattrs.get('security.capability');
+  if (capability !== undefined) attributes.setXattr(at, 'security.capability', capability);
+}
+
+async function link(input: UntarInput, at: Buffer, header: TarHeader): Promise<void> {
+  const source = targetOf(input, header.linkName);
+  const parent = await openParent(input, source);
+  try {
+    linkSync(Buffer.from(`/proc/self/fd/${parent}/${posix.basename(source)}`, 'latin1'), at);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT'))
+      throw invalid(`archive has a hard link to ${header.linkName}, which is not there`, error);
+    throw error;
+  } finally {
+    input.host.closeFd(parent);
+  }
+}
+
+async function place(input: UntarInput, at: Buffer, header: TarHeader, body: Readable): Promise<void> {
+  const exists = makeRoom(at, header, input);
+  switch (header.type) {
+    case 'file':
+      return await writeFile(at, header, body, input.attributes);
+    case 'directory':
+      if (!exists) mkdirSync(at, { mode: 0o700 });
+      lchownSync(at, header.uid, header.gid);
+      chmodSync(at, header.mode);
+      return;
+    case 'symlink':
+      symlinkSync(Buffer.from(header.linkName, 'latin1'), at);
+      lchownSync(at, header.uid, header.gid);
+      lutimesSync(at, header.mtime, header.mtime);
+      return;
+    case 'hardlink':
+      return await link(input, at, header);
+    case 'char':
+    case 'block':
+    case 'fifo':
+      input.attributes.mknod(
+        at,
+        nodeTypes[header.type] | header.mode,
+        header.deviceMajor,
+        header.deviceMinor,
+      );
+      lchownSync(at, header.uid, header.gid);
+      return;
+    case 'other':
+      return;
+  }
+}
+
+/** Unpacks all entries, in order; the directory must be there. */
+export async function untarInto(input: UntarInput, archive: Readable): Promise<void> {
+  for await (const { header, body } of tarEntries(archive as AsyncIterable<Buffer>)) {
+    const path = targetOf(input, header.name);
+    // `./` is the target itself, which is there.
+    if (path === posix.normalize(input.path).replace(/(.)\/+$/, '$1')) continue;
+    const parent = await openParent(input, path);
+    try {
+      await place(
+        input,
+        Buffer.from(`/proc/self/fd/${parent}/${posix.basename(path)}`, 'latin1'),
+        header,
+        body,
+      );
+    } finally {
+      input.host.closeFd(parent);
+    }
+  }
+}
