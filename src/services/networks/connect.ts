@@ -1,0 +1,176 @@
+/** `network connect` and `network disconnect`, also on running containers. */
+
+import type { Ctx } from '../../core/ctx.ts';
+import { forbidden, internal, isKind } from '../../core/errors.ts';
+import { isActive, type ContainerRecord, type EndpointRecord } from '../../core/model/container.ts';
+import type { EndpointSpec } from '../../core/model/container-spec.ts';
+import type { NetworkRecord } from '../../core/model/network.ts';
+import type { NamespaceHandle } from '../../core/ports/network-driver.ts';
+import { withUndo } from '../../core/undo.ts';
+import { endpointPlan } from './attach.ts';
+import { driverOf, type Networks } from './deps.ts';
+import { emitNetwork } from './emit.ts';
+import { checkSpec, emptyEndpoint, isUserDefined } from './endpoints.ts';
+import { namedEndpoints, publishNames, resolverConfig } from './names.ts';
+import { claimEndpoint, releaseEndpoint } from './reserve.ts';
+import type { ContainerDirectory } from './types.ts';
+
+type Endpoints = Readonly<Record<string, EndpointRecord>>;
+
+function directoryOf(room: Networks): ContainerDirectory {
+  const { current } = room.directory;
+  if (current === undefined) throw internal('the networks service has no way to containers yet');
+  return current;
+}
+
+function checkCombination(record: ContainerRecord, network: NetworkRecord): void {
+  const mode = record.hostConfig.NetworkMode ?? '';
+  const names = Object.keys(record.endpoints);
+  if (mode.startsWith('container:'))
+    throw forbidden(
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    );
+  if (network.name === 'host' || names.includes('host'))
+    throw forbidden('container cannot be disconnected from host network or connected to host network');
+  if (network.name === 'none' || names.includes('none'))
+    throw forbidden(
+      'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+    );
+}
+
+function without(endpoints: Endpoints, name: string): Endpoints {
+  return Object.fromEntries(Object.entries(endpoints).filter(([key]) => key !== name));
+}
+
+/** Remembers what a running container has now, in claims and among the attached. */
+function remember(room: Networks, record: ContainerRecord): void {
+  const claims = room.state.claims.get(record.id);
+  if (claims !== undefined) room.state.claims.set(record.id, { ...claims, endpoints: record.endpoints });
+  room.state.attached.set(record.id, { record, endpoints: record.endpoints });
+}
+
+async function join(
+  room: Networks,
+  ctx: Ctx,
+  record: ContainerRecord,
+  network: NetworkRecord,
+  endpoint: EndpointRecord,
+  namespace: NamespaceHandle,
+): Promise<ContainerRecord> {
+  const entry = room.state.find(network.id);
+  const before = room.state.attached.get(record.id);
+  const hadResolver = namedEndpoints(room.state, record.endpoints).length > 0;
+  return withUndo(ctx, async (undo) => {
+    const taken = new Set(Object.values(record.endpoints).map((other) => other.interfaceName));
+    const claimed = claimEndpoint(entry, endpoint, taken);
+    undo.push('addresses', () => releaseEndpoint(room.state, claimed));
+    const joined: ContainerRecord = {
+      ...record,
+      endpoints: { ...record.endpoints, [network.name]: claimed },
+    };
+    undo.push('what is attached', () => {
+      remember(room, record);
+      if (before === undefined) room.state.attached.delete(record.id);
+    });
+    remember(room, joined);
+    // A running container keeps its default route; only one that has none gets it from the new network.
+    const routed = Object.values(record.endpoints).some((other) => other.ipv4Gateway !== '');
+    const planned = endpointPlan(room, joined, joined.endpoints, claimed);
+    const plan = { ...planned, defaultRoute: planned.defaultRoute && !routed };
+    const driver = driverOf(room, network.driver);
+    undo.push('interface', (own) => driver?.detach(own, namespace, plan));
+    await driver?.attach(ctx, namespace, plan);
+    if (isUserDefined(network)) {
+      const config = resolverConfig(room, { record: joined, endpoints: joined.endpoints });
+      undo.push('names', (own) => publishNames(room, own, network.id));
+      await publishNames(room, ctx, network.id);
+      if (hadResolver) await room.helper.updateResolver(ctx, config);
+      else {
+        undo.push('resolver', (own) => room.helper.detachResolver(own, record.id));
+        await room.helper.attachResolver(ctx, namespace.path, config);
+      }
+    }
+    return joined;
+  });
+}
+
+export async function connect(
+  room: Networks,
+  ctx: Ctx,
+  reference: string,
+  containerReference: string,
+  spec: EndpointSpec = {},
+): Promise<void> {
+  const directory = directoryOf(room);
+  const { network } = room.state.find(reference);
+  const { id } = directory.find(containerReference);
+  const after = await directory.update(ctx, id, async (record) => {
+    if (Object.hasOwn(record.endpoints, network.name))
+      throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`);
+    checkCombination(record, network);
+    checkSpec(network, spec);
+    const owner = { containerId: record.id, containerName: record.name, hostname: record.config.Hostname };
+    const endpoint = emptyEndpoint(network, spec, owner);
+    const namespace = isActive(record.state) ? directory.namespace(record) : undefined;
+    if (namespace === undefined)
+      return { ...record, endpoints: { ...record.endpoints, [network.name]: endpoint } };
+    return join(room, ctx, record, network, endpoint, namespace);
+  });
+  if (isActive(after.state)) await directory.networksChanged(ctx, after);
+  emitNetwork(room, network, 'connect', id);
+}
+
+async function leave(
+  room: Networks,
+  ctx: Ctx,
+  record: ContainerRecord,
+  network: NetworkRecord,
+  namespace: NamespaceHandle,
+): Promise<ContainerRecord> {
+  const endpoint = record.endpoints[network.name];
+  if (endpoint === undefined) return record;
+  const plan = endpointPlan(room, record, record.endpoints, endpoint);
+  const left: ContainerRecord = { ...record, endpoints: without(record.endpoints, network.name) };
+  await driverOf(room, network.driver)?.detach(ctx, namespace, plan);
+  remember(room, left);
+  releaseEndpoint(room.state, endpoint);
+  if (isUserDefined(network)) {
+    await publishNames(room, ctx, network.id);
+    const attached = { record: left, endpoints: left.endpoints };
+    if (namedEndpoints(room.state, left.endpoints).length === 0)
+      await room.helper.detachResolver(ctx, record.id);
+    else await room.helper.updateResolver(ctx, resolverConfig(room, attached));
+  }
+  return left;
+}
+
+export async function disconnect(
+  room: Networks,
+  ctx: Ctx,
+  reference: string,
+  containerReference: string,
+  force: boolean,
+): Promise<void> {
+  const directory = directoryOf(room);
+  const { network } = room.state.find(reference);
+  let id: string;
+  try {
+    id = directory.find(containerReference).id;
+  } catch (error) {
+    // `--force` ends endpoints of containers that are gone; ours never outlive them.
+    if (force && isKind(error, 'notFound')) return;
+    throw error;
+  }
+  const after = await directory.update(ctx, id, async (record) => {
+    const endpoint = record.endpoints[network.name];
+    if (endpoint === undefined)
+      throw forbidden(`container ${record.id} is not connected to network ${network.name}`);
+    if (network.name === 'host')
+      throw forbidden('container cannot be disconnected from host network or connected to host network');
+    const namespace = isActive(record.state) ? directory.namespace(record) : undefined;
+    if (namespace !== undefined) return leave(room, ctx, record, network, namespace);
+    return { ...record, endpoints: without(record.endpoints, network.name) };
+  });
+  if (isActive(after.state)) await directory.networksChanged(ctx, after);
+  emitNetwork(room, network, 'disconnect', id);
+}

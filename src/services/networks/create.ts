@@ -1,0 +1,170 @@
+/** `network create`. */
+
+import type { Ctx } from '../../core/ctx.ts';
+import { conflict, forbidden, invalid, notFound } from '../../core/errors.ts';
+import { newId } from '../../core/ids.ts';
+import { parseCidr, type Cidr } from '../../core/ip.ts';
+import { bridgeOption, bridgeSettings } from '../../core/model/bridge-settings.ts';
+import type { NetworkRecord } from '../../core/model/network.ts';
+import type { FirewallNetwork } from '../../core/ports/firewall.ts';
+import { formatNano, nowNano } from '../../core/time.ts';
+import { withUndo, type UndoStack } from '../../core/undo.ts';
+import { driverOf, type Networks } from './deps.ts';
+import { emitNetwork } from './emit.ts';
+import { planPools } from './ipam/pools.ts';
+import type { NetworkState } from './state.ts';
+import type { NetworkCreateRequest } from './types.ts';
+
+const predefinedNames = new Set(['bridge', 'host', 'none', 'default']);
+const singletons: Readonly<Record<string, string>> = { host: 'host', null: 'null', none: 'null' };
+
+export function usedSubnets(state: NetworkState): readonly Cidr[] {
+  return state.all().flatMap(({ network }) =>
+    network.ipam.pools.flatMap((pool) => {
+      const parsed = parseCidr(pool.subnet);
+      return parsed === undefined ? [] : [parsed.cidr];
+    }),
+  );
+}
+
+/** Destinations of the host's routes that a default pool must step over. */
+export async function hostRoutes(room: Networks): Promise<readonly Cidr[]> {
+  const routes = await room.host.routes();
+  return routes.flatMap(({ destination }) => {
+    const parsed = parseCidr(destination);
+    return parsed === undefined || parsed.cidr.prefix === 0 ? [] : [parsed.cidr];
+  });
+}
+
+function checkRequest(room: Networks, request: NetworkCreateRequest): string {
+  if (request.name.trim() === '') throw invalid('invalid network name: name is empty');
+  if (request.name.includes('/') || request.name.includes('\0') || request.name.length > 255)
+    throw invalid(`invalid network name: ${JSON.stringify(request.name)}`);
+  if (predefinedNames.has(request.name))
+    throw forbidden(`operation is not permitted on predefined ${request.name} network`);
+  const driver = request.driver || 'bridge';
+  const single = singletons[driver];
+  if (single !== undefined) throw forbidden(`only one instance of "${single}" network is allowed`);
+  if (driverOf(room, driver) === undefined)
+    throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`);
+  const ipamDriver = request.ipam?.driver || 'default';
+  if (ipamDriver !== 'default')
+    throw notFound(`could not find plugin ${ipamDriver} in v1 plugin registry: plugin not found`);
+  if (request.configOnly === true) throw invalid('config-only networks are not supported by this engine');
+  if (request.ingress === true)
+    throw forbidden('ingress network cannot be created: this node is not a swarm manager');
+  if (request.scope !== undefined && request.scope !== '' && request.scope !== 'local')
+    throw forbidden(`network scope ${request.scope} needs a swarm: this node is not a swarm manager`);
+  return driver;
+}
+
+function recordOf(request: NetworkCreateRequest, driver: string): Omit<NetworkRecord, 'ipam'> {
+  return {
+    id: newId(),
+    name: request.name,
+    createdAt: formatNano(nowNano()),
+    driver,
+    scope: 'local',
+    enableIPv4: request.enableIPv4 !== false,
+    enableIPv6: request.enableIPv6 === true,
+    internal: request.internal === true,
+    attachable: request.attachable === true,
+    options: { ...request.options },
+    labels: { ...request.labels },
+    predefined: false,
+  };
+}
+
+/** What the firewall must know of a network; undefined for networks without bridge. */
+export function firewallNetwork(network: NetworkRecord): FirewallNetwork | undefined {
+  if (network.driver !== 'bridge' || network.bridgeName === undefined) return undefined;
+  const { icc, masquerade } = bridgeSettings(network);
+  const subnets = network.ipam.pools.map((pool) => pool.subnet);
+  return {
+    networkId: network.id,
+    bridge: network.bridgeName,
+    ipv4Subnets: subnets.filter((subnet) => !subnet.includes(':')),
+    ipv6Subnets: subnets.filter((subnet) => subnet.includes(':')),
+    internal: network.internal,
+    masquerade,
+    icc,
+  };
+}
+
+function checkBridgeName(room: Networks, network: NetworkRecord): void {
+  const other = room.state.all().find((entry) => entry.network.bridgeName === network.bridgeName);
+  if (network.bridgeName === undefined || other === undefined) return;
+  throw forbidden(
+    `cannot create network ${network.id} (${network.bridgeName}): conflicts with network ${other.network.id} (${network.bridgeName}): networks have same bridge name`,
+  );
+}
+
+/** Makes a planned network real: record first, then the kernel; the caller has claimed its name and subnets. */
+export async function realise(
+  room: Networks,
+  ctx: Ctx,
+  undo: UndoStack,
+  network: NetworkRecord,
+): Promise<void> {
+  const { id } = network;
+  undo.push('network record', () => room.records.commit([{ op: 'delete', kind: 'network', id }]));
+  await room.records.commit([{ op: 'put', kind: 'network', id, record: network }]);
+  const driver = driverOf(room, network.driver);
+  undo.push('network in the kernel', (own) => driver?.remove(own, network));
+  await driver?.ensure(ctx, network);
+  const walls = firewallNetwork(network);
+  if (walls === undefined) return;
+  undo.push('network in the firewall', (own) => room.firewall.removeNetwork(own, walls));
+  await room.firewall.ensureNetwork(ctx, walls);
+}
+
+export async function create(
+  room: Networks,
+  ctx: Ctx,
+  request: NetworkCreateRequest,
+): Promise<{ id: string; warnings: readonly string[] }> {
+  const driver = checkRequest(room, request);
+  const routes = await hostRoutes(room);
+  // From here to `add` nothing waits: two requests never choose the same subnet or name.
+  if (room.state.all().some((entry) => entry.network.name === request.name))
+    throw conflict(`network with name ${request.name} already exists`);
+  const around = { used: usedSubnets(room.state), hostRoutes: routes, engineId: room.engineId };
+  const { pools, warnings } = planPools(request, around);
+  const ipam = { driver: 'default', options: { ...request.ipam?.options }, pools };
+  const planned = driverOf(room, driver)?.validate({ ...recordOf(request, driver), ipam });
+  if (planned === undefined)
+    throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`);
+  checkBridgeName(room, planned);
+  return withUndo(ctx, async (undo) => {
+    undo.push('claims of the network', () => room.state.remove(planned.id));
+    room.state.add(planned);
+    await room.queue.run(planned.id, () => realise(room, ctx, undo, planned));
+    emitNetwork(room, planned, 'create');
+    return { id: planned.id, warnings };
+  });
+}
+
+/** `bridge`, `host` or `none`, as a new engine makes them. */
+export async function planPredefined(
+  room: Networks,
+  name: 'bridge' | 'host' | 'none',
+): Promise<NetworkRecord> {
+  const driver = name === 'none' ? 'null' : name;
+  const base = { ...recordOf({ name }, driver), predefined: true };
+  if (name !== 'bridge')
+    return { ...base, enableIPv4: true, ipam: { driver: 'default', options: {}, pools: [] } };
+  const routes = await hostRoutes(room);
+  const around = { used: usedSubnets(room.state), hostRoutes: routes, engineId: room.engineId };
+  const { pools } = planPools({}, around);
+  const named: NetworkRecord = { ...base, ipam: { driver: 'default', options: {}, pools } };
+  const validated = driverOf(room, driver)?.validate(named) ?? named;
+  // Docker shows the default bridge's settings as options.
+  const options = {
+    [bridgeOption.defaultBridge]: 'true',
+    [bridgeOption.icc]: 'true',
+    [bridgeOption.masquerade]: 'true',
+    [bridgeOption.hostBinding]: '0.0.0.0',
+    [bridgeOption.name]: validated.bridgeName ?? '',
+  };
+  return { ...validated, options };
+}

@@ -1,0 +1,59 @@
+/** What the networks service is built from, and its own memory. */
+
+import type { EventBus } from '../../core/events.ts';
+import type { KeyedQueue } from '../../core/keyed-queue.ts';
+import type { Logger } from '../../core/log.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
+import type { Firewall } from '../../core/ports/firewall.ts';
+import type { Host } from '../../core/ports/host.ts';
+import type { NetHelper } from '../../core/ports/net-helper.ts';
+import type { NetworkDriver } from '../../core/ports/network-driver.ts';
+import type { RecordStore } from '../../core/ports/record-store.ts';
+import type { NetworkState } from './state.ts';
+import type { ContainerDirectory } from './types.ts';
+
+/** Facts of the host, read when they are needed. */
+export interface NetworkHostFacts {
+  /** Whether ports are published on `::` too. */
+  readonly ipv6: boolean;
+  /** Where host ports come from when the user names none; both ends included. */
+  readonly ephemeralPorts: { readonly first: number; readonly last: number };
+  /** Content of the host's /etc/resolv.conf. */
+  readResolvConf(): string;
+}
+
+export interface NetworksDeps {
+  /** Seeds what must differ between two engines (IPv6 prefixes). */
+  readonly engineId: string;
+  readonly records: RecordStore;
+  readonly events: EventBus;
+  /** Every driver that networks may ask for; `bridge`, `host` and `null` must be among them. */
+  readonly drivers: readonly NetworkDriver[];
+  readonly firewall: Firewall;
+  readonly helper: NetHelper;
+  readonly host: Pick<Host, 'createNetns' | 'routes'>;
+  readonly facts: NetworkHostFacts;
+  readonly log: Logger;
+}
+
+/** Deps together with the room's memory; every verb takes this. */
+export interface Networks extends NetworksDeps {
+  readonly state: NetworkState;
+  /** One change at a time per network. */
+  readonly queue: KeyedQueue;
+  /** The way to containers, once the daemon has given it. */
+  readonly directory: { current: ContainerDirectory | undefined };
+  /** Containers whose teardown is under way: their claims are given back when it is done. */
+  readonly detaching: Map<string, { releaseAfter: boolean }>;
+  /** Host interfaces of ended containers that the kernel should have collected by the next sweep. */
+  readonly leaving: Map<string, string>;
+  readonly notes: string[];
+}
+
+export function driverOf(room: NetworksDeps, name: string): NetworkDriver | undefined {
+  return room.drivers.find((driver) => driver.name === name);
+}
+
+export function listContainers(room: Networks): readonly ContainerRecord[] {
+  return room.directory.current?.list() ?? [];
+}

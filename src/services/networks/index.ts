@@ -1,0 +1,135 @@
+/**
+ * Networks: the verbs of the API, and what a container's start and end ask of them. Called by the API, by the containers
+ * service and by the daemon. Records are networks only; who has which address, port and name is derived from containers.
+ */
+
+import { KeyedQueue } from '../../core/keyed-queue.ts';
+import { attach, detach } from './attach.ts';
+import { connect, disconnect } from './connect.ts';
+import { create, firewallNetwork } from './create.ts';
+import { driverOf, type Networks, type NetworksDeps } from './deps.ts';
+import { clearedEndpoint, planEndpoints, renamedEndpoints } from './endpoints.ts';
+import { hostEntries, linkEnvironment } from './hosts.ts';
+import { namedEndpoints, refreshNames } from './names.ts';
+import { prune, remove } from './remove.ts';
+import { release, reserve } from './reserve.ts';
+import { parseResolvConf, resolvConf } from './resolv-conf.ts';
+import { restore, syncHelper } from './restore.ts';
+import { NetworkState } from './state.ts';
+import { cancelSweep } from './sweep.ts';
+import { list, viewOf } from './view.ts';
+import type { ContainerNetworking, NetworkLifecycle, NetworksService, NetworkVerbs } from './types.ts';
+import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
+import { isActive } from '../../core/model/container.ts';
+
+export type * from './types.ts';
+export type { NetworkHostFacts, NetworksDeps } from './deps.ts';
+export { readHostFacts } from './host-facts.ts';
+
+function verbs(room: Networks): NetworkVerbs {
+  return {
+    create: (ctx, request) => create(room, ctx, request),
+    list: (filters) => list(room.state, filters),
+    inspect: (reference) => viewOf(room.state, room.state.find(reference).network),
+    remove: (ctx, reference) => remove(room, ctx, reference),
+    prune: (ctx, filters) => prune(room, ctx, filters),
+    connect: (ctx, reference, container, spec) => connect(room, ctx, reference, container, spec),
+    disconnect: (ctx, reference, container, force) => disconnect(room, ctx, reference, container, force),
+  };
+}
+
+function resolvConfOf(room: Networks, record: ContainerRecord): string {
+  const hasIpv6 = Object.values(record.endpoints).some((endpoint) => endpoint.ipv6 !== '');
+  const usesHost = record.hostConfig.NetworkMode === 'host';
+  const { Dns, DnsSearch, DnsOptions } = record.hostConfig;
+  const asksNothing = [Dns, DnsSearch, DnsOptions].every((list) => (list ?? []).length === 0);
+  // In the host's own stack every server of the host is in reach: its file is taken as it is.
+  if (usesHost && asksNothing) return room.facts.readResolvConf();
+  return resolvConf({
+    host: parseResolvConf(room.facts.readResolvConf()),
+    embedded: namedEndpoints(room.state, record.endpoints).length > 0,
+    ipv6: hasIpv6,
+    dns: Dns ?? [],
+    dnsSearch: DnsSearch ?? [],
+    dnsOptions: DnsOptions ?? [],
+  });
+}
+
+function networking(room: Networks): ContainerNetworking {
+  return {
+    planEndpoints: (input) => planEndpoints(input, (reference) => room.state.find(reference).network),
+    reserve: (record) => {
+      const { endpoints, ports } = reserve({ state: room.state, ipv6: room.facts.ipv6 }, record);
+      return { endpoints, ports };
+    },
+    release(containerId) {
+      const detaching = room.detaching.get(containerId);
+      if (detaching === undefined) release(room.state, containerId);
+      else detaching.releaseAfter = true;
+    },
+    cleared: (endpoints) =>
+      Object.fromEntries(
+        Object.entries(endpoints).map(([name, endpoint]) => [name, clearedEndpoint(endpoint)]),
+      ),
+    createNamespace: () => room.host.createNetns(),
+    attach: (ctx, record, namespace) => attach(room, ctx, record, namespace),
+    detach: (ctx, record, namespace) => detach(room, ctx, record, namespace),
+    refreshNames: (ctx, record) => refreshNames(room, ctx, record),
+    renamed: renamedEndpoints,
+    resolvConf: (record) => resolvConfOf(room, record),
+    hostEntries: (record) => hostEntries(room, record),
+    linkEnvironment: (record) => linkEnvironment(room, record),
+  };
+}
+
+/** A slipway-net that died was started again: it knows ports and names, the resolvers are bound anew. */
+async function helperRestarted(room: Networks, ctx: Ctx): Promise<void> {
+  const directory = room.directory.current;
+  const running = [...room.state.attached.values()]
+    .filter(({ record }) => directory === undefined || isActive(record.state))
+    .map(({ record }) => ({ record, namespace: directory?.namespace(record) }));
+  await syncHelper(room, ctx, running);
+}
+
+async function removeAll(room: Networks, ctx: Ctx): Promise<void> {
+  cancelSweep(room);
+  for (const { network } of room.state.all()) {
+    await driverOf(room, network.driver)?.remove(ctx, network);
+    const walls = firewallNetwork(network);
+    if (walls !== undefined) await room.firewall.removeNetwork(ctx, walls);
+  }
+  for (const driver of room.drivers) await driver.removeStray(ctx, await driver.list(ctx));
+  await room.firewall.clear(ctx);
+  await room.helper.shutdown(ctx);
+}
+
+function lifecycle(room: Networks): NetworkLifecycle {
+  return {
+    restore: (ctx, running) => restore(room, ctx, running),
+    bindContainers(directory) {
+      room.directory.current = directory;
+    },
+    removeAll: (ctx) => removeAll(room, ctx),
+    status: () => [...room.firewall.status(), ...room.notes],
+  };
+}
+
+export function createNetworksService(deps: NetworksDeps): NetworksService {
+  const room: Networks = {
+    ...deps,
+    state: new NetworkState(deps.facts.ephemeralPorts),
+    queue: new KeyedQueue(),
+    directory: { current: undefined },
+    detaching: new Map(),
+    leaving: new Map(),
+    notes: [],
+  };
+  deps.helper.onRestart(() => {
+    const ctx = backgroundCtx(deps.log);
+    helperRestarted(room, ctx).catch((error: unknown) =>
+      deps.log.error('slipway-net was started again but could not be brought up to date', { error }),
+    );
+  });
+  return { ...verbs(room), ...networking(room), ...lifecycle(room) };
+}

@@ -1,0 +1,77 @@
+/** `network rm` and `network prune`. */
+
+import type { Ctx } from '../../core/ctx.ts';
+import { forbidden, invalid, isKind } from '../../core/errors.ts';
+import { shortId } from '../../core/ids.ts';
+import type { NetworkRecord } from '../../core/model/network.ts';
+import { firewallNetwork } from './create.ts';
+import { driverOf, type Networks } from './deps.ts';
+import { emitNetwork } from './emit.ts';
+import type { NetworkFilters } from './types.ts';
+import { filterViews, viewOf } from './view.ts';
+
+/** Containers that hold an address of the network: attached ones, and those that are just starting. */
+function activeEndpoints(room: Networks, network: NetworkRecord): readonly string[] {
+  const found = new Map<string, string>();
+  for (const [containerId, claims] of room.state.claims)
+    for (const endpoint of Object.values(claims.endpoints))
+      if (endpoint.networkId === network.id)
+        found.set(containerId, endpoint.dnsNames[0] ?? shortId(containerId));
+  for (const { record } of room.state.members(network.id)) found.set(record.id, record.name);
+  return [...found].map(([id, name]) => `name:"${name}" id:"${shortId(id)}"`);
+}
+
+function refuseWhenActive(room: Networks, network: NetworkRecord): void {
+  const active = activeEndpoints(room, network);
+  if (active.length === 0) return;
+  throw forbidden(
+    `error while removing network: network ${network.name} id ${network.id} has active endpoints (${active.join(', ')})`,
+  );
+}
+
+async function removeNow(room: Networks, ctx: Ctx, network: NetworkRecord): Promise<void> {
+  refuseWhenActive(room, network);
+  // Unknown from here on: nobody can claim an address on a network that is going.
+  room.state.remove(network.id);
+  try {
+    const walls = firewallNetwork(network);
+    await driverOf(room, network.driver)?.remove(ctx, network);
+    if (walls !== undefined) await room.firewall.removeNetwork(ctx, walls);
+    await room.helper.setZone(ctx, network.id, network.name, []);
+    await room.records.commit([{ op: 'delete', kind: 'network', id: network.id }]);
+  } catch (error) {
+    room.state.add(network);
+    throw error;
+  }
+  emitNetwork(room, network, 'destroy');
+}
+
+export async function remove(room: Networks, ctx: Ctx, reference: string): Promise<void> {
+  const { network } = room.state.find(reference);
+  if (network.predefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
+  await room.queue.run(network.id, () => removeNow(room, ctx, network));
+}
+
+const pruneFilters = new Set(['label', 'label!', 'until']);
+
+export async function prune(
+  room: Networks,
+  ctx: Ctx,
+  filters: NetworkFilters = {},
+): Promise<readonly string[]> {
+  for (const name of Object.keys(filters))
+    if (!pruneFilters.has(name)) throw invalid(`invalid filter '${name}'`);
+  const views = room.state.all().map(({ network }) => viewOf(room.state, network));
+  const removed: string[] = [];
+  for (const { network } of filterViews(views, filters)) {
+    if (network.predefined || activeEndpoints(room, network).length > 0) continue;
+    try {
+      await remove(room, ctx, network.id);
+      removed.push(network.name);
+    } catch (error) {
+      // Used or removed by someone else in the meantime.
+      if (!isKind(error, 'forbidden') && !isKind(error, 'notFound')) throw error;
+    }
+  }
+  return removed;
+}

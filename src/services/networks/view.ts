@@ -1,0 +1,100 @@
+/** `network ls` and `network inspect`. */
+
+import { invalid } from '../../core/errors.ts';
+import type { NetworkRecord } from '../../core/model/network.ts';
+import type { NetworkState } from './state.ts';
+import type { NetworkFilters, NetworkMember, NetworkView } from './types.ts';
+
+const withPrefix = (address: string, prefix: number): string =>
+  address === '' ? '' : `${address}/${prefix}`;
+
+function membersOf(state: NetworkState, networkId: string): readonly NetworkMember[] {
+  return state.members(networkId).map(({ record, endpoint }) => ({
+    containerId: record.id,
+    containerName: record.name,
+    endpointId: endpoint.endpointId,
+    macAddress: endpoint.macAddress,
+    ipv4: withPrefix(endpoint.ipv4, endpoint.ipv4PrefixLength),
+    ipv6: withPrefix(endpoint.ipv6, endpoint.ipv6PrefixLength),
+  }));
+}
+
+export function viewOf(state: NetworkState, network: NetworkRecord): NetworkView {
+  return { network, members: membersOf(state, network.id) };
+}
+
+function hasLabel(network: NetworkRecord, filter: string): boolean {
+  const [key = '', ...rest] = filter.split('=');
+  if (!Object.hasOwn(network.labels, key)) return false;
+  return rest.length === 0 || network.labels[key] === rest.join('=');
+}
+
+/** Whether a network passes one filter; values of one filter are alternatives but for labels, which must all hold. */
+function passes(view: NetworkView, name: string, values: readonly string[]): boolean {
+  const { network, members } = view;
+  switch (name) {
+    case 'id':
+      return values.some((value) => network.id.startsWith(value));
+    case 'name':
+      return values.some((value) => network.name.includes(value));
+    case 'driver':
+      return values.includes(network.driver);
+    case 'scope':
+      return values.includes(network.scope);
+    case 'label':
+      return values.every((value) => hasLabel(network, value));
+    case 'label!':
+      return !values.some((value) => hasLabel(network, value));
+    case 'type':
+      return values.some((value) => kindMatches(network, value));
+    case 'dangling':
+      return values.some((value) => truth(value) === (!network.predefined && members.length === 0));
+    case 'until':
+      return values.every((value) => Date.parse(network.createdAt) < untilOf(value));
+    default:
+      throw invalid(`invalid filter '${name}'`);
+  }
+}
+
+function kindMatches(network: NetworkRecord, kind: string): boolean {
+  if (kind === 'builtin') return network.predefined;
+  if (kind === 'custom') return !network.predefined;
+  throw invalid(`invalid filter: 'type'='${kind}'`);
+}
+
+function truth(value: string): boolean {
+  if (value === 'true' || value === '1') return true;
+  if (value === 'false' || value === '0') return false;
+  throw invalid(`invalid filter 'dangling=${value}'`);
+}
+
+const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000 };
+
+/** Milliseconds since the epoch: a Unix time, an RFC 3339 time, or a duration before now (`24h`, `1h30m`). */
+export function untilOf(text: string, now = Date.now()): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  if (/^(\d+[hms])+$/.test(text)) {
+    const parts = text.match(/\d+[hms]/g) ?? [];
+    return (
+      now - parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * (unitMs[part.slice(-1)] ?? 0), 0)
+    );
+  }
+  const parsed = Date.parse(text);
+  if (Number.isNaN(parsed)) throw invalid(`invalid filter 'until=${text}'`);
+  return parsed;
+}
+
+export function filterViews(
+  views: readonly NetworkView[],
+  filters: NetworkFilters = {},
+): readonly NetworkView[] {
+  const active = Object.entries(filters).filter(([, values]) => values.length > 0);
+  return views.filter((view) => active.every(([name, values]) => passes(view, name, values)));
+}
+
+export function list(state: NetworkState, filters?: NetworkFilters): readonly NetworkView[] {
+  return filterViews(
+    state.all().map(({ network }) => viewOf(state, network)),
+    filters,
+  );
+}
