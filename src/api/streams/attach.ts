@@ -26,25 +26,32 @@ export function readInput(client: ClientEnd, onGone: () => void): PassThrough {
   const { socket } = client;
   const input = new PassThrough({ highWaterMark: 64 * 1024 });
   const filter = client.detachKeys === undefined ? undefined : new DetachFilter(client.detachKeys);
+  // Detaching must not look like the end of stdin: a process that reads to the end goes on reading.
+  let detached = false;
+  const leave = (): void => {
+    detached = true;
+    input.unpipe();
+    onGone();
+    closeGently(socket);
+  };
   const take = (chunk: Buffer): void => {
-    if (input.writableEnded || chunk.length === 0) return;
-    const { output, detached } = filter?.push(chunk) ?? { output: chunk, detached: false };
-    if (output.length > 0 && !input.write(output)) socket.pause();
-    if (detached) {
-      input.end();
-      onGone();
-      closeGently(socket);
-    }
+    if (detached || input.writableEnded || chunk.length === 0) return;
+    const result = filter?.push(chunk) ?? { output: chunk, detached: false };
+    if (result.output.length > 0 && !input.write(result.output)) socket.pause();
+    if (result.detached) setImmediate(leave);
+  };
+  const end = (): void => {
+    if (!detached) input.end();
   };
   input.on('drain', () => socket.resume());
-  take(client.head);
   socket.on('data', take);
-  socket.on('end', () => input.end());
+  socket.on('end', end);
   socket.on('error', () => {});
   socket.on('close', () => {
-    input.end();
+    end();
     onGone();
   });
+  take(client.head);
   if (!input.writableNeedDrain) socket.resume();
   return input;
 }
