@@ -1,5 +1,4 @@
 /** Asks before something is destroyed. */
-import { CliError } from './exit.ts';
 import type { Io } from './io.ts';
 
 async function readLine(io: Io): Promise<string> {
@@ -16,9 +15,4 @@ export async function confirm(io: Io, question: string): Promise<boolean> {
   io.stdout.write(`${question} [y/N] `);
   const answer = (await readLine(io)).trim().toLowerCase();
   return answer === 'y';
-}
-
-/** Throws in docker's words when the user does not agree. */
-export async function confirmOrStop(io: Io, question: string): Promise<void> {
-  if (!(await confirm(io, question))) throw new CliError('');
 }

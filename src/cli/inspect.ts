@@ -10,7 +10,7 @@ const EXIT_TEMPLATE = 64;
 
 function compileFormat(format: string): Template {
   try {
-    return compile(format === 'json' ? '{{json .}}' : format, { missingKeyIsError: true });
+    return compile(format, { missingKeyIsError: true });
   } catch (error) {
     throw new CliError(`template parsing error: ${error instanceof Error ? error.message : String(error)}`, EXIT_TEMPLATE);
   }
@@ -23,7 +23,7 @@ export async function inspectAll(
   format: string,
   fetch: (name: string) => Promise<string>,
 ): Promise<void> {
-  const template = format === '' ? undefined : compileFormat(format);
+  const template = format === '' || format === 'json' ? undefined : compileFormat(format);
   const found: string[] = [];
   const errors: string[] = [];
   let failed = false;
@@ -37,7 +37,8 @@ export async function inspectAll(
       if (isTemplateError(error)) break;
     }
   }
-  if (template === undefined) io.stdout.write(found.length === 0 ? '[]\n' : `[\n    ${found.map((text) => indentJson(text, '    ', '    ')).join(',\n    ')}\n]\n`);
+  if (format === 'json') io.stdout.write(`[${found.map((text) => text.trim()).join(',')}]\n`);
+  else if (template === undefined) io.stdout.write(found.length === 0 ? '[]\n' : `[\n    ${found.map((text) => indentJson(text, '    ', '    ')).join(',\n    ')}\n]\n`);
   else io.stdout.write(found.length === 0 ? '\n' : found.join(''));
   if (failed) throw new CliError(errors.join('\n'), EXIT_FAILURE);
 }

@@ -47,6 +47,7 @@ export { ApiError, ConnectError } from './errors.ts';
 export type { Hijacked } from './http/transport.ts';
 export type { Progress } from './images.ts';
 export type { ByteQueue } from './streams/byte-queue.ts';
+export { jsonTexts } from './streams/json-lines.ts';
 export { Demuxer, type Frame } from './streams/demux.ts';
 export { jsonValues } from './streams/json-lines.ts';
 export type * from './types.ts';

@@ -1,8 +1,8 @@
 /** The engine itself. */
 import { type Api, encodeFilters } from './api.ts';
 import type { Filters } from './containers.ts';
-import { jsonValues } from './streams/json-lines.ts';
-import type { DiskUsage, EngineVersion, EventMessage, PruneReport } from './types.ts';
+import { jsonTexts } from './streams/json-lines.ts';
+import type { DiskUsage, EngineVersion, PruneReport } from './types.ts';
 
 export function system(api: Api) {
   return {
@@ -11,6 +11,7 @@ export function system(api: Api) {
     info: (): Promise<Record<string, unknown>> => api.json({ method: 'GET', path: '/info' }),
     diskUsage: (types: readonly string[] = []): Promise<DiskUsage> =>
       api.json({ method: 'GET', path: '/system/df', query: { type: types } }),
+    /** Each event as the JSON text it came in; parse to EventMessage. */
     events: async (input: { since?: string; until?: string; filters?: Filters; signal?: AbortSignal }) => {
       const response = await api.send({
         method: 'GET',
@@ -18,7 +19,7 @@ export function system(api: Api) {
         query: { since: input.since, until: input.until, filters: encodeFilters(input.filters ?? {}) },
         signal: input.signal,
       });
-      return jsonValues<EventMessage>(response.body);
+      return jsonTexts(response.body);
     },
     pruneBuildCache: (input: { all?: boolean; filters?: Filters } = {}): Promise<PruneReport> =>
       api.json({

@@ -78,7 +78,7 @@ export function imageNames(image: ImageSummary, options: { readonly digests: boo
   return names;
 }
 
-const known = (size: number): string => (size === -1 ? 'N/A' : humanSize(size));
+const known = (size: number): string => (size === -1 ? 'N/A' : humanSize4(size));
 
 export function imageRow(image: ImageSummary, name: ImageName, options: { readonly truncate: boolean; readonly now: number }): Struct {
   return new Struct('*formatter.imageContext', {
@@ -91,7 +91,7 @@ export function imageRow(image: ImageSummary, name: ImageName, options: { readon
     SharedSize: () => known(image.SharedSize),
     Size: () => humanSize(image.Size),
     Tag: () => name.tag,
-    UniqueSize: () => (image.SharedSize === -1 ? 'N/A' : humanSize(image.Size - image.SharedSize)),
+    UniqueSize: () => (image.SharedSize === -1 ? 'N/A' : humanSize4(image.Size - image.SharedSize)),
     VirtualSize: () => humanSize4(image.Size),
   });
 }

@@ -54,8 +54,14 @@ function execute(template: Template, row: Struct): string {
 }
 
 /** Refuses a broken template before anything is asked of the engine. */
-export function checkFormat(format: string): void {
-  if (!/^(|json|raw|table)$/.test(format)) compileFormat(unescape(format.replace(/^table/, '')));
+export function checkFormat(format: string, sample: Struct): void {
+  if (/^(|json|raw|table)$/.test(format)) return;
+  const template = compileFormat(format);
+  try {
+    template.render(sample);
+  } catch (error) {
+    throw new CliError(`failed to execute template: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Writes the list. */

@@ -2,7 +2,7 @@
 import type { VolumeSummary } from '../../client/index.ts';
 import { Struct } from '../template/index.ts';
 import { labelsText } from './container.ts';
-import { humanSize } from './units.ts';
+import { humanSize4 } from './units.ts';
 
 export const VOLUME_TITLES = {
   Availability: 'AVAILABILITY',
@@ -32,7 +32,7 @@ export function volumeRow(volume: VolumeSummary): Struct {
       Mountpoint: () => volume.Mountpoint,
       Name: () => volume.Name,
       Scope: () => volume.Scope,
-      Size: () => (usage === undefined || usage.Size < 0 ? NOT_KNOWN : humanSize(usage.Size)),
+      Size: () => (usage === undefined || usage.Size < 0 ? NOT_KNOWN : humanSize4(usage.Size)),
       Status: () => NOT_KNOWN,
     },
     { Label: (name) => volume.Labels?.[String(name)] ?? '' },

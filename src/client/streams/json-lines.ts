@@ -19,15 +19,21 @@ function valueEnd(text: string): number {
   return -1;
 }
 
-export async function* jsonValues<T>(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<T, void, undefined> {
+/** The values as the text they came in: numbers beyond 2^53 survive only so. */
+export async function* jsonTexts(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
   let pending = '';
   for await (const chunk of chunks) {
     pending += decoder.decode(chunk, { stream: true });
     for (let end = valueEnd(pending); end > 0; end = valueEnd(pending)) {
-      yield JSON.parse(pending.slice(0, end)) as T;
+      yield pending.slice(0, end).trim();
       pending = pending.slice(end);
     }
   }
   if (pending.trim() !== '') throw new Error('unexpected EOF');
+}
+
+/** The values parsed; the engine's schema is trusted for their type. */
+export async function* jsonValues<T>(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<T, void, undefined> {
+  for await (const text of jsonTexts(chunks)) yield JSON.parse(text) as T;
 }

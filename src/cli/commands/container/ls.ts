@@ -1,9 +1,24 @@
 /** `ps`, `container ls`. */
+import type { ContainerSummary } from '../../../client/index.ts';
 import { type CommandModule, noArgs } from '../../command.ts';
 import { parseFilters } from '../../filters.ts';
 import { CONTAINER_TITLES, containerRaw, containerRow, containerTable } from '../../render/container.ts';
 import { checkFormat, writeListing } from '../../render/listing.ts';
 import { shortId } from '../../render/units.ts';
+
+/** Stands in for a container while a template is tried. */
+const NOTHING: ContainerSummary = {
+  Id: '',
+  Names: [],
+  Image: '',
+  ImageID: '',
+  Command: '',
+  Created: 0,
+  Ports: [],
+  Labels: {},
+  State: '',
+  Status: '',
+};
 
 /** A format that shows sizes needs them from the engine, which has to measure. */
 const wantsSize = (format: string): boolean => /\{\{[^}]*\.Size\b/.test(format) || /\{\{\s*json \.\s*\}\}/.test(format);
@@ -15,7 +30,7 @@ export const command: CommandModule = {
     const latest = flags.bool('latest') && flags.number('last') === -1;
     const last = latest ? 1 : flags.number('last');
     const size = flags.bool('size') || wantsSize(format);
-    checkFormat(format);
+    checkFormat(format, containerRow(NOTHING, { truncate: true, now: io.now() }));
     const containers = await client().containers.list({
       all: flags.bool('all'),
       limit: last > 0 ? last : undefined,

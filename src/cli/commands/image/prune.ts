@@ -1,7 +1,6 @@
 /** `image prune`. */
 import { type CommandModule, noArgs } from '../../command.ts';
 import { confirm } from '../../confirm.ts';
-import { CliError } from '../../exit.ts';
 import { prunedText, pruneFilters, writeReclaimed } from '../../prune.ts';
 
 const DANGLING = 'WARNING! This will remove all dangling images.\nAre you sure you want to continue?';
@@ -11,7 +10,7 @@ export const command: CommandModule = {
   args: noArgs,
   async run({ io, flags, client }) {
     const all = flags.bool('all');
-    if (!flags.bool('force') && !(await confirm(io, all ? ALL : DANGLING))) throw new CliError('image prune has been cancelled');
+    if (!flags.bool('force') && !(await confirm(io, all ? ALL : DANGLING))) return;
     const report = await client().images.prune({ ...pruneFilters(flags), dangling: [String(!all)] });
     io.stdout.write(prunedText(report));
     writeReclaimed(io, report.SpaceReclaimed ?? 0);

@@ -1,7 +1,6 @@
 /** `network prune`. */
 import { type CommandModule, noArgs } from '../../command.ts';
 import { confirm } from '../../confirm.ts';
-import { CliError } from '../../exit.ts';
 import { prunedText, pruneFilters } from '../../prune.ts';
 
 const WARNING = 'WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?';
@@ -9,7 +8,7 @@ const WARNING = 'WARNING! This will remove all custom networks not used by at le
 export const command: CommandModule = {
   args: noArgs,
   async run({ io, flags, client }) {
-    if (!flags.bool('force') && !(await confirm(io, WARNING))) throw new CliError('network prune has been cancelled');
+    if (!flags.bool('force') && !(await confirm(io, WARNING))) return;
     const report = await client().networks.prune(pruneFilters(flags));
     io.stdout.write(prunedText(report));
   },

@@ -11,7 +11,7 @@ export const command: CommandModule = {
   args: noArgs,
   async run({ io, flags, client }) {
     const all = flags.bool('all');
-    if (!flags.bool('force') && !(await confirm(io, all ? ALL : ANONYMOUS))) throw new CliError('volume prune has been cancelled');
+    if (!flags.bool('force') && !(await confirm(io, all ? ALL : ANONYMOUS))) return;
     const filters = pruneFilters(flags);
     if (all && filters['all'] !== undefined) throw new CliError('conflicting options: cannot specify both --all and --filter all=1');
     const report = await client().volumes.prune(all ? { ...filters, all: ['true'] } : filters);
