@@ -28,7 +28,9 @@ const known = new Set([
 function names(event: EngineEvent, values: readonly string[]): boolean {
   const { actorId } = event;
   const name = event.attributes['name'];
-  return values.some((value) => actorId === value || name === value || (value !== '' && actorId.startsWith(value)));
+  return values.some(
+    (value) => actorId === value || name === value || (value !== '' && actorId.startsWith(value)),
+  );
 }
 
 /** `repo:tag` without the tag: `image=alpine` finds events of `alpine:3.7`. */
@@ -41,8 +43,7 @@ function matchesImage(event: EngineEvent, values: readonly string[]): boolean {
   const attribute = event.type === 'image' ? event.attributes['name'] : event.attributes['image'];
   const candidates = [event.type === 'image' ? event.actorId : '', attribute ?? ''];
   return candidates.some(
-    (candidate) =>
-      candidate !== '' && (values.includes(candidate) || values.includes(withoutTag(candidate))),
+    (candidate) => candidate !== '' && (values.includes(candidate) || values.includes(withoutTag(candidate))),
   );
 }
 

@@ -49,8 +49,7 @@ function at(untilNano: bigint, callback: () => void): () => void {
   let timer: NodeJS.Timeout;
   const arm = (): void => {
     const left = Number(untilNano / 1_000_000n) - Date.now();
-    timer =
-      left > maximumTimer ? setTimeout(arm, maximumTimer) : setTimeout(callback, Math.max(0, left));
+    timer = left > maximumTimer ? setTimeout(arm, maximumTimer) : setTimeout(callback, Math.max(0, left));
   };
   arm();
   return () => clearTimeout(timer);

@@ -42,9 +42,14 @@ function send(socket: string, method: string, path: string, options: RequestOpti
         response.on('error', reject);
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
-          const isJson = response.headers['content-type'] === 'application/json' && text !== '';
-          const value: unknown = isJson ? JSON.parse(text) : undefined;
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: value });
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            get json(): unknown {
+              return text === '' ? undefined : JSON.parse(text);
+            },
+          });
         });
       },
     );
