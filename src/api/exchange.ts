@@ -1,26 +1,16 @@
 /** One request and its answer, as the routes see them. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
 import type { Logger } from '../core/log.ts';
 import { hasBody, readText, requireJson } from './body.ts';
 import { decodeBody } from './decode/body.ts';
 import type { OperationId, Operations } from './generated/types.ts';
-import { Query } from './query.ts';
-import { takeOver, type UpgradeRequest } from './streams/take-over.ts';
+import type { Query } from './query.ts';
+import { takeOver, type HijackedStream, type UpgradeRequest } from './streams/take-over.ts';
 import type { ApiVersion } from './versions.ts';
 
 export type BodyOf<O extends OperationId> = Operations[O] extends { readonly body: infer B } ? B : never;
-
-/** A connection that has left HTTP. */
-export interface HijackedStream {
-  readonly socket: Duplex;
-  /** What the client sent behind the request already. */
-  readonly head: Buffer;
-  /** The protocol asked for by an Upgrade header; undefined for a plain hijack (`200 OK`, then raw bytes). */
-  readonly protocol: string | undefined;
-}
 
 export interface ExchangeInput {
   readonly operation: OperationId;

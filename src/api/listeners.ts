@@ -1,7 +1,8 @@
 /** Sockets that the API listens on: unix, TCP, and TCP with TLS and client certificates. */
 
 import { chmodSync, chownSync, rmSync, statSync, unlinkSync, mkdirSync } from 'node:fs';
-import { createServer as createHttpServer, Server as HttpServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { dirname } from 'node:path';

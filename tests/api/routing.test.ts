@@ -16,7 +16,7 @@ test('ping answers GET and HEAD with the headers that clients negotiate by', asy
     assert.equal(answer.headers['ostype'], 'linux');
     assert.equal(answer.headers['swarm'], 'inactive');
     assert.equal(answer.headers['cache-control'], 'no-cache, no-store, must-revalidate');
-    assert.match(answer.headers['server'] ?? '', /^Slipway\/0\.0\.1 \(linux\)$/);
+    assert.match(String(answer.headers['server']), /^Slipway\/0\.0\.1 \(linux\)$/);
   }
 });
 

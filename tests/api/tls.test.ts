@@ -46,7 +46,8 @@ async function startTls(
 
 function dial(port: number, ca: Buffer, client: Certificates | undefined): TLSSocket {
   const identity = client === undefined ? {} : { cert: client.cert, key: client.key };
-  return connect({ host: '127.0.0.1', port, ca, allowHalfOpen: true, ...identity });
+  const options = { host: '127.0.0.1', port, ca, allowHalfOpen: true, ...identity };
+  return connect(options);
 }
 
 test('a client with a certificate of the authority is served', async (t) => {

@@ -17,8 +17,7 @@ const longNumber = /\d{16}/;
 /** Parses JSON; fails with Go's words. */
 export function parseJson(text: string): unknown {
   try {
-    if (longNumber.test(text))
-      return JSON.parse(text, exactIntegers as (key: string, value: unknown) => unknown);
+    if (longNumber.test(text)) return JSON.parse(text, exactIntegers);
     return JSON.parse(text) as unknown;
   } catch (cause) {
     const words = goSyntaxError(text) ?? 'unexpected content after JSON';

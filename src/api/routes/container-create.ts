@@ -62,7 +62,7 @@ export function createBody(body: BodyOf<'ContainerCreate'>, version: ApiVersion)
     throw invalid('Config cannot be empty in order to create a container');
   const hostConfig = hostConfigOf((host ?? {}) as HostConfig, version);
   const networkingConfig = withMacAddress(
-    (networking ?? {}) as NetworkingConfig,
+    networking ?? {},
     hostConfig.NetworkMode ?? '',
     config.MacAddress,
     version,

@@ -60,8 +60,8 @@ async function wait(services: ApiServices, exchange: Exchange): Promise<void> {
 async function update(services: ApiServices, exchange: Exchange<'ContainerUpdate'>): Promise<void> {
   const { RestartPolicy: restartPolicy, ...resources } = await exchange.requiredBody();
   const { warnings } = await services.containers.update(exchange.ctx, exchange.name, {
-    resources: resources as Resources,
-    restartPolicy: restartPolicy as RestartPolicy | undefined,
+    resources: resources,
+    restartPolicy: restartPolicy,
   });
   exchange.json(200, { Warnings: warnings.length === 0 ? null : warnings });
 }
@@ -72,8 +72,8 @@ async function create(services: ApiServices, exchange: Exchange<'ContainerCreate
     name: exchange.query.optional('name'),
     platform: exchange.query.optional('platform'),
     config: input.config,
-    hostConfig: input.hostConfig as HostConfig,
-    networkingConfig: input.networkingConfig as NetworkingConfig,
+    hostConfig: input.hostConfig,
+    networkingConfig: input.networkingConfig,
   });
   exchange.json(201, { Id: result.id, Warnings: result.warnings });
 }

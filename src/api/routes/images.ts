@@ -19,7 +19,7 @@ function credentials(exchange: Exchange): RegistryCredentials | undefined {
   }
   if (typeof parsed !== 'object' || parsed === null) return undefined;
   const fields = parsed as Readonly<Record<string, unknown>>;
-  const text = (name: string): string => (typeof fields[name] === 'string' ? (fields[name] as string) : '');
+  const text = (name: string): string => (typeof fields[name] === 'string' ? fields[name] : '');
   const given = {
     username: text('username'),
     password: text('password'),

@@ -24,7 +24,7 @@ function keyCode(key: string): number | undefined {
   const char = key.charAt(5);
   if (char >= 'a' && char <= 'z') return char.charCodeAt(0) - 96;
   const symbol = '@[\\]^_'.indexOf(char);
-  return symbol < 0 ? undefined : ([0, 27, 28, 29, 30, 31][symbol] as number);
+  return symbol < 0 ? undefined : [0, 27, 28, 29, 30, 31][symbol];
 }
 
 /** Watches input for the keys. Keys that begin the sequence are held back until it is clear that they do not. */

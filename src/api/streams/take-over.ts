@@ -8,7 +8,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { invalid } from '../../core/errors.ts';
 import { BodyTooLarge } from '../body.ts';
-import type { HijackedStream } from '../exchange.ts';
+
+/** A connection that has left HTTP. */
+export interface HijackedStream {
+  readonly socket: Duplex;
+  /** What the client sent behind the request already. */
+  readonly head: Buffer;
+  /** The protocol asked for by an Upgrade header; undefined for a plain hijack (`200 OK`, then raw bytes). */
+  readonly protocol: string | undefined;
+}
 
 const maximumBody = 1024 * 1024;
 const silenceMs = 30_000;

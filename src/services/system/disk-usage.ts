@@ -1,6 +1,6 @@
 import type { Ctx } from '../../core/ctx.ts';
 import type { DiskUsage, DiskUsageKind } from './types.ts';
-import type { SystemDeps } from './system.ts';
+import type { SystemDeps } from './deps.ts';
 
 /** What takes space, by kind; shared layers are counted once. */
 export async function diskUsage(

@@ -4,4 +4,5 @@
  */
 
 export type * from './types.ts';
-export { createSystemService, type SystemDeps } from './system.ts';
+export type { SystemDeps } from './deps.ts';
+export { createSystemService } from './system.ts';
