@@ -16,11 +16,22 @@ const fresh = `${target}.${process.pid}.new`;
 mkdirSync(path.dirname(target), { recursive: true });
 const build = spawnSync(
   bun,
-  ['build', '--compile', '--bytecode', '--minify', '--format=cjs', path.join(root, 'src/cli/main.ts'), '--outfile', fresh],
+  [
+    'build',
+    '--compile',
+    '--bytecode',
+    '--minify',
+    '--format=cjs',
+    path.join(root, 'src/cli/main.ts'),
+    '--outfile',
+    fresh,
+  ],
   { stdio: ['ignore', 'ignore', 'inherit'], cwd: root },
 );
 if (build.status !== 0) {
-  process.stderr.write(`building the CLI failed${build.error === undefined ? '' : `: ${build.error.message}`}\n`);
+  process.stderr.write(
+    `building the CLI failed${build.error === undefined ? '' : `: ${build.error.message}`}\n`,
+  );
   process.exit(1);
 }
 // By rename: a command that runs meanwhile keeps its file.

@@ -137,6 +137,7 @@ async function makeDisk(folder: string, kernelTree: string): Promise<string> {
     .slice(0, 12);
   const disk = join(folder, `disk-${key}.ext4`);
   if (existsSync(disk)) return disk;
+  for (const old of globSync('disk-*', { cwd: folder })) await rm(join(folder, old));
   const tree = join(folder, 'tree');
   await makeDebianTree(tree, packages);
   for (const useless of ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info']) {

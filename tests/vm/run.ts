@@ -6,6 +6,7 @@
 import { execFile } from 'node:child_process';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -27,6 +28,17 @@ const run = promisify(execFile);
 const repository = join(import.meta.dirname, '../..');
 const cache = join(repository, '.cache/vm');
 
+/** Suites of the real drivers that need nothing but the kernel: they run there from the sources. */
+const contracts = ['tests/shim/contract.test.ts'];
+
+function addContracts(content: string): void {
+  const tree = join(content, 'tree');
+  for (const part of ['src', 'tests', 'scripts', 'native', 'package.json']) {
+    cpSync(join(repository, part), join(tree, part), { recursive: true });
+  }
+  writeFileSync(join(content, 'contracts.list'), `${contracts.join('\n')}\n`);
+}
+
 async function makePayload(folder: string): Promise<string> {
   const content = join(folder, 'content');
   mkdirSync(content);
@@ -37,9 +49,10 @@ async function makePayload(folder: string): Promise<string> {
   const image = join(repository, '.cache/images/busybox.tar');
   if (!existsSync(image)) await makeBusyboxImage(image);
   copyFileSync(image, join(content, 'busybox.tar'));
-  for (const script of globSync('guest/*.sh', { cwd: import.meta.dirname })) {
+  for (const script of globSync('guest/*.{sh,ts}', { cwd: import.meta.dirname })) {
     copyFileSync(join(import.meta.dirname, script), join(content, script.replace('guest/', '')));
   }
+  addContracts(content);
   const payload = join(folder, 'payload.tar');
   await run('tar', ['-C', content, '-cf', payload, '.']);
   return payload;

@@ -42,6 +42,8 @@ echo 'nameserver 10.0.2.3' > /etc/resolv.conf
 . ./containers.sh
 . ./network.sh
 . ./restart.sh
+. ./contracts.sh
 . ./removal.sh
 
 echo "1..$count"
+echo 'end of the suite'
