@@ -1,12 +1,6 @@
 /** Containers: everything but their streams. */
 
 import { invalid } from '../../core/errors.ts';
-import type {
-  HostConfig,
-  NetworkingConfig,
-  Resources,
-  RestartPolicy,
-} from '../../core/model/container-spec.ts';
 import type { StopInput, WaitCondition } from '../../services/containers/index.ts';
 import { encodeChanges, encodeContainer, encodeSummary, encodeTop } from '../encode/containers.ts';
 import type { Exchange } from '../exchange.ts';
