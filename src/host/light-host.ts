@@ -17,8 +17,6 @@ import { socketpair } from './process/socketpair.ts';
 export type LightHost = Pick<
   Host,
   | 'openSocket'
-  | 'nft'
-  | 'nftDump'
   | 'nftApply'
   | 'nftRules'
   | 'nftElements'
@@ -58,8 +56,6 @@ export function createLightHost(): LightHost {
   const calls = networkCalls(thread);
   return {
     openSocket: (namespace, socket) => guarded(() => calls.openSocket(namespace, socket)),
-    nft: (namespace, messages) => guarded(() => calls.nft(namespace, messages)),
-    nftDump: (namespace, message) => guarded(() => calls.nftDump(namespace, message)),
     nftApply: (namespace, changes) => guarded(() => calls.nftApply(namespace, changes)),
     nftElements: (namespace, set) => guarded(() => calls.nftElements(namespace, set)),
     nftChains: (namespace) => guarded(() => calls.nftChains(namespace)),

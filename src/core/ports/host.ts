@@ -220,10 +220,6 @@ export interface Host extends NftHost<NamespaceRef> {
   links(namespace?: NamespaceRef): Promise<readonly LinkInfo[]>;
   addresses(namespace?: NamespaceRef): Promise<readonly AddressInfo[]>;
   routes(namespace?: NamespaceRef): Promise<readonly RouteInfo[]>;
-  /** Sends one nfnetlink batch (already encoded messages) atomically; throws with the index and errno of the first refusal. */
-  nft(namespace: NamespaceRef | undefined, messages: readonly Uint8Array[]): Promise<void>;
-  /** Sends one nfnetlink dump request and returns the raw answer messages. */
-  nftDump(namespace: NamespaceRef | undefined, message: Uint8Array): Promise<readonly Uint8Array[]>;
   /** Deletes connection tracking entries of a UDP/TCP port towards the host (stale after a port moves). */
   deleteConntrack(filter: {
     protocol: 'tcp' | 'udp' | 'sctp';

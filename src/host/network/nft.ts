@@ -15,8 +15,6 @@ import { dump, sendBatch } from '../netlink/socket.ts';
 import { withSocket, type NetworkThread } from './thread.ts';
 
 export interface NftCalls {
-  nft(namespace: NamespaceRef | undefined, messages: readonly Uint8Array[]): void;
-  nftDump(namespace: NamespaceRef | undefined, message: Uint8Array): Uint8Array[];
   nftApply(namespace: NamespaceRef | undefined, changes: readonly NftChange[]): void;
   nftElements(
     namespace: NamespaceRef | undefined,
@@ -71,9 +69,6 @@ export function nftCalls(thread: NetworkThread): NftCalls {
     what: string,
   ): ReturnType<typeof dump> => withSocket(thread, 'netfilter', namespace, (fd) => dump(fd, request, what));
   return {
-    nft: (namespace, messages) => withSocket(thread, 'netfilter', namespace, (fd) => runBatch(fd, messages)),
-    nftDump: (namespace, message) =>
-      read(namespace, message, 'nftables dump').map((answer) => new Uint8Array(answer.bytes)),
     nftApply: (namespace, changes) =>
       withSocket(thread, 'netfilter', namespace, (fd) => runChanges(fd, changes)),
     nftElements: (namespace, set) =>
