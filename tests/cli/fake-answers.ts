@@ -59,7 +59,7 @@ const routes: readonly (readonly [string, RegExp, Handler])[] = [
   ['GET', /^\/containers\/([^/]+)\/json/, ([, name = '']) => error(404, `No such container: ${name}`)],
   ['POST', /^\/containers\/([^/]+)\/start/, ([, name = '']) => (START_ERRORS[name] === undefined ? (found(name) ? { status: 204, body: '' } : error(404, `No such container: ${name}`)) : error(...START_ERRORS[name]))],
   ['POST', /^\/containers\/([^/]+)\/wait/, () => json({ StatusCode: 7 })],
-  ['POST', /^\/containers\/([^/]+)\/exec$/, (_, body) => json({ Id: body.includes('"AttachStdin":true') ? 'stdin1' : 'exec1' }, 201)],
+  ['POST', /^\/containers\/([^/]+)\/exec$/, ([, name = ''], body) => (found(name) ? json({ Id: body.includes('"AttachStdin":true') ? 'stdin1' : 'exec1' }, 201) : error(404, `No such container: ${name}`))],
   ['POST', /^\/exec\/([^/]+)\/start$/, () => ({ status: 200, body: '' })],
   ['GET', /^\/exec\/([^/]+)\/json$/, () => json({ ID: 'exec1', Running: false, ExitCode: 3, Pid: 99 })],
   ['GET', /^\/containers\/([^/]+)\/logs/, () => ({ status: 200, body: Buffer.concat([frame(1, 'one\n'), frame(2, 'two\n'), frame(1, 'three\n')]), headers: { 'Content-Type': 'application/vnd.docker.multiplexed-stream' } })],

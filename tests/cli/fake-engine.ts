@@ -58,6 +58,7 @@ export async function startFakeEngine(): Promise<FakeEngine> {
   const socketPath = path.join(directory, 'engine.sock');
   let seen: Seen[] = [];
   const state = { pulled: false };
+  const sockets = new Set<Duplex>();
   const server = http.createServer((request, response) => {
     void readBody(request).then((body) => {
       const url = withoutVersion(request.url ?? '');
@@ -75,6 +76,10 @@ export async function startFakeEngine(): Promise<FakeEngine> {
     if (refused) socket.end('HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 38\r\n\r\n{"message":"No such container: gone"}\n');
     else serveStream(socket, url, url.startsWith('/exec') ? Buffer.alloc(0) : head);
   });
+  server.on('connection', (socket: Duplex) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   return {
     host: `unix://${socketPath}`,
@@ -85,7 +90,7 @@ export async function startFakeEngine(): Promise<FakeEngine> {
       return all;
     },
     close: async () => {
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
       fs.rmSync(directory, { recursive: true, force: true });
     },

@@ -38,11 +38,6 @@ function checkSysctl(text: string): void {
   if (!text.includes('=') || !known.test(name)) throw new Error(`sysctl '${text}' is not allowed`);
 }
 
-function checkDevice(text: string): void {
-  const mode = text.split(':')[2];
-  if (mode !== undefined && !/^(?!.*(.).*\1)[rwm]{1,3}$/.test(mode)) throw new Error(`bad mode specified: ${mode}`);
-}
-
 const ignore =
   (parse: (text: string) => unknown) =>
   (text: string): void => {
@@ -58,7 +53,6 @@ export const RUN_CHECKS: Readonly<Record<string, (text: string) => void>> = {
   attach: checkAttach,
   link: checkLink,
   sysctl: checkSysctl,
-  device: checkDevice,
   mount: ignore(parseMount),
   network: ignore(parseNetwork),
   net: ignore(parseNetwork),

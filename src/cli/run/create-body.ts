@@ -59,15 +59,21 @@ const extraHost = (text: string): string => {
   return at < 0 ? text : `${text.slice(0, at)}:${text.slice(at + 1).replace(/^\[(.*)\]$/, '$1')}`;
 };
 
+/** In the kernel's spelling, `CAP_NET_ADMIN`. */
+function capabilities(names: readonly string[]): string[] | null {
+  const full = names.map((name) => name.trim().toUpperCase()).map((name) => (name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`));
+  return full.length === 0 ? null : [...new Set(full)].sort();
+}
+
 function checkModes(flags: Flags): void {
-  const bad = (flag: string, known: RegExp): void => {
+  const bad = (flag: string, title: string, known: RegExp): void => {
     const value = flags.string(flag);
-    if (value !== '' && !known.test(value)) throw new CliError(`--${flag}: invalid ${flag.toUpperCase()} mode`);
+    if (value !== '' && !known.test(value)) throw new CliError(`--${flag}: invalid ${title} mode`);
   };
-  bad('pid', /^(host|container:.+)$/);
-  bad('uts', /^host$/);
-  bad('userns', /^host$/);
-  bad('cgroupns', /^(host|private)$/);
+  bad('pid', 'PID', /^(host|container:.+)$/);
+  bad('uts', 'UTS', /^host$/);
+  bad('userns', 'USER', /^host$/);
+  bad('cgroupns', 'CGROUP', /^(host|private)$/);
   if (flags.bool('rm') && !['', 'no'].includes(flags.string('restart'))) {
     throw new CliError('conflicting options: cannot specify both --restart and --rm');
   }
@@ -89,8 +95,8 @@ function hostConfig(flags: Flags, ports: ReturnType<typeof parsePorts>, binds: r
     VolumeDriver: flags.string('volume-driver'),
     VolumesFrom: flags.list('volumes-from').length === 0 ? null : flags.list('volumes-from'),
     Annotations: flags.map('annotation'),
-    CapAdd: flags.list('cap-add').length === 0 ? null : flags.list('cap-add'),
-    CapDrop: flags.list('cap-drop').length === 0 ? null : flags.list('cap-drop'),
+    CapAdd: capabilities(flags.list('cap-add')),
+    CapDrop: capabilities(flags.list('cap-drop')),
     CgroupnsMode: flags.string('cgroupns'),
     Dns: flags.list('dns'),
     DnsOptions: [...flags.list('dns-option'), ...flags.list('dns-opt')],

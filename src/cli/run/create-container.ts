@@ -1,5 +1,6 @@
 /** Creating a container for `run` and `create`: pulls the image when it is missing, writes the id file. */
 import fs from 'node:fs';
+import path from 'node:path';
 import { ApiError } from '../../client/index.ts';
 import type { CommandContext } from '../command.ts';
 import { CliError } from '../exit.ts';
@@ -10,14 +11,8 @@ import type { CreateBody } from './create-body.ts';
 
 const POLICIES = ['always', 'missing', 'never'];
 
-function nameOf(image: string): ParsedName | undefined {
-  try {
-    return parseName(image);
-  } catch {
-    // An id, or a name that the engine will refuse in its own words.
-    return undefined;
-  }
-}
+/** Undefined for an id, which nobody can pull. Throws CliError for what is no image name. */
+const nameOf = (image: string): ParsedName | undefined => (/^(sha256:)?[0-9a-f]{64}$/.test(image) ? undefined : parseName(image));
 
 async function pull({ io, flags, client, config }: CommandContext, name: ParsedName, platform: string | undefined): Promise<void> {
   const messages = await pullImage(client(), config(), { name, platform });
@@ -26,7 +21,11 @@ async function pull({ io, flags, client, config }: CommandContext, name: ParsedN
 }
 
 function checkIdFile(file: string): void {
-  if (file !== '' && fs.existsSync(file)) {
+  if (file === '') return;
+  if (!fs.existsSync(path.dirname(file))) {
+    throw new CliError(`failed to create the container ID file: open ${file}: no such file or directory`);
+  }
+  if (fs.existsSync(file)) {
     throw new CliError(`container ID file found, make sure the other container isn't running or delete ${file}`);
   }
 }
@@ -38,9 +37,9 @@ export async function createContainer(c: CommandContext, body: CreateBody): Prom
   if (!POLICIES.includes(policy)) {
     throw new CliError(`invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
   }
+  const name = nameOf(args[0] ?? '');
   const file = flags.string('cidfile');
   checkIdFile(file);
-  const name = nameOf(args[0] ?? '');
   const platform = flags.string('platform') || io.env['DOCKER_DEFAULT_PLATFORM'];
   const request = { name: flags.string('name') || undefined, platform: platform || undefined, body };
   if (policy === 'always' && name !== undefined) await pull(c, name, platform);

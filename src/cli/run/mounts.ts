@@ -141,6 +141,7 @@ export function splitVolumes(specs: readonly string[]): { binds: string[]; volum
   const binds: string[] = [];
   const volumes: Record<string, object> = {};
   for (const spec of specs) {
+    if (spec === '') throw new Error('invalid empty volume spec');
     const colon = spec.indexOf(':');
     if (colon < 0) volumes[spec] = {};
     else binds.push(absolute(spec.slice(0, colon)) + spec.slice(colon));

@@ -36,7 +36,8 @@ const isCdi = (device: string): boolean => /^[A-Za-z][\w.-]*\/[A-Za-z][\w-]*=[\w
 
 function parseDevice(text: string): { PathOnHost: string; PathInContainer: string; CgroupPermissions: string } {
   const [host = '', second, third] = text.split(':');
-  const isMode = (mode: string): boolean => /^[rwm]{1,3}$/.test(mode);
+  const isMode = (mode: string): boolean => /^(?!.*(.).*\1)[rwm]{1,3}$/.test(mode);
+  if (third !== undefined && !isMode(third)) throw new CliError(`bad mode specified: ${third}`);
   if (third !== undefined) return { PathOnHost: host, PathInContainer: second ?? host, CgroupPermissions: third };
   if (second === undefined) return { PathOnHost: host, PathInContainer: host, CgroupPermissions: 'rwm' };
   return isMode(second)
@@ -105,7 +106,6 @@ export function buildResources(flags: Flags): Record<string, unknown> {
     MemoryReservation: flags.number('memory-reservation'),
     MemorySwap: flags.number('memory-swap'),
     ...(swappiness === -1 ? {} : { MemorySwappiness: swappiness }),
-    KernelMemory: flags.number('kernel-memory'),
     OomKillDisable: flags.bool('oom-kill-disable'),
     NanoCpus: flags.number('cpus'),
     CpuCount: flags.number('cpu-count'),

@@ -9,9 +9,9 @@ import { CliError, EXIT_OK } from '../../exit.ts';
 import type { ContainerInspect } from '../../../client/index.ts';
 
 function checkState({ State }: ContainerInspect): void {
-  if (!State.Running) throw new CliError('cannot attach to a stopped container, start it first');
-  if (State.Paused) throw new CliError('cannot attach to a paused container, unpause it first');
-  if (State.Restarting) throw new CliError('cannot attach to a restarting container, wait until it is running');
+  if (!State.Running) throw new CliError('You cannot attach to a stopped container, start it first');
+  if (State.Paused) throw new CliError('You cannot attach to a paused container, unpause it first');
+  if (State.Restarting) throw new CliError('You cannot attach to a restarting container, wait until it is running');
 }
 
 export const command: CommandModule = {

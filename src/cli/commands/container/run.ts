@@ -16,9 +16,18 @@ import { runHint } from '../../run/hints.ts';
 
 const DETACHED: AttachFlags = { stdin: false, stdout: false, stderr: false };
 
+/** Runs `make` and puts docker's frame around its error. */
+function framed<T>(path: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw runFailure(path, error, EXIT_ENGINE);
+  }
+}
+
 /** The body as the engine gets it: who detaches attaches nothing, who has a terminal tells its size. */
-function bodyOf({ io, flags, args }: CommandContext): { body: CreateBody; attach: AttachFlags } {
-  const body = createBody(flags, args, io.env);
+function bodyOf({ io, flags, args, path }: CommandContext): { body: CreateBody; attach: AttachFlags } {
+  const body = framed(path, () => createBody(flags, args, io.env));
   if (flags.bool('detach')) {
     if (flags.list('attach').length > 0) throw new CliError('conflicting options: cannot specify both --attach and --detach');
     const quiet = { AttachStdin: false, AttachStdout: false, AttachStderr: false, StdinOnce: false };
@@ -82,9 +91,7 @@ export const command: CommandModule = {
   checks: RUN_CHECKS,
   async run(c) {
     const { io, flags, args, path, client, config } = c;
-    const planned = await Promise.resolve()
-      .then(() => bodyOf(c))
-      .catch((error: unknown) => Promise.reject(runFailure(path, error, EXIT_ENGINE)));
+    const planned = bodyOf(c);
     let started = false;
     try {
       const id = await createContainer(c, planned.body);

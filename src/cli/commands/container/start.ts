@@ -51,7 +51,7 @@ export const command: CommandModule = {
         failed.push(id);
       }
     }
-    if (failed.length > 0 && checkpoint === '') throw new CliError(`failed to start containers: ${failed.join(', ')}`);
+    if (failed.length > 0 && checkpoint === '') throw new CliError(`Error: failed to start containers: ${failed.join(', ')}`);
     return failed.length > 0 ? EXIT_FAILURE : EXIT_OK;
   },
 };
