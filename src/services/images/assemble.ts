@@ -1,0 +1,137 @@
+/**
+ * The last steps that load, pull, import and commit share: unpack the layers, make sure that all is on disk, and only
+ * then commit the record. The caller holds a lease on everything and cleans up after a failure.
+ */
+
+import { open } from 'node:fs/promises';
+import { detectCompression, type Compression } from '../../core/compression.ts';
+import type { Ctx } from '../../core/ctx.ts';
+import { invalid } from '../../core/errors.ts';
+import {
+  chainIdOf,
+  chainIdsOf,
+  type Descriptor,
+  type ImageConfig,
+  type ImageLayer,
+  type ImageRecord,
+} from '../../core/model/image.ts';
+import { formatNano, nowNano } from '../../core/time.ts';
+import type { Room } from './deps.ts';
+import type { Lease } from './leases.ts';
+import { planTag } from './store.ts';
+
+/** A layer's blob in the content store. */
+export interface LayerBlob {
+  readonly descriptor: Descriptor;
+}
+
+export interface NewImage {
+  readonly id: string;
+  readonly config: ImageConfig;
+  readonly layers: readonly ImageLayer[];
+  readonly tags: readonly string[];
+  readonly repoDigests?: readonly string[];
+  readonly manifest?: Descriptor;
+  readonly index?: Descriptor;
+  readonly parent?: string;
+}
+
+/** By the content itself: media types and file names lie. */
+export async function compressionOf(path: string): Promise<Compression> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
+    return detectCompression(buffer.subarray(0, bytesRead));
+  } finally {
+    await file.close();
+  }
+}
+
+export async function unpackLayer(
+  room: Room,
+  ctx: Ctx,
+  lease: Lease,
+  input: { readonly diffId: string; readonly parent: string | undefined; readonly blob: Descriptor },
+): Promise<ImageLayer> {
+  const { diffId, parent, blob } = input;
+  const chainId = chainIdOf(parent, diffId);
+  await lease.layer(chainId);
+  const there = await room.snapshots.layer(chainId);
+  if (there !== undefined) return { diffId, chainId, size: there.size, blob };
+  const file = room.blobs.path(blob.digest);
+  const compression = await compressionOf(file);
+  const done = await room.snapshots.unpackFile(ctx, { file, compression, parent, diffId });
+  return { diffId, chainId, size: done.size, blob };
+}
+
+/** Runs all, and when one fails cancels the others and waits for them: nothing goes on after the error is thrown. */
+export async function allOrNone<T>(ctx: Ctx, tasks: readonly ((ctx: Ctx) => Promise<T>)[]): Promise<T[]> {
+  const stop = new AbortController();
+  const own: Ctx = { ...ctx, signal: AbortSignal.any([ctx.signal, stop.signal]) };
+  let first: { readonly error: unknown } | undefined;
+  const results = await Promise.all(
+    tasks.map((task) =>
+      task(own).catch((error: unknown) => {
+        first ??= { error };
+        stop.abort();
+        return undefined;
+      }),
+    ),
+  );
+  if (first !== undefined) throw first.error;
+  return results as T[];
+}
+
+/** All layers of an image, side by side. */
+export function unpackAll(
+  room: Room,
+  ctx: Ctx,
+  lease: Lease,
+  config: ImageConfig,
+  blobs: readonly Descriptor[],
+): Promise<ImageLayer[]> {
+  const diffIds = config.rootfs.diff_ids;
+  if (blobs.length !== diffIds.length)
+    throw invalid(
+      `invalid manifest, layers length mismatch: expected ${diffIds.length}, got ${blobs.length}`,
+    );
+  const chain = chainIdsOf(diffIds);
+  return allOrNone(
+    ctx,
+    blobs.map(
+      (blob, index) => (own: Ctx) =>
+        unpackLayer(room, own, lease, { diffId: diffIds[index] ?? '', parent: chain[index - 1], blob }),
+    ),
+  );
+}
+
+const union = (a: readonly string[], b: readonly string[]): string[] => [...new Set([...a, ...b])];
+
+/** Commits the record, or adds tags and digests to the one that is there already. */
+export async function commitImage(room: Room, image: NewImage): Promise<ImageRecord> {
+  await room.snapshots.sync();
+  const at = formatNano(nowNano());
+  await room.store.change(() => {
+    const old = room.store.get(image.id);
+    const base: ImageRecord = {
+      id: image.id,
+      config: image.config,
+      layers: image.layers,
+      tags: old?.tags ?? [],
+      repoDigests: union(old?.repoDigests ?? [], image.repoDigests ?? []),
+      importedAt: old?.importedAt ?? at,
+      lastTaggedAt: old?.lastTaggedAt ?? at,
+      ...pick('manifest', image.manifest ?? old?.manifest),
+      ...pick('index', image.index ?? old?.index),
+      ...pick('parent', image.parent ?? old?.parent),
+    };
+    return planTag(room.store, base, image.tags, at);
+  });
+  const record = room.store.get(image.id);
+  if (record === undefined) throw invalid(`image ${image.id} was removed while it came in`);
+  return record;
+}
+
+function pick<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: V });
+}

@@ -1,0 +1,30 @@
+import type { EventBus } from '../../core/events.ts';
+import type { Logger } from '../../core/log.ts';
+import type { Platform } from '../../core/model/image.ts';
+import type { BlobStore } from '../../core/ports/blob-store.ts';
+import type { RecordStore } from '../../core/ports/record-store.ts';
+import type { Registry } from '../../core/ports/registry.ts';
+import type { SnapshotDriver } from '../../core/ports/snapshot-driver.ts';
+import type { Leases } from './leases.ts';
+import type { ImageStore } from './store.ts';
+import type { ContainerUsage } from './types.ts';
+
+/** What the composition root gives. */
+export interface ImageServiceDeps {
+  readonly records: RecordStore;
+  readonly blobs: BlobStore;
+  readonly snapshots: SnapshotDriver;
+  readonly registry: Registry;
+  readonly events: EventBus;
+  readonly log: Logger;
+  /** What containers use now. Instant. */
+  readonly containers: () => readonly ContainerUsage[];
+  /** The host's own. */
+  readonly platform: Platform;
+}
+
+/** The same with what the service itself holds. */
+export interface Room extends ImageServiceDeps {
+  readonly store: ImageStore;
+  readonly leases: Leases;
+}

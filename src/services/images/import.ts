@@ -1,0 +1,141 @@
+/** `docker import` and `docker commit`: an image from one archive of files. */
+
+import { Readable } from 'node:stream';
+import { decompressDetected } from '../../core/compression.ts';
+import type { Ctx } from '../../core/ctx.ts';
+import { invalid } from '../../core/errors.ts';
+import type { ContainerConfig } from '../../core/model/container-spec.ts';
+import type {
+  Descriptor,
+  HistoryEntry,
+  ImageConfig,
+  ImageLayer,
+  ImageRecord,
+} from '../../core/model/image.ts';
+import { familiar, formatReference, parseReference, withDefaultTag } from '../../core/reference.ts';
+import { formatNano, nowNano } from '../../core/time.ts';
+import { commitImage, unpackLayer } from './assemble.ts';
+import { applyChanges } from './changes.ts';
+import { encodeImageConfig, mediaTypes } from './config.ts';
+import type { Room } from './deps.ts';
+import { emitImage } from './emit.ts';
+import { withLease } from './gc.ts';
+import type { Lease } from './leases.ts';
+import { parsePlatformText } from './manifests.ts';
+import type { CommitInput, ImportInput, OnProgress } from './types.ts';
+
+/** The normalized tag of `repository` and `tag` as given apart; empty without a repository. */
+export function tagOf(repository: string | undefined, tag: string | undefined): string[] {
+  if (repository === undefined || repository === '') return [];
+  const parsed = parseReference(repository);
+  if (parsed.digest !== undefined) throw invalid('cannot import digest reference');
+  const full =
+    tag === undefined || tag === ''
+      ? parsed
+      : parseReference(`${formatReference({ domain: parsed.domain, path: parsed.path })}:${tag}`);
+  return [formatReference(withDefaultTag(full))];
+}
+
+/** Stores an archive as an uncompressed layer blob: its digest is then the diff id. */
+async function storeLayer(room: Room, ctx: Ctx, lease: Lease, source: Readable): Promise<Descriptor> {
+  const { digest, size } = await room.blobs.ingest(ctx, await decompressDetected(source), {});
+  await lease.blob(digest);
+  return { mediaType: mediaTypes.ociLayer, digest, size };
+}
+
+async function storeConfig(room: Room, ctx: Ctx, lease: Lease, config: ImageConfig): Promise<string> {
+  const bytes = encodeImageConfig(config);
+  const { digest } = await room.blobs.ingest(ctx, Readable.from([bytes]), { size: bytes.length });
+  await lease.blob(digest);
+  return digest;
+}
+
+export async function importImage(
+  room: Room,
+  ctx: Ctx,
+  input: ImportInput,
+  onProgress: OnProgress,
+): Promise<ImageRecord> {
+  const tags = tagOf(input.repository, input.tag);
+  const platform =
+    input.platform === undefined ? room.platform : parsePlatformText(input.platform, room.platform);
+  const config = applyChanges({}, input.changes ?? []);
+  const record = await withLease(room, ctx, async (lease) => {
+    const blob = await storeLayer(room, ctx, lease, input.source);
+    const layer = await unpackLayer(room, ctx, lease, { diffId: blob.digest, parent: undefined, blob });
+    const created = formatNano(nowNano());
+    const comment = input.message ?? '';
+    const document: ImageConfig = {
+      created,
+      architecture: platform.architecture,
+      os: platform.os,
+      ...(platform.variant !== undefined && { variant: platform.variant }),
+      ...(comment !== '' && { comment }),
+      config,
+      rootfs: { type: 'layers', diff_ids: [layer.diffId] },
+      history: [{ created, comment }],
+    };
+    const id = await storeConfig(room, ctx, lease, document);
+    return commitImage(room, { id, config: document, layers: [layer], tags });
+  });
+  onProgress({ status: record.id });
+  emitImage(room, 'import', record, tags[0] === undefined ? record.id : familiar(tags[0]));
+  return record;
+}
+
+function childConfig(
+  base: ImageRecord | undefined,
+  room: Room,
+  input: CommitInput,
+  config: ContainerConfig,
+  layer: ImageLayer | undefined,
+): ImageConfig {
+  const created = formatNano(nowNano());
+  const entry: HistoryEntry = {
+    created,
+    created_by: input.createdBy,
+    ...(input.author !== undefined && input.author !== '' && { author: input.author }),
+    ...(input.comment !== undefined && input.comment !== '' && { comment: input.comment }),
+    ...(layer === undefined && { empty_layer: true }),
+  };
+  const diffIds = base?.config.rootfs.diff_ids ?? [];
+  return {
+    ...(base === undefined
+      ? { architecture: room.platform.architecture, os: room.platform.os }
+      : base.config),
+    created,
+    ...(input.author !== undefined && input.author !== '' && { author: input.author }),
+    ...(input.comment !== undefined && input.comment !== '' && { comment: input.comment }),
+    config,
+    rootfs: { type: 'layers', diff_ids: layer === undefined ? diffIds : [...diffIds, layer.diffId] },
+    history: [...(base?.config.history ?? []), entry],
+  };
+}
+
+export async function commit(room: Room, ctx: Ctx, input: CommitInput): Promise<ImageRecord> {
+  const tags = tagOf(input.repository, input.tag);
+  const config = applyChanges(input.config, input.changes ?? []);
+  const base = input.baseImageId === undefined ? undefined : room.store.resolve(input.baseImageId);
+  return withLease(room, ctx, async (lease) => {
+    for (const below of base?.layers ?? []) {
+      await lease.layer(below.chainId);
+      if (below.blob !== undefined) await lease.blob(below.blob.digest);
+    }
+    const parent = base?.layers.at(-1)?.chainId;
+    const blob = input.layer === undefined ? undefined : await storeLayer(room, ctx, lease, input.layer);
+    const layer =
+      blob === undefined
+        ? undefined
+        : await unpackLayer(room, ctx, lease, { diffId: blob.digest, parent, blob });
+    const document = childConfig(base, room, input, config, layer);
+    const id = await storeConfig(room, ctx, lease, document);
+    const layers = [...(base?.layers ?? []), ...(layer === undefined ? [] : [layer])];
+    return commitImage(room, {
+      id,
+      config: document,
+      layers,
+      tags,
+      ...(base !== undefined && { parent: base.id }),
+    });
+  });
+}
