@@ -15,9 +15,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { backgroundCtx } from '../../src/core/ctx.ts';
 import { newId } from '../../src/core/ids.ts';
 import { silentLogger } from '../../src/core/log.ts';
-import type { Runtime, TaskSpec } from '../../src/core/ports/runtime.ts';
+import type { Runtime, Task, TaskSpec } from '../../src/core/ports/runtime.ts';
 import { createHost, type KernelHost } from '../../src/host/index.ts';
 import { createRuntime } from '../../src/runtime/shim/index.ts';
 
@@ -75,6 +76,8 @@ export interface ShimMachine {
   newRuntime(): Promise<Runtime>;
   spec(args: readonly string[], changes?: Partial<TaskSpec>, resources?: unknown): TaskSpec;
   process(args: readonly string[], terminal?: boolean): unknown;
+  /** Kills what still runs and removes everything of it. */
+  finish(spec: TaskSpec, task: Task): Promise<void>;
   readLog(spec: TaskSpec): Promise<string>;
   close(): Promise<void>;
 }
@@ -130,9 +133,12 @@ function cgroupDirectories(cgroup: string): string[] {
   return readdirSync(base).map((controller) => join(base, controller, cgroup));
 }
 
-export async function createMachine(runtimeName: string): Promise<ShimMachine> {
+export async function createMachine(
+  runtimeName: string,
+  options: { readonly shimPath?: string } = {},
+): Promise<ShimMachine> {
   prepareCgroups();
-  const shimPath = builtShim();
+  const shimPath = options.shimPath ?? builtShim();
   const directory = mkdtempSync(join(tmpdir(), 'slip-'));
   const instance = basename(directory);
   const rootfs = join(directory, 'rootfs');
@@ -151,6 +157,7 @@ export async function createMachine(runtimeName: string): Promise<ShimMachine> {
       log: silentLogger,
     });
   const runtime = await newRuntime();
+  const specs: TaskSpec[] = [];
   return {
     directory,
     host,
@@ -163,7 +170,7 @@ export async function createMachine(runtimeName: string): Promise<ShimMachine> {
       const cgroup = `/${instance}/${containerId}`;
       const data = join(directory, 'data', containerId);
       mkdirSync(data, { recursive: true });
-      return {
+      const spec: TaskSpec = {
         containerId,
         bundle: join(directory, 'run/bundles', containerId),
         ociSpec: document(rootfs, cgroup, args, changes?.terminal ?? false, resources),
@@ -177,9 +184,19 @@ export async function createMachine(runtimeName: string): Promise<ShimMachine> {
         attachments: [],
         ...changes,
       };
+      specs.push(spec);
+      return spec;
+    },
+    finish: async (spec, task) => {
+      await task.signal(9);
+      await task.exit;
+      task.release();
+      await runtime.cleanup(backgroundCtx(), spec);
     },
     readLog: async (spec) => readFileSync(spec.log.path ?? '', 'utf8'),
     close: async () => {
+      // A test that failed left its containers running.
+      for (const spec of specs) await runtime.cleanup(backgroundCtx(), spec);
       await host.close();
       for (const path of cgroupDirectories(`/${instance}`)) if (existsSync(path)) rmdirSync(path);
       rmSync(directory, { recursive: true, force: true });
