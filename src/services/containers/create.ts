@@ -1,8 +1,7 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
-import { join } from 'node:path';
 import type { Ctx } from '../../core/ctx.ts';
-import { invalid, isErrno, isKind, notFound } from '../../core/errors.ts';
+import { invalid, isKind, notFound } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { ContainerRecord, MountPoint } from '../../core/model/container.ts';
 import type { ImageRecord } from '../../core/model/image.ts';
@@ -11,7 +10,7 @@ import { withUndo, type UndoStack } from '../../core/undo.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { checkName, randomName } from './names.ts';
-import { containerDirectory, logPath, trashDirectory } from './paths.ts';
+import { containerDirectory, logPath } from './paths.ts';
 import { normalizeHostConfig, planConfig, planRecord, type CreateDefaults } from './plan-create.ts';
 import { planMounts, type PlannedMount } from './plan-mounts.ts';
 import { newEntry } from './table.ts';
@@ -97,23 +96,13 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
   return { record, mounts, image, warnings };
 }
 
-/** Moves a container's directory out of sight; it is deleted later, off every path. Succeeds when it is gone. */
-export async function discardDirectory(room: Pick<Room, 'options'>, id: string): Promise<void> {
-  const trash = join(trashDirectory(room.options), `container-${id}-${newId().slice(0, 8)}`);
-  try {
-    await rename(containerDirectory(room.options, id), trash);
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-  }
-}
-
 async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Promise<void> {
   const { id } = planned.record;
   const mounts: readonly MountPoint[] = await realizeMounts(room, ctx, undo, planned.mounts);
   const record: ContainerRecord = { ...planned.record, mounts };
   const entry = newEntry(record);
   undo.push('container record', () => room.records.commit([{ op: 'delete', kind: 'container', id }]));
-  undo.push('container directory', () => discardDirectory(room, id));
+  undo.push('container directory', () => room.discard(containerDirectory(room.options, id)));
   undo.push('writable snapshot', () => room.snapshots.removeSnapshot(id));
   const parent = room.images.topLayer(planned.image);
   // Each names itself by the id, so the order among the three does not matter to reconcile.

@@ -45,6 +45,8 @@ export interface ContainerDeps {
   readonly networks: ContainerNetworking & Pick<NetworkVerbs, 'connect' | 'disconnect'>;
   /** By the names of `--log-driver`. */
   readonly logDrivers: ReadonlyMap<string, LogDriver>;
+  /** Moves a file or tree out of sight, to be deleted later; succeeds when it is gone. */
+  readonly discard: (path: string) => Promise<void>;
   readonly events: EventBus;
   readonly log: Logger;
   readonly options: ContainerOptions;

@@ -18,4 +18,3 @@ export const hostnamePath = (roots: Roots, id: string): string =>
   join(containerDirectory(roots, id), 'hostname');
 export const resolvConfPath = (roots: Roots, id: string): string =>
   join(containerDirectory(roots, id), 'resolv.conf');
-export const trashDirectory = (roots: Roots): string => join(roots.dataRoot, 'trash');

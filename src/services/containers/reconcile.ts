@@ -7,11 +7,10 @@ import { never, type ContainerRecord } from '../../core/model/container.ts';
 import type { Task } from '../../core/ports/runtime.ts';
 import { nowNano } from '../../core/time.ts';
 import { commitRecord, withState } from './commit.ts';
-import { discardDirectory } from './create.ts';
 import type { Room } from './deps.ts';
 import { handleExit, takeDown, watchExit } from './exits.ts';
 import { startHealth } from './health.ts';
-import { bundleDirectory, containersDirectory, exitPath } from './paths.ts';
+import { bundleDirectory, containerDirectory, containersDirectory, exitPath } from './paths.ts';
 import { planReconcile, type Action, type Observed, type ObservedTask } from './reconcile-plan.ts';
 import { removeInQueue } from './remove.ts';
 import { firstBackoffMs } from './restart-policy.ts';
@@ -181,7 +180,7 @@ async function removeOrphan(
   id: string,
 ): Promise<void> {
   if (what === 'snapshot') return await room.snapshots.removeSnapshot(id);
-  if (what === 'directory') return await discardDirectory(room, id);
+  if (what === 'directory') return await room.discard(containerDirectory(room.options, id));
   const cgroupPaths = room.specs.cgroupPaths({ id, hostConfig: {} } as ContainerRecord);
   const bundle = bundleDirectory(room.options, id);
   const runtime = room.options.defaultRuntime;

@@ -2,9 +2,10 @@ import type { Ctx } from '../../core/ctx.ts';
 import { conflict, isKind, notFound } from '../../core/errors.ts';
 import { isActive } from '../../core/model/container.ts';
 import { commitRecord, withState } from './commit.ts';
-import { discardDirectory, settleAll } from './create.ts';
+import { settleAll } from './create.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
+import { containerDirectory } from './paths.ts';
 import { cancelRestart } from './restart.ts';
 import { sigkill } from './signals.ts';
 import type { Entry } from './table.ts';
@@ -76,7 +77,7 @@ export async function removeInQueue(
   await settleAll([
     commitRecord(room, entry, withState(record, { status: 'removing' })),
     room.snapshots.removeSnapshot(record.snapshotKey),
-    discardDirectory(room, id),
+    room.discard(containerDirectory(room.options, id)),
   ]);
   await room.records.commit([{ op: 'delete', kind: 'container', id }]);
   room.table.drop(id);

@@ -158,8 +158,9 @@ async function prepareNetwork(
     if (prepared.network !== undefined) room.host.closeFd(prepared.network.fd);
     prepared.network = undefined;
   });
-  prepared.network = await room.networks.createNamespace(ctx);
-  const namespace = { path: prepared.network.path };
+  const made = await room.networks.createNamespace(ctx);
+  prepared.network = made;
+  const namespace = { path: made.path };
   undo.push('network attachment', (own) => room.networks.detach(own, record, namespace));
   await room.networks.attach(ctx, record, namespace);
 }
