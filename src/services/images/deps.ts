@@ -5,7 +5,9 @@ import type { BlobStore } from '../../core/ports/blob-store.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
 import type { Registry } from '../../core/ports/registry.ts';
 import type { SnapshotDriver } from '../../core/ports/snapshot-driver.ts';
+import type { DownloadProgress } from './download.ts';
 import type { Leases } from './leases.ts';
+import type { Gate, SharedWork } from './shared-work.ts';
 import type { ImageStore } from './store.ts';
 import type { ContainerUsage } from './types.ts';
 
@@ -21,10 +23,15 @@ export interface ImageServiceDeps {
   readonly containers: () => readonly ContainerUsage[];
   /** The host's own. */
   readonly platform: Platform;
+  /** Pause before the second attempt at a broken download, doubled each time; default 1000. */
+  readonly retryDelayMs?: number;
 }
 
 /** The same with what the service itself holds. */
 export interface Room extends ImageServiceDeps {
   readonly store: ImageStore;
   readonly leases: Leases;
+  readonly downloads: SharedWork<void, DownloadProgress>;
+  /** How many blobs come in at once, over all pulls. */
+  readonly gate: Gate;
 }

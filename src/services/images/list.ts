@@ -1,6 +1,6 @@
 /** Reading what is there: list, inspect, history, sizes. */
 
-import type { ImageRecord } from '../../core/model/image.ts';
+import type { HistoryEntry, ImageRecord } from '../../core/model/image.ts';
 import { familiar } from '../../core/reference.ts';
 import { parseNano } from '../../core/time.ts';
 import type { Room } from './deps.ts';
@@ -104,7 +104,7 @@ function seconds(created: string | undefined): number {
 export async function history(room: Room, reference: string): Promise<readonly HistoryItem[]> {
   const record = room.store.resolve(reference);
   const { history: entries } = record.config;
-  const documented = entries ?? record.layers.map(() => ({}));
+  const documented: readonly HistoryEntry[] = entries ?? record.layers.map(() => ({}));
   let layer = 0;
   const items = documented.map((entry): HistoryItem => {
     const own = entry.empty_layer === true ? undefined : record.layers[layer++];

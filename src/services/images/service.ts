@@ -1,0 +1,53 @@
+import { collectGarbage, findOrphans } from './gc.ts';
+import type { ImageServiceDeps, Room } from './deps.ts';
+import { distribution, domainOf } from './distribution.ts';
+import { commit, importImage } from './import.ts';
+import { Leases } from './leases.ts';
+import { history, inspect, list, usage } from './list.ts';
+import { load } from './load.ts';
+import { pull } from './pull.ts';
+import { push } from './push.ts';
+import { prune, remove, tag } from './remove.ts';
+import { save } from './save.ts';
+import { Gate, SharedWork } from './shared-work.ts';
+import { ImageStore } from './store.ts';
+import type { ImageService } from './types.ts';
+
+const concurrentDownloads = 3;
+
+/** Reads the records and builds the service. Nothing is collected yet: that is the reconciler's to ask for. */
+export async function openImages(deps: ImageServiceDeps): Promise<ImageService> {
+  const store = new ImageStore(deps.records);
+  await store.open();
+  const room: Room = {
+    ...deps,
+    store,
+    leases: new Leases(),
+    downloads: new SharedWork(),
+    gate: new Gate(concurrentDownloads),
+  };
+  return {
+    resolve: (reference) => store.resolve(reference),
+    find: (reference) => store.find(reference),
+    get: (id) => store.get(id),
+    topLayer: (record) => record.layers.at(-1)?.chainId,
+    list: (input) => list(room, input),
+    inspect: (reference) => inspect(room, reference),
+    history: (reference) => history(room, reference),
+    tag: (_ctx, reference, target) => tag(room, reference, target),
+    remove: (ctx, reference, options) => remove(room, ctx, reference, options),
+    prune: (ctx, filters) => prune(room, ctx, filters),
+    pull: (ctx, input, onProgress) => pull(room, ctx, input, onProgress),
+    push: (ctx, input, onProgress) => push(room, ctx, input, onProgress),
+    load: (ctx, input, onProgress) => load(room, ctx, input, onProgress),
+    import: (ctx, input, onProgress) => importImage(room, ctx, input, onProgress),
+    save: (ctx, references) => save(room, ctx, references),
+    commit: (ctx, input) => commit(room, ctx, input),
+    usage: () => usage(room),
+    distribution: (ctx, reference, credentials) => distribution(room, ctx, reference, credentials),
+    login: (ctx, serverAddress, credentials) =>
+      deps.registry.login(ctx, domainOf(serverAddress), credentials),
+    orphans: () => findOrphans(room),
+    collectGarbage: (ctx) => collectGarbage(room, ctx),
+  };
+}
