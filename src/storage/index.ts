@@ -7,4 +7,5 @@ export { openContentStore } from './blobs/content-store.ts';
 export { openSqliteRecords, type SqliteRecordsOptions } from './records/sqlite.ts';
 export { openOverlay2 } from './snapshots/overlay2/open.ts';
 export { openTrash, type Trash } from './trash.ts';
+export { openLocalVolumes } from './volumes/local.ts';
 export { StorageWorkers, type StorageWorkersOptions } from './worker/pool.ts';

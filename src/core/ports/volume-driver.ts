@@ -14,6 +14,11 @@ export interface VolumeDriver {
   /** Idempotent. */
   remove(name: string): Promise<void>;
   list(): Promise<readonly string[]>;
+  /**
+   * Copies the content of a directory into a volume that is still empty, with the directory's own owner, mode and time.
+   * No-op when the volume holds something.
+   */
+  fill(name: string, from: string): Promise<void>;
   /** Bytes used. */
   usage(name: string): Promise<number>;
 }
