@@ -26,6 +26,8 @@ export function apiTime(text: string, now: number, name: string): string {
     const at = now - parseDuration(text) / 1e6;
     return String(Math.floor(at / 1000));
   } catch {
-    throw new CliError(`invalid value for "${name}": failed to parse value as time or duration: ${JSON.stringify(text)}`);
+    throw new CliError(
+      `invalid value for "${name}": failed to parse value as time or duration: ${JSON.stringify(text)}`,
+    );
   }
 }

@@ -7,7 +7,7 @@ interface Cidr {
 }
 
 /** A subnet in CIDR form, or undefined when it is none. */
-export function parseCidr(text: string): Cidr | undefined {
+function parseCidr(text: string): Cidr | undefined {
   const [address = '', bits = ''] = text.split('/');
   const version = net.isIP(address);
   if (version === 0 || !/^\d+$/.test(bits) || Number(bits) > (version === 4 ? 32 : 128)) return undefined;

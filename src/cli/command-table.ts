@@ -15,7 +15,12 @@ interface Entry {
   readonly load: Load;
 }
 
-const entry = (path: string, load: Load, shortcuts: readonly string[] = [], aliases: readonly string[] = []): Entry => ({
+const entry = (
+  path: string,
+  load: Load,
+  shortcuts: readonly string[] = [],
+  aliases: readonly string[] = [],
+): Entry => ({
   path,
   shortcuts,
   aliases,
@@ -110,6 +115,8 @@ export function findCommand(words: readonly string[]): Found | undefined {
 
 /** The verbs of a noun, sorted as the help lists them. */
 export function verbsOf(noun: string): string[] {
-  const verbs = entries.filter((e) => e.path.startsWith(`${noun} `)).map((e) => e.path.slice(noun.length + 1));
+  const verbs = entries
+    .filter((e) => e.path.startsWith(`${noun} `))
+    .map((e) => e.path.slice(noun.length + 1));
   return verbs.sort();
 }

@@ -45,20 +45,25 @@ export const exactArgs =
 export const minArgs =
   (min: number): ArgumentRule =>
   (path, count) => {
-    if (count < min) throw new ArgumentError(`'slipway ${path}' requires at least ${min} ${plural(min)}`, 'See');
+    if (count < min)
+      throw new ArgumentError(`'slipway ${path}' requires at least ${min} ${plural(min)}`, 'See');
   };
 
 export const maxArgs =
   (max: number): ArgumentRule =>
   (path, count) => {
-    if (count > max) throw new ArgumentError(`'slipway ${path}' requires at most ${max} ${plural(max)}`, 'See');
+    if (count > max)
+      throw new ArgumentError(`'slipway ${path}' requires at most ${max} ${plural(max)}`, 'Run');
   };
 
 export const rangeArgs =
   (min: number, max: number): ArgumentRule =>
   (path, count) => {
     if (count < min || count > max) {
-      throw new ArgumentError(`'slipway ${path}' requires at least ${min} and at most ${max} ${plural(max)}`, 'Run');
+      throw new ArgumentError(
+        `'slipway ${path}' requires at least ${min} and at most ${max} ${plural(max)}`,
+        'Run',
+      );
     }
   };
 

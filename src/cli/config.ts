@@ -32,7 +32,10 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 export function configDirectory(env: Env, flag: string): string {
   const home = env['HOME'] ?? os.homedir();
-  return [flag, env['SLIPWAY_CONFIG'], env['DOCKER_CONFIG']].find((d) => d !== undefined && d !== '') ?? path.join(home, '.docker');
+  return (
+    [flag, env['SLIPWAY_CONFIG'], env['DOCKER_CONFIG']].find((d) => d !== undefined && d !== '') ??
+    path.join(home, '.docker')
+  );
 }
 
 /** The file's content, empty when there is none. Throws CliError when it cannot be read. */

@@ -14,7 +14,8 @@ const given = (text: string | undefined): string | undefined => (text === '' ? u
 
 function hostOf(flags: Flags, env: Env): string {
   const hosts = flags.list('host');
-  if (hosts.length > 1) throw new CliError('Specify only one -H');
+  if (hosts.length > 1)
+    throw new CliError('Failed to initialize: unable to resolve slipway endpoint: Specify only one -H');
   return given(hosts[0]) ?? given(env['SLIPWAY_HOST']) ?? given(env['DOCKER_HOST']) ?? DEFAULT_HOST;
 }
 
@@ -30,10 +31,14 @@ function pem(flags: Flags, flag: string, fallback: string): string | undefined {
 }
 
 function tlsOf(flags: Flags, env: Env): TlsOptions | undefined {
-  const verify = flags.changed('tlsverify') ? flags.bool('tlsverify') : given(env['DOCKER_TLS_VERIFY']) !== undefined;
+  const verify = flags.changed('tlsverify')
+    ? flags.bool('tlsverify')
+    : given(env['DOCKER_TLS_VERIFY']) !== undefined;
   const wanted = flags.bool('tls') || verify || given(env['DOCKER_TLS']) !== undefined;
   if (!wanted) return undefined;
-  const directory = given(env['DOCKER_CERT_PATH']) ?? configDirectory(env, flags.string('config'));
+  const directory =
+    given(env['DOCKER_CERT_PATH']) ??
+    configDirectory(env, flags.changed('config') ? flags.string('config') : '');
   const ca = pem(flags, 'tlscacert', path.join(directory, 'ca.pem'));
   const cert = pem(flags, 'tlscert', path.join(directory, 'cert.pem'));
   const key = pem(flags, 'tlskey', path.join(directory, 'key.pem'));
@@ -55,6 +60,9 @@ export function connect(flags: Flags, env: Env, config: ConfigFile): Client {
       headers: { 'User-Agent': 'Slipway-Client', ...config.HttpHeaders },
     });
   } catch (error) {
-    throw error instanceof CliError ? error : new CliError(error instanceof Error ? error.message : String(error));
+    if (error instanceof CliError) throw error;
+    throw new CliError(
+      `Failed to initialize: unable to resolve slipway endpoint: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }

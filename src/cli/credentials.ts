@@ -27,7 +27,9 @@ function callHelper(helper: string, action: 'get' | 'store' | 'erase', input: st
   }
   if (result.status === 0) return result.stdout;
   if (/credentials not found/.test(result.stdout)) return '';
-  throw new CliError(`error getting credentials - err: exit status ${result.status ?? ''}, out: \`${result.stdout.trim()}\``);
+  throw new CliError(
+    `error getting credentials - err: exit status ${result.status ?? ''}, out: \`${result.stdout.trim()}\``,
+  );
 }
 
 const helperFor = (config: ConfigFile, server: string): string | undefined =>
@@ -46,13 +48,17 @@ export function findAuth(config: ConfigFile, server: string): AuthConfig | undef
   const helper = helperFor(config, server);
   if (helper !== undefined) return fromHelper(helper, server);
   const auths = config.auths ?? {};
-  const key = Object.keys(auths).find((name) => name === server) ?? Object.keys(auths).find((name) => bare(name) === bare(server));
+  const key =
+    Object.keys(auths).find((name) => name === server) ??
+    Object.keys(auths).find((name) => bare(name) === bare(server));
   const stored = key === undefined ? undefined : auths[key];
   if (stored === undefined) return undefined;
   const plain = Buffer.from(stored.auth ?? '', 'base64').toString('utf8');
   const colon = plain.indexOf(':');
   return {
-    ...(colon < 0 ? {} : { username: plain.slice(0, colon), password: plain.slice(colon + 1).replace(/\0+$/, '') }),
+    ...(colon < 0
+      ? {}
+      : { username: plain.slice(0, colon), password: plain.slice(colon + 1).replace(/\0+$/, '') }),
     ...(stored.identitytoken === undefined ? {} : { identitytoken: stored.identitytoken }),
     ...(stored.registrytoken === undefined ? {} : { registrytoken: stored.registrytoken }),
     serveraddress: server,
@@ -63,12 +69,18 @@ export function storeAuth(config: ConfigFile, server: string, auth: AuthConfig):
   const helper = helperFor(config, server);
   if (helper !== undefined) {
     const token = auth.identitytoken;
-    const entry = { ServerURL: server, Username: token === undefined ? auth.username : '<token>', Secret: token ?? auth.password };
+    const entry = {
+      ServerURL: server,
+      Username: token === undefined ? auth.username : '<token>',
+      Secret: token ?? auth.password,
+    };
     callHelper(helper, 'store', JSON.stringify(entry));
     return;
   }
   const stored = {
-    auth: Buffer.from(`${auth.username ?? ''}:${auth.identitytoken === undefined ? (auth.password ?? '') : ''}`).toString('base64'),
+    auth: Buffer.from(
+      `${auth.username ?? ''}:${auth.identitytoken === undefined ? (auth.password ?? '') : ''}`,
+    ).toString('base64'),
     ...(auth.identitytoken === undefined ? {} : { identitytoken: auth.identitytoken }),
   };
   saveAuths(config, { ...config.auths, [server]: stored });

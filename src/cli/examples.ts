@@ -7,7 +7,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'slipway run --rm -v "$PWD":/src -w /src node npm test',
     'slipway run --rm -i busybox wc -l < file       reads the file to its end',
   ],
-  'container create': ['slipway create --name job -m 256m --cpus 1.5 busybox sh -c "echo hello"', 'slipway start -a job'],
+  'container create': [
+    'slipway create --name job -m 256m --cpus 1.5 busybox sh -c "echo hello"',
+    'slipway start -a job',
+  ],
   'container exec': ['slipway exec -it web sh', 'slipway exec web cat /etc/hosts'],
   'container ls': [
     'slipway ps -a --filter status=exited',
@@ -25,16 +28,31 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'container attach': ['slipway attach web        (leave with Ctrl-P Ctrl-Q)'],
   'container stats': ['slipway stats --no-stream', 'slipway stats --format "{{.Name}} {{.MemUsage}}"'],
   'container kill': ['slipway kill -s HUP web'],
-  'image ls': ['slipway images --filter dangling=true', 'slipway images --format "{{.Repository}}:{{.Tag}} {{.Size}}"'],
+  'image ls': [
+    'slipway images --filter dangling=true',
+    'slipway images --format "{{.Repository}}:{{.Tag}} {{.Size}}"',
+  ],
   'image pull': ['slipway pull debian:12', 'slipway pull localhost:5000/app@sha256:...'],
   'image load': ['slipway load -i image.tar', 'gunzip -c image.tar.gz | slipway load'],
   'image save': ['slipway save -o image.tar busybox'],
-  'image import': ['slipway import root.tar my/base', "tar c -C root . | slipway import -c 'CMD [\"sh\"]' - my/base"],
+  'image import': [
+    'slipway import root.tar my/base',
+    'tar c -C root . | slipway import -c \'CMD ["sh"]\' - my/base',
+  ],
   'image tag': ['slipway tag app:latest localhost:5000/app:v1'],
-  'network create': ['slipway network create back', 'slipway network create --subnet 10.9.0.0/16 --gateway 10.9.0.1 lab'],
+  'network create': [
+    'slipway network create back',
+    'slipway network create --subnet 10.9.0.0/16 --gateway 10.9.0.1 lab',
+  ],
   'network connect': ['slipway network connect --alias db back postgres'],
-  'volume create': ['slipway volume create data', 'slipway volume create -o type=tmpfs -o device=tmpfs scratch'],
+  'volume create': [
+    'slipway volume create data',
+    'slipway volume create -o type=tmpfs -o device=tmpfs scratch',
+  ],
   'system events': ['slipway events --filter type=container --since 10m'],
   'system df': ['slipway system df -v'],
-  inspect: ["slipway inspect --format '{{.State.Status}}' web", "slipway inspect -f '{{json .NetworkSettings.Ports}}' web"],
+  inspect: [
+    "slipway inspect --format '{{.State.Status}}' web",
+    "slipway inspect -f '{{json .NetworkSettings.Ports}}' web",
+  ],
 };

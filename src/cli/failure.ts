@@ -29,7 +29,10 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** Runs `action` for each item, one after another; failures are told at the end, together, as docker does. */
-export async function forEach(items: readonly string[], action: (item: string) => Promise<void>): Promise<void> {
+export async function forEach(
+  items: readonly string[],
+  action: (item: string) => Promise<void>,
+): Promise<void> {
   const errors: string[] = [];
   for (const item of items) {
     try {
@@ -48,7 +51,12 @@ export async function forEachAtOnce(
   done: (item: string) => void,
 ): Promise<void> {
   const errors: string[] = [];
-  const running = items.map((item) => action(item).then(() => undefined, (error: unknown) => errorText(error)));
+  const running = items.map((item) =>
+    action(item).then(
+      () => undefined,
+      (error: unknown) => errorText(error),
+    ),
+  );
   for (const [at, item] of items.entries()) {
     const failed = await running[at];
     if (failed === undefined) done(item);

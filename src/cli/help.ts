@@ -6,9 +6,24 @@ import type { CommandPage, FlagRow } from './reference.ts';
 
 /** pflag keeps a word whole when it overshoots the width by no more than this. */
 const SLOP = 5;
-const COMMON = ['run', 'exec', 'ps', 'pull', 'push', 'images', 'login', 'logout', 'search', 'version', 'info'];
+const COMMON = [
+  'run',
+  'exec',
+  'ps',
+  'pull',
+  'push',
+  'images',
+  'login',
+  'logout',
+  'search',
+  'version',
+  'info',
+];
 /** Our words for texts that name Docker itself. */
-const OURS: Readonly<Record<string, string>> = { 'Manage Docker': 'Manage Slipway', 'Show the Docker version information': 'Show the Slipway version information' };
+const OURS: Readonly<Record<string, string>> = {
+  'Manage Docker': 'Manage Slipway',
+  'Show the Docker version information': 'Show the Slipway version information',
+};
 
 export const pageOf = (path: string): CommandPage => {
   const page = pages[path];
@@ -30,8 +45,9 @@ function wrapOnce(width: number, slop: number, text: string): [line: string, res
 
 function wrap(indent: number, columns: number, text: string): string {
   const pad = `\n${' '.repeat(indent)}`;
-  const width = columns - indent;
-  if (columns === 0 || width < 24) return text.replaceAll('\n', pad);
+  // Narrower by the slop: a short last word may stick out instead of standing alone.
+  const width = columns - indent - SLOP;
+  if (columns === 0 || width + SLOP < 24) return text.replaceAll('\n', pad);
   let [line, rest] = wrapOnce(width, SLOP, text);
   let out = line.replaceAll('\n', pad);
   while (rest !== '') {
@@ -60,7 +76,9 @@ function listLines(names: readonly string[], prefix: string): string {
 
 /** `Usage:` line or lines of a command. */
 export function usageText(path: string): string {
-  return `Usage:  ${pageOf(path).usage.map((line) => `slipway ${line}`).join('\n\t')}`;
+  return `Usage:  ${pageOf(path)
+    .usage.map((line) => `slipway ${line}`)
+    .join('\n\t')}`;
 }
 
 export function globalRows(home: string): readonly FlagRow[] {
@@ -95,7 +113,8 @@ export function helpText(path: string, columns: number, home: string): string {
     parts.push(`Run 'slipway ${path} COMMAND --help' for more information on a command.`);
     return parts.join('\n\n');
   }
-  if (page.aliases.length > 0) parts.push(`Aliases:\n  ${page.aliases.map((alias) => `slipway ${alias}`).join(', ')}`);
+  if (page.aliases.length > 0)
+    parts.push(`Aliases:\n  ${page.aliases.map((alias) => `slipway ${alias}`).join(', ')}`);
   if (page.flags.length > 0) parts.push(`Options:\n${flagLines(page.flags, width)}`);
   const examples = EXAMPLES[page.aliases[0] ?? path] ?? EXAMPLES[path];
   if (examples !== undefined) parts.push(`Examples:\n${examples.map((line) => `  ${line}`).join('\n')}`);

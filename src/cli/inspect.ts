@@ -12,7 +12,10 @@ function compileFormat(format: string): Template {
   try {
     return compile(format, { missingKeyIsError: true });
   } catch (error) {
-    throw new CliError(`template parsing error: ${error instanceof Error ? error.message : String(error)}`, EXIT_TEMPLATE);
+    throw new CliError(
+      `template parsing error: ${error instanceof Error ? error.message : String(error)}`,
+      EXIT_TEMPLATE,
+    );
   }
 }
 
@@ -32,15 +35,25 @@ export async function inspectAll(
       const text = await fetch(name);
       found.push(template === undefined ? text : `${template.render(fromApi(JSON.parse(text)))}\n`);
     } catch (error) {
-      errors.push(template !== undefined && !(error instanceof CliError) && isTemplateError(error) ? `template parsing error: ${error.message}` : errorText(error));
+      errors.push(
+        template !== undefined && !(error instanceof CliError) && isTemplateError(error)
+          ? `template parsing error: ${error.message}`
+          : errorText(error),
+      );
       failed = true;
       if (isTemplateError(error)) break;
     }
   }
   if (format === 'json') io.stdout.write(`[${found.map((text) => text.trim()).join(',')}]\n`);
-  else if (template === undefined) io.stdout.write(found.length === 0 ? '[]\n' : `[\n    ${found.map((text) => indentJson(text, '    ', '    ')).join(',\n    ')}\n]\n`);
+  else if (template === undefined)
+    io.stdout.write(
+      found.length === 0
+        ? '[]\n'
+        : `[\n    ${found.map((text) => indentJson(text, '    ', '    ')).join(',\n    ')}\n]\n`,
+    );
   else io.stdout.write(found.length === 0 ? '\n' : found.join(''));
   if (failed) throw new CliError(errors.join('\n'), EXIT_FAILURE);
 }
 
-const isTemplateError = (error: unknown): error is Error => error instanceof Error && error.name === 'TemplateError';
+const isTemplateError = (error: unknown): error is Error =>
+  error instanceof Error && error.name === 'TemplateError';

@@ -30,7 +30,8 @@ function fileLines(file: string, lookup: (name: string) => string | undefined): 
     const at = line.indexOf('=');
     const name = at < 0 ? line : line.slice(0, at);
     if (name === '') throw new CliError(`invalid env file (${file}): no variable name on line '${line}'`);
-    if (/\s/.test(name.trimEnd())) throw new CliError(`invalid env file (${file}): variable '${name}' contains whitespaces`);
+    if (/\s/.test(name.trimEnd()))
+      throw new CliError(`invalid env file (${file}): variable '${name}' contains whitespaces`);
     if (at >= 0) lines.push(`${name}=${line.slice(at + 1)}`);
     else {
       const value = lookup(name.trim());

@@ -7,9 +7,10 @@ import type { Sink } from './io.ts';
 /** Refuses a path that cannot become a regular file, in docker's words. */
 export function checkOutput(file: string): void {
   const directory = path.dirname(file);
-  if (!fs.existsSync(directory)) throw new CliError(`invalid output path: directory ${JSON.stringify(directory)} does not exist`);
+  if (!fs.existsSync(directory))
+    throw new CliError(`invalid output path: stat ${directory}: no such file or directory`);
   const stat = fs.statSync(file, { throwIfNoEntry: false });
-  if (stat?.isDirectory() === true) throw new CliError(`invalid output path: ${JSON.stringify(file)} must be a regular file`);
+  if (stat?.isDirectory() === true) throw new CliError('cannot write to a directory');
 }
 
 /** Writes beside the target and renames, so that a broken stream leaves no half file. */

@@ -22,7 +22,9 @@ const list = (title: string, items: readonly string[] | null | undefined): strin
 /** The objects that a prune removed, by kind; '' when there were none. */
 export function prunedText(report: PruneReport): string {
   const images = (report.ImagesDeleted ?? []).map((image) =>
-    image.Untagged !== undefined && image.Untagged !== '' ? `untagged: ${image.Untagged}` : `deleted: ${image.Deleted ?? ''}`,
+    image.Untagged !== undefined && image.Untagged !== ''
+      ? `untagged: ${image.Untagged}`
+      : `deleted: ${image.Deleted ?? ''}`,
   );
   return [
     list('Deleted Containers', report.ContainersDeleted),

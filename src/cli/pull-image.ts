@@ -11,7 +11,16 @@ export interface PullInput {
   readonly allTags?: boolean;
 }
 
-export function pullImage(client: Client, config: ConfigFile, { name, platform, allTags }: PullInput): Promise<Progress> {
+export function pullImage(
+  client: Client,
+  config: ConfigFile,
+  { name, platform, allTags }: PullInput,
+): Promise<Progress> {
   const tag = allTags === true ? '' : (name.digest ?? name.tag ?? 'latest');
-  return client.images.pull({ fromImage: name.full, tag, platform, auth: findAuth(config, registryOf(name.full)) });
+  return client.images.pull({
+    fromImage: name.full,
+    tag,
+    platform,
+    auth: findAuth(config, registryOf(name.full)),
+  });
 }

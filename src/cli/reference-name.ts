@@ -12,7 +12,8 @@ export interface ParsedName {
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*';
 const PATH = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
-const DOMAIN = /^(?:\[[0-9a-fA-F:]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*)(?::\d+)?$/;
+const DOMAIN =
+  /^(?:\[[0-9a-fA-F:]+\]|[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*)(?::\d+)?$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 
@@ -21,7 +22,8 @@ const bad = (): never => {
 };
 
 /** Whether the first part of a name is a registry: it has a dot, a port, is localhost or has capitals. */
-const isDomain = (part: string): boolean => /[.:]/.test(part) || part === 'localhost' || part !== part.toLowerCase();
+const isDomain = (part: string): boolean =>
+  /[.:]/.test(part) || part === 'localhost' || part !== part.toLowerCase();
 
 /** Reads a name. Throws CliError in docker's words. */
 export function parseName(text: string): ParsedName {
@@ -40,7 +42,9 @@ export function parseName(text: string): ParsedName {
   const own = slash >= 0 && isDomain(first);
   const path = own ? repository.slice(slash + 1) : repository;
   if (path !== path.toLowerCase()) {
-    throw new CliError(`invalid reference format: repository name (${own ? path : defaultPath(path)}) must be lowercase`);
+    throw new CliError(
+      `invalid reference format: repository name (${own ? path : defaultPath(path)}) must be lowercase`,
+    );
   }
   if (!PATH.test(path) || (own && !DOMAIN.test(first))) bad();
   if (tag !== undefined && !TAG.test(tag)) bad();
@@ -55,6 +59,11 @@ const defaultPath = (path: string): string => (path.includes('/') ? path : `libr
 /** The name as docker shows it: no docker.io, no library/, `latest` when there is no tag. */
 export function familiarName(name: ParsedName): string {
   const short = name.full.replace(/^docker\.io\/(library\/)?/, '');
-  const tag = name.tag === undefined && name.digest === undefined ? ':latest' : name.tag === undefined ? '' : `:${name.tag}`;
+  const tag =
+    name.tag === undefined && name.digest === undefined
+      ? ':latest'
+      : name.tag === undefined
+        ? ''
+        : `:${name.tag}`;
   return `${short}${tag}${name.digest === undefined ? '' : `@${name.digest}`}`;
 }

@@ -8,16 +8,16 @@ import { errorText, exitCodeOf } from './failure.ts';
 import { withHidden } from './flags/hidden.ts';
 import { type Flags, parseFlags } from './flags/parse.ts';
 import type { Client } from '../client/index.ts';
-import type { Io } from './io.ts';
+import type { Io, Sink } from './io.ts';
 import { VERSION } from './version.ts';
 
 type Help = typeof import('./help.ts');
 
 const loadHelp = (): Promise<Help> => import('./help.ts');
 
-async function printHelp(io: Io, path: string): Promise<number> {
+async function printHelp(io: Io, path: string, out: Sink = io.stdout): Promise<number> {
   const { helpText } = await loadHelp();
-  io.stdout.write(`${helpText(path, io.stdout.size().columns, io.env['HOME'] ?? '~')}\n`);
+  out.write(`${helpText(path, out.size().columns, io.env['HOME'] ?? '~')}\n`);
   return EXIT_OK;
 }
 
@@ -25,18 +25,22 @@ async function printHelp(io: Io, path: string): Promise<number> {
 async function report(io: Io, path: string, error: unknown): Promise<number> {
   const name = path === '' ? 'slipway' : `slipway ${path}`;
   if (error instanceof FlagError) {
-    const usage = path === '' ? 'Usage:  slipway [OPTIONS] COMMAND [ARG...]' : (await loadHelp()).usageText(path);
+    const usage =
+      path === '' ? 'Usage:  slipway [OPTIONS] COMMAND [ARG...]' : (await loadHelp()).usageText(path);
     io.stderr.write(`${error.message}\n\n${usage}\n\nRun '${name} --help' for more information\n`);
     return EXIT_ENGINE;
   }
   if (error instanceof ArgumentError) {
     const usage = (await loadHelp()).usageText(path);
-    io.stderr.write(`slipway: ${error.message}\n\n${usage}\n\n${error.footer} '${name} --help' for more information\n`);
+    io.stderr.write(
+      `slipway: ${error.message}\n\n${usage}\n\n${error.footer} '${name} --help' for more information\n`,
+    );
     return EXIT_FAILURE;
   }
   const text = errorText(error);
   if (text !== '') io.stderr.write(`${text}\n`);
-  if (io.env['SLIPWAY_DEBUG'] !== undefined && error instanceof Error) io.stderr.write(`${error.stack ?? ''}\n`);
+  if (io.env['SLIPWAY_DEBUG'] !== undefined && error instanceof Error)
+    io.stderr.write(`${error.stack ?? ''}\n`);
   return exitCodeOf(error);
 }
 
@@ -54,20 +58,44 @@ async function unknownCommand(io: Io, words: readonly string[]): Promise<number>
   return EXIT_FAILURE;
 }
 
-function contextOf(io: Io, global: Flags, path: string, flags: Flags, args: readonly string[]): CommandContext {
+function contextOf(
+  io: Io,
+  global: Flags,
+  path: string,
+  flags: Flags,
+  args: readonly string[],
+): CommandContext {
   let client: Client | undefined;
   let config: ConfigFile | undefined;
-  const loadOnce = (): ConfigFile => (config ??= loadConfig(configDirectory(io.env, global.string('config'))));
-  return { io, flags, args, path, config: loadOnce, client: () => (client ??= connect(global, io.env, loadOnce())) };
+  const directory = global.changed('config') ? global.string('config') : '';
+  const loadOnce = (): ConfigFile => (config ??= loadConfig(configDirectory(io.env, directory)));
+  return {
+    io,
+    flags,
+    args,
+    path,
+    config: loadOnce,
+    client: () => (client ??= connect(global, io.env, loadOnce())),
+  };
 }
 
-async function runCommand(io: Io, global: Flags, path: string, module: CommandModule, words: readonly string[]): Promise<number> {
+async function runCommand(
+  io: Io,
+  global: Flags,
+  path: string,
+  module: CommandModule,
+  words: readonly string[],
+): Promise<number> {
   const { default: pages } = await import('./generated/reference.ts');
   const rows = withHidden(path, pages[path]?.().flags ?? []);
-  const set = { rows, interspersed: module.interspersed ?? true, ...(module.checks === undefined ? {} : { checks: module.checks }) };
+  const set = {
+    rows,
+    interspersed: module.interspersed ?? true,
+    ...(module.checks === undefined ? {} : { checks: module.checks }),
+  };
   const { flags, args } = parseFlags(set, words);
   if (flags.bool('help')) return printHelp(io, path);
-  if (flags.changed('time')) io.stderr.write('Flag --time has been deprecated, use --timeout instead\n');
+  if (flags.changed('time')) io.stdout.write('Flag --time has been deprecated, use --timeout instead\n');
   module.args(path, args.length);
   const context = contextOf(io, global, path, flags, args);
   return (await module.run(context)) ?? EXIT_OK;
@@ -78,9 +106,12 @@ async function dispatch(io: Io, global: Flags, words: readonly string[]): Promis
   const [first = '', second] = words;
   if (first === 'help') return helpTopic(io, words.slice(1));
   const isNoun = NOUNS.includes(first);
-  if (isNoun && (second === undefined || second === '--help' || second === '-h')) return printHelp(io, first);
+  if (isNoun && second === undefined) return printHelp(io, first, io.stderr);
+  if (isNoun && (second === '--help' || second === '-h')) return printHelp(io, first);
   if (isNoun && second?.startsWith('-') === true) {
-    const shown = second.startsWith('--') ? `unknown flag: ${second}` : `unknown shorthand flag: '${second.charAt(1)}' in ${second}`;
+    const shown = second.startsWith('--')
+      ? `unknown flag: ${second}`
+      : `unknown shorthand flag: '${second.charAt(1)}' in ${second}`;
     return report(io, first, new FlagError(shown));
   }
   const path = isNoun ? [first, second ?? ''] : [first];
@@ -114,7 +145,8 @@ export async function runCli(words: readonly string[], io: Io): Promise<number> 
       io.stdout.write(`Slipway version ${VERSION}\n`);
       return EXIT_OK;
     }
-    if (flags.bool('help') || args.length === 0) return await printHelp(io, '');
+    if (flags.bool('help')) return await printHelp(io, '');
+    if (args.length === 0) return await printHelp(io, '', io.stderr);
     return await dispatch(io, flags, args);
   } catch (error) {
     return report(io, '', error);

@@ -22,9 +22,13 @@ export function distance(a: string, b: string): number {
 /** A line that names the commands meant, or undefined. */
 export function suggestion(words: readonly string[]): string | undefined {
   const wanted = words.join(' ');
-  const near = commandPaths().filter((path) => path.split(' ').length === words.length && distance(path, wanted) <= 2);
+  const near = commandPaths().filter(
+    (path) => path.split(' ').length === words.length && distance(path, wanted) <= 2,
+  );
   const last = words.at(-1) ?? '';
   const sameVerb = words.length === 1 ? commandPaths().filter((path) => path.endsWith(` ${last}`)) : [];
   const all = [...near, ...sameVerb].slice(0, 4);
-  return all.length === 0 ? undefined : `Did you mean ${all.map((path) => `'slipway ${path}'`).join(' or ')}?`;
+  return all.length === 0
+    ? undefined
+    : `Did you mean ${all.map((path) => `'slipway ${path}'`).join(' or ')}?`;
 }

@@ -31,7 +31,9 @@ export function encodeFilters(filters: Readonly<Record<string, readonly string[]
     .sort(([a], [b]) => (a < b ? -1 : 1));
   if (entries.length === 0) return undefined;
   return JSON.stringify(
-    Object.fromEntries(entries.map(([name, values]) => [name, Object.fromEntries(values.toSorted().map((v) => [v, true]))])),
+    Object.fromEntries(
+      entries.map(([name, values]) => [name, Object.fromEntries(values.toSorted().map((v) => [v, true]))]),
+    ),
   );
 }
 
@@ -58,7 +60,12 @@ async function readText(response: WireResponse): Promise<string> {
 export function errorMessage(status: number, reason: string, body: string): string {
   try {
     const parsed: unknown = JSON.parse(body);
-    if (typeof parsed === 'object' && parsed !== null && 'message' in parsed && typeof parsed.message === 'string') {
+    if (
+      typeof parsed === 'object' &&
+      parsed !== null &&
+      'message' in parsed &&
+      typeof parsed.message === 'string'
+    ) {
       return parsed.message.trim();
     }
   } catch {
@@ -77,7 +84,10 @@ export class Api {
   #version: string;
   #known = false;
 
-  constructor(transport: Transport, options: { version?: string | undefined; headers?: Readonly<Record<string, string>> }) {
+  constructor(
+    transport: Transport,
+    options: { version?: string | undefined; headers?: Readonly<Record<string, string>> },
+  ) {
     this.transport = transport;
     this.#headers = options.headers ?? {};
     this.#fixed = options.version !== undefined;
@@ -145,9 +155,13 @@ export class Api {
     try {
       return JSON.parse(text) as T;
     } catch (error) {
-      throw new ConnectError(this.transport.endpoint.name, `the engine's answer is not JSON: ${text.slice(0, 80)}`, {
-        cause: error,
-      });
+      throw new ConnectError(
+        this.transport.endpoint.name,
+        `the engine's answer is not JSON: ${text.slice(0, 80)}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 

@@ -75,7 +75,8 @@ export function containers(api: Api) {
           filters: encodeFilters(input.filters ?? {}),
         },
       }),
-    inspect: (id: string): Promise<ContainerInspect> => api.json({ method: 'GET', path: idPath(id, '/json') }),
+    inspect: (id: string): Promise<ContainerInspect> =>
+      api.json({ method: 'GET', path: idPath(id, '/json') }),
     /** The answer's text, for those who show it as it is. */
     inspectRaw: (id: string, size = false): Promise<string> =>
       api.text({ method: 'GET', path: idPath(id, '/json'), query: { size: on(size) } }),
@@ -86,22 +87,46 @@ export function containers(api: Api) {
         query: { name: input.name, platform: input.platform },
         json: input.body,
       }),
-    start: (id: string, input: { detachKeys?: string | undefined; checkpoint?: string | undefined; checkpointDir?: string | undefined } = {}) =>
+    start: (
+      id: string,
+      input: {
+        detachKeys?: string | undefined;
+        checkpoint?: string | undefined;
+        checkpointDir?: string | undefined;
+      } = {},
+    ) =>
       api.done({
         method: 'POST',
         path: idPath(id, '/start'),
-        query: { detachKeys: input.detachKeys, checkpoint: input.checkpoint, 'checkpoint-dir': input.checkpointDir },
+        query: {
+          detachKeys: input.detachKeys,
+          checkpoint: input.checkpoint,
+          'checkpoint-dir': input.checkpointDir,
+        },
       }),
     /** `timeout` in seconds; -1 waits for ever. */
     stop: (id: string, input: { timeout?: number | undefined; signal?: string | undefined } = {}) =>
-      api.done({ method: 'POST', path: idPath(id, '/stop'), query: { t: input.timeout, signal: input.signal } }),
+      api.done({
+        method: 'POST',
+        path: idPath(id, '/stop'),
+        query: { t: input.timeout, signal: input.signal },
+      }),
     restart: (id: string, input: { timeout?: number | undefined; signal?: string | undefined } = {}) =>
-      api.done({ method: 'POST', path: idPath(id, '/restart'), query: { t: input.timeout, signal: input.signal } }),
-    kill: (id: string, signal?: string) => api.done({ method: 'POST', path: idPath(id, '/kill'), query: { signal } }),
+      api.done({
+        method: 'POST',
+        path: idPath(id, '/restart'),
+        query: { t: input.timeout, signal: input.signal },
+      }),
+    kill: (id: string, signal?: string) =>
+      api.done({ method: 'POST', path: idPath(id, '/kill'), query: { signal } }),
     pause: (id: string) => api.done({ method: 'POST', path: idPath(id, '/pause') }),
     unpause: (id: string) => api.done({ method: 'POST', path: idPath(id, '/unpause') }),
-    rename: (id: string, name: string) => api.done({ method: 'POST', path: idPath(id, '/rename'), query: { name } }),
-    remove: (id: string, input: { force?: boolean | undefined; volumes?: boolean | undefined; link?: boolean | undefined } = {}) =>
+    rename: (id: string, name: string) =>
+      api.done({ method: 'POST', path: idPath(id, '/rename'), query: { name } }),
+    remove: (
+      id: string,
+      input: { force?: boolean | undefined; volumes?: boolean | undefined; link?: boolean | undefined } = {},
+    ) =>
       api.done({
         method: 'DELETE',
         path: idPath(id),
@@ -119,7 +144,10 @@ export function containers(api: Api) {
      * Waits for the condition. `started` resolves once the engine has taken the request, so that a start after it
      * cannot be missed; `result` resolves when the container is there.
      */
-    wait: async (id: string, condition?: WaitCondition): Promise<{ readonly result: Promise<WaitResult> }> => {
+    wait: async (
+      id: string,
+      condition?: WaitCondition,
+    ): Promise<{ readonly result: Promise<WaitResult> }> => {
       const response = await api.send({ method: 'POST', path: idPath(id, '/wait'), query: { condition } });
       const first = async (): Promise<WaitResult> => {
         for await (const value of jsonValues<WaitResult>(response.body)) return value;
@@ -160,7 +188,11 @@ export function containers(api: Api) {
       });
       return response.body;
     },
-    stats: async (id: string, stream: boolean, signal?: AbortSignal): Promise<AsyncGenerator<unknown, void, undefined>> => {
+    stats: async (
+      id: string,
+      stream: boolean,
+      signal?: AbortSignal,
+    ): Promise<AsyncGenerator<unknown, void, undefined>> => {
       const query = { stream, 'one-shot': undefined };
       const response = await api.send({ method: 'GET', path: idPath(id, '/stats'), query, signal });
       return jsonValues<unknown>(response.body);
@@ -171,9 +203,15 @@ export function containers(api: Api) {
       const response = await api.send({ method: 'HEAD', path: idPath(id, '/archive'), query: { path } });
       return pathStatOf(response.head.headers.get('x-docker-container-path-stat'));
     },
-    getArchive: async (id: string, path: string): Promise<{ readonly stat: PathStat; readonly tar: ByteQueue }> => {
+    getArchive: async (
+      id: string,
+      path: string,
+    ): Promise<{ readonly stat: PathStat; readonly tar: ByteQueue }> => {
       const response = await api.send({ method: 'GET', path: idPath(id, '/archive'), query: { path } });
-      return { stat: pathStatOf(response.head.headers.get('x-docker-container-path-stat')), tar: response.body };
+      return {
+        stat: pathStatOf(response.head.headers.get('x-docker-container-path-stat')),
+        tar: response.body,
+      };
     },
     putArchive: (id: string, input: { path: string; copyUidGid: boolean; tar: AsyncIterable<Uint8Array> }) =>
       api.done({
@@ -192,7 +230,12 @@ export function containers(api: Api) {
       changes?: readonly string[] | undefined;
       pause?: boolean | undefined;
     }): Promise<{ readonly Id: string }> =>
-      api.json({ method: 'POST', path: '/commit', query: { ...query, pause: query.pause === false ? false : undefined }, json: {} }),
+      api.json({
+        method: 'POST',
+        path: '/commit',
+        query: { ...query, pause: query.pause === false ? false : undefined },
+        json: {},
+      }),
     prune: (filters: Filters = {}): Promise<PruneReport> =>
       api.json({ method: 'POST', path: '/containers/prune', query: { filters: encodeFilters(filters) } }),
   };

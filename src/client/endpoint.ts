@@ -29,14 +29,14 @@ export function parseEndpoint(host: string, tls?: TlsOptions): Endpoint {
   const [scheme, rest] = match === null ? ['tcp', host] : [match[1] ?? '', match[2] ?? ''];
   if (scheme === 'unix') return { kind: 'unix', path: rest, name: host };
   if (scheme !== 'tcp' && scheme !== 'http' && scheme !== 'https') {
-    throw new Error(`unable to parse docker host \`${host}\``);
+    throw new Error(`invalid bind address format: ${host}`);
   }
   const slash = rest.indexOf('/');
   const authority = slash < 0 ? rest : rest.slice(0, slash);
   const basePath = slash < 0 ? '' : rest.slice(slash).replace(/\/$/, '');
   const secure = tls ?? (scheme === 'https' ? { verify: true } : undefined);
   const parts = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(authority);
-  if (parts === null) throw new Error(`unable to parse docker host \`${host}\``);
+  if (parts === null) throw new Error(`invalid bind address format: ${host}`);
   const fallback = secure === undefined ? PLAIN_PORT : TLS_PORT;
   return {
     kind: 'tcp',

@@ -39,7 +39,9 @@ export function images(api: Api) {
   const progress = async (request: Parameters<Api['send']>[0]): Promise<Progress> =>
     jsonValues<ProgressMessage>((await api.send(request)).body);
   return {
-    list: (input: { all?: boolean | undefined; sharedSize?: boolean; filters?: Filters } = {}): Promise<ImageSummary[]> =>
+    list: (
+      input: { all?: boolean | undefined; sharedSize?: boolean; filters?: Filters } = {},
+    ): Promise<ImageSummary[]> =>
       api.json({
         method: 'GET',
         path: '/images/json',
@@ -52,20 +54,35 @@ export function images(api: Api) {
     inspectRaw: (name: string, platform?: string): Promise<string> =>
       api.text({ method: 'GET', path: namePath(name, '/json'), query: { platform: platformJson(platform) } }),
     history: (name: string, platform?: string): Promise<ImageHistoryItem[]> =>
-      api.json({ method: 'GET', path: namePath(name, '/history'), query: { platform: platformJson(platform) } }),
-    pull: (input: { fromImage: string; tag: string; platform?: string | undefined; auth?: AuthConfig | undefined; signal?: AbortSignal }) =>
+      api.json({
+        method: 'GET',
+        path: namePath(name, '/history'),
+        query: { platform: platformJson(platform) },
+      }),
+    pull: (input: {
+      fromImage: string;
+      tag: string;
+      platform?: string | undefined;
+      auth?: AuthConfig | undefined;
+      signal?: AbortSignal;
+    }) =>
       progress({
         method: 'POST',
         path: '/images/create',
-        query: { fromImage: input.fromImage, tag: input.tag, platform: input.platform },
+        query: { fromImage: input.fromImage, tag: input.tag || undefined, platform: input.platform },
         headers: registryAuth(input.auth),
         signal: input.signal,
       }),
-    push: (input: { name: string; tag: string; platform?: string | undefined; auth?: AuthConfig | undefined }) =>
+    push: (input: {
+      name: string;
+      tag: string;
+      platform?: string | undefined;
+      auth?: AuthConfig | undefined;
+    }) =>
       progress({
         method: 'POST',
         path: namePath(input.name, '/push'),
-        query: { tag: input.tag, platform: platformJson(input.platform) },
+        query: { tag: input.tag || undefined, platform: platformJson(input.platform) },
         // Without this header the engine refuses the request, so it is sent empty too.
         headers: registryAuth(input.auth ?? {}),
       }),
@@ -91,7 +108,11 @@ export function images(api: Api) {
         },
         stream: input.stream,
       }),
-    load: async (input: { stream: AsyncIterable<Uint8Array>; quiet: boolean; platform?: string | undefined }) => {
+    load: async (input: {
+      stream: AsyncIterable<Uint8Array>;
+      quiet: boolean;
+      platform?: string | undefined;
+    }) => {
       const response = await api.send({
         method: 'POST',
         path: '/images/load',
@@ -103,10 +124,19 @@ export function images(api: Api) {
       return { json, body: response.body };
     },
     save: async (names: readonly string[], platform?: string): Promise<ByteQueue> =>
-      (await api.send({ method: 'GET', path: '/images/get', query: { names, platform: platformJson(platform) } })).body,
+      (
+        await api.send({
+          method: 'GET',
+          path: '/images/get',
+          query: { names, platform: platformJson(platform) },
+        })
+      ).body,
     tag: (source: string, repo: string, tag: string) =>
       api.done({ method: 'POST', path: namePath(source, '/tag'), query: { repo, tag } }),
-    remove: (name: string, input: { force?: boolean; noPrune?: boolean; platforms?: readonly string[] } = {}): Promise<ImageRemoved[]> =>
+    remove: (
+      name: string,
+      input: { force?: boolean; noPrune?: boolean; platforms?: readonly string[] } = {},
+    ): Promise<ImageRemoved[]> =>
       api.json({
         method: 'DELETE',
         path: namePath(name, ''),
@@ -116,15 +146,25 @@ export function images(api: Api) {
           platforms: input.platforms?.map((p) => platformJson(p) ?? ''),
         },
       }),
-    search: (input: { term: string; limit: number; filters?: Filters; auth?: AuthConfig | undefined }): Promise<ImageSearchResult[]> =>
+    search: (input: {
+      term: string;
+      limit: number;
+      filters?: Filters;
+      auth?: AuthConfig | undefined;
+    }): Promise<ImageSearchResult[]> =>
       api.json({
         method: 'GET',
         path: '/images/search',
-        query: { term: input.term, limit: input.limit > 0 ? input.limit : undefined, filters: encodeFilters(input.filters ?? {}) },
+        query: {
+          term: input.term,
+          limit: input.limit > 0 ? input.limit : undefined,
+          filters: encodeFilters(input.filters ?? {}),
+        },
         headers: registryAuth(input.auth),
       }),
     prune: (filters: Filters = {}): Promise<PruneReport> =>
       api.json({ method: 'POST', path: '/images/prune', query: { filters: encodeFilters(filters) } }),
-    login: (auth: AuthConfig): Promise<LoginResult> => api.json({ method: 'POST', path: '/auth', json: auth }),
+    login: (auth: AuthConfig): Promise<LoginResult> =>
+      api.json({ method: 'POST', path: '/auth', json: auth }),
   };
 }

@@ -23,7 +23,10 @@ export interface ClientOptions {
 
 export function createClient(options: ClientOptions) {
   const transport = new Transport(parseEndpoint(options.host, options.tls));
-  const api = new Api(transport, { version: options.version, ...(options.headers === undefined ? {} : { headers: options.headers }) });
+  const api = new Api(transport, {
+    version: options.version,
+    ...(options.headers === undefined ? {} : { headers: options.headers }),
+  });
   return {
     api,
     host: options.host,

@@ -16,8 +16,10 @@ export function networks(api: Api) {
       }),
     create: (body: unknown): Promise<{ readonly Id: string; readonly Warning?: string }> =>
       api.json({ method: 'POST', path: '/networks/create', json: body }),
-    connect: (id: string, body: unknown) => api.done({ method: 'POST', path: path(id, '/connect'), json: body }),
-    disconnect: (id: string, body: unknown) => api.done({ method: 'POST', path: path(id, '/disconnect'), json: body }),
+    connect: (id: string, body: unknown) =>
+      api.done({ method: 'POST', path: path(id, '/connect'), json: body }),
+    disconnect: (id: string, body: unknown) =>
+      api.done({ method: 'POST', path: path(id, '/disconnect'), json: body }),
     remove: (id: string) => api.done({ method: 'DELETE', path: path(id) }),
     prune: (filters: Filters = {}): Promise<PruneReport> =>
       api.json({ method: 'POST', path: '/networks/prune', query: { filters: encodeFilters(filters) } }),

@@ -29,6 +29,10 @@ export function system(api: Api) {
       }),
     /** What reconciling would do; `dryRun` only asks. Slipway's own. */
     repair: (dryRun: boolean): Promise<unknown> =>
-      api.json({ method: 'POST', path: '/slipway/system/repair', query: { dryRun: dryRun ? true : undefined } }),
+      api.json({
+        method: 'POST',
+        path: '/slipway/system/repair',
+        query: { dryRun: dryRun ? true : undefined },
+      }),
   };
 }

@@ -26,7 +26,12 @@ export interface ContainerSummary {
   readonly Status: string;
   readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, unknown>> } | null;
   readonly ImageManifestDescriptor?: { readonly platform?: unknown } | null;
-  readonly Mounts?: readonly { readonly Type?: string; readonly Name?: string; readonly Source?: string; readonly Driver?: string }[];
+  readonly Mounts?: readonly {
+    readonly Type?: string;
+    readonly Name?: string;
+    readonly Source?: string;
+    readonly Driver?: string;
+  }[];
 }
 
 export interface ContainerInspect {
@@ -50,7 +55,9 @@ export interface ContainerInspect {
   };
   readonly HostConfig?: { readonly AutoRemove?: boolean };
   readonly NetworkSettings: {
-    readonly Ports?: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>> | null;
+    readonly Ports?: Readonly<
+      Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>
+    > | null;
   };
 }
 
@@ -207,7 +214,12 @@ export interface ProgressMessage {
   readonly status?: string;
   readonly stream?: string;
   readonly progress?: string;
-  readonly progressDetail?: { readonly current?: number; readonly total?: number; readonly hidecounts?: boolean; readonly units?: string };
+  readonly progressDetail?: {
+    readonly current?: number;
+    readonly total?: number;
+    readonly hidecounts?: boolean;
+    readonly units?: string;
+  };
   readonly error?: string;
   readonly errorDetail?: { readonly code?: number; readonly message?: string };
   readonly aux?: unknown;

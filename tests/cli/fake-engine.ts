@@ -39,7 +39,9 @@ async function readBody(request: http.IncomingMessage): Promise<string> {
 
 /** What an attached container says: its input back, marked, when it has one; else two lines. */
 function serveStream(socket: Duplex, url: string, head: Buffer): void {
-  socket.write('HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+  socket.write(
+    'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
+  );
   socket.on('error', () => undefined);
   if (!url.includes('stdin=1') && !url.startsWith('/exec/stdin')) {
     socket.write(frame(1, 'out line\n'));
@@ -65,7 +67,12 @@ export async function startFakeEngine(): Promise<FakeEngine> {
       const method = request.method ?? '';
       seen.push({ method, url, body });
       const answer = answerFor(method, url, body, state);
-      response.writeHead(answer.status, { 'Api-Version': '1.50', Ostype: 'linux', 'Content-Type': 'application/json', ...answer.headers });
+      response.writeHead(answer.status, {
+        'Api-Version': '1.50',
+        Ostype: 'linux',
+        'Content-Type': 'application/json',
+        ...answer.headers,
+      });
       response.end(method === 'HEAD' ? undefined : answer.body);
     });
   });
@@ -73,7 +80,10 @@ export async function startFakeEngine(): Promise<FakeEngine> {
     const url = withoutVersion(request.url ?? '');
     seen.push({ method: request.method ?? '', url, body: '' });
     const refused = url.includes('/attach') && url.includes('gone');
-    if (refused) socket.end('HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 38\r\n\r\n{"message":"No such container: gone"}\n');
+    if (refused)
+      socket.end(
+        'HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 38\r\n\r\n{"message":"No such container: gone"}\n',
+      );
     else serveStream(socket, url, url.startsWith('/exec') ? Buffer.alloc(0) : head);
   });
   server.on('connection', (socket: Duplex) => {

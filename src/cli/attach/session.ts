@@ -12,7 +12,9 @@ export interface SessionInput {
   readonly detachKeys: string;
 }
 
-export type SessionEnd = { readonly kind: 'ended' | 'detached' } | { readonly kind: 'signal'; readonly exitCode: number };
+export type SessionEnd =
+  | { readonly kind: 'ended' | 'detached' }
+  | { readonly kind: 'signal'; readonly exitCode: number };
 
 /** 128 plus the number, as shells report a signal's victim. */
 const SIGNAL_EXIT: Readonly<Record<string, number>> = { SIGTERM: 143, SIGHUP: 129 };
@@ -64,7 +66,9 @@ export async function runSession(io: Io, input: SessionInput): Promise<SessionEn
   }
   if (input.stdin) {
     // A finished input is no end of the session; leaving by the detach keys is.
-    const left = pumpInput(io, input).then((detached): SessionEnd | Promise<SessionEnd> => (detached ? { kind: 'detached' } : ended));
+    const left = pumpInput(io, input).then((detached): SessionEnd | Promise<SessionEnd> =>
+      detached ? { kind: 'detached' } : ended,
+    );
     left.catch(() => undefined);
     ways.push(left);
   }

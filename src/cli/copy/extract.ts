@@ -50,7 +50,8 @@ async function writeFile(target: string, item: TarItem): Promise<void> {
 
 async function makeDirectory(target: string, entry: TarEntry): Promise<void> {
   const before = await fs.promises.lstat(target).catch(() => undefined);
-  if (before !== undefined && !before.isDirectory()) throw new CliError(`cannot overwrite non-directory ${JSON.stringify(target)} with directory`);
+  if (before !== undefined && !before.isDirectory())
+    throw new CliError(`cannot overwrite non-directory ${JSON.stringify(target)} with directory`);
   if (before === undefined) await fs.promises.mkdir(target);
   await fs.promises.chmod(target, entry.mode);
 }

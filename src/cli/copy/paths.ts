@@ -45,7 +45,8 @@ export function placeCopy(input: {
     return { directory: target, name: sourceIsDirectory && meansContents(source) ? '' : base };
   }
   if (sourceIsDirectory && found.exists) throw new CliError('cannot copy directory');
-  if (!sourceIsDirectory && !found.exists && hasTrailingSlash(target)) throw new CliError('no such directory');
+  if (!sourceIsDirectory && !found.exists && hasTrailingSlash(target))
+    throw new CliError('no such directory');
   const trimmed = target.replace(/\/+\.?$/, '') || '/';
   return { directory: path.dirname(trimmed), name: path.basename(trimmed) };
 }

@@ -98,7 +98,14 @@ function parsePax(bytes: Buffer): Map<string, string> {
   return records;
 }
 
-const TYPES: Readonly<Record<string, TarEntry['type']>> = { '0': 'file', '\0': 'file', '7': 'file', '5': 'directory', '2': 'symlink', '1': 'hardlink' };
+const TYPES: Readonly<Record<string, TarEntry['type']>> = {
+  '0': 'file',
+  '\0': 'file',
+  '7': 'file',
+  '5': 'directory',
+  '2': 'symlink',
+  '1': 'hardlink',
+};
 
 function toEntry(block: Buffer, pax: ReadonlyMap<string, string>): TarEntry {
   const prefix = field(block, 257, 5) === 'ustar' ? field(block, 345, 155) : '';
@@ -128,7 +135,9 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
     const padding = (BLOCK - (size % BLOCK)) % BLOCK;
     if ('xLKg'.includes(kind)) {
       const length = number(block, 124, 12);
-      const bytes = (await reader.exactly(length + ((BLOCK - (length % BLOCK)) % BLOCK)))?.subarray(0, length) ?? Buffer.alloc(0);
+      const bytes =
+        (await reader.exactly(length + ((BLOCK - (length % BLOCK)) % BLOCK)))?.subarray(0, length) ??
+        Buffer.alloc(0);
       if (kind === 'x') pax = new Map([...pax, ...parsePax(bytes)]);
       if (kind === 'L') pax.set('path', field(bytes, 0, bytes.length));
       if (kind === 'K') pax.set('linkpath', field(bytes, 0, bytes.length));

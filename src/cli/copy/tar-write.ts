@@ -17,7 +17,10 @@ interface Header {
   readonly linkName: string;
 }
 
-const octal = (value: number, length: number): string => `${Math.trunc(value).toString(8).padStart(length - 1, '0')}\0`;
+const octal = (value: number, length: number): string =>
+  `${Math.trunc(value)
+    .toString(8)
+    .padStart(length - 1, '0')}\0`;
 
 function headerBlock(header: Header): Buffer {
   const block = Buffer.alloc(BLOCK);
@@ -36,7 +39,8 @@ function headerBlock(header: Header): Buffer {
   return block;
 }
 
-const padded = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.alloc((BLOCK - (bytes.length % BLOCK)) % BLOCK)]);
+const padded = (bytes: Buffer): Buffer =>
+  Buffer.concat([bytes, Buffer.alloc((BLOCK - (bytes.length % BLOCK)) % BLOCK)]);
 
 /** `length key=value\n`, where the length counts itself. */
 function paxRecord(key: string, value: string): string {
@@ -58,7 +62,13 @@ export function encodeHeader(header: Header): Buffer {
   const main = headerBlock(header);
   if (records.length === 0) return main;
   const bytes = Buffer.from(records.join(''));
-  const pax = headerBlock({ ...header, name: 'PaxHeaders/entry', type: 'x', size: bytes.length, linkName: '' });
+  const pax = headerBlock({
+    ...header,
+    name: 'PaxHeaders/entry',
+    type: 'x',
+    size: bytes.length,
+    linkName: '',
+  });
   return Buffer.concat([pax, padded(bytes), main]);
 }
 
@@ -76,14 +86,19 @@ async function* fileBytes(file: string, size: number): AsyncGenerator<Uint8Array
   if (padding > 0) yield Buffer.alloc(padding);
 }
 
-async function* packEntry(file: string, name: string, follow: boolean): AsyncGenerator<Uint8Array, void, undefined> {
+async function* packEntry(
+  file: string,
+  name: string,
+  follow: boolean,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const stat = follow ? await fs.promises.stat(file) : await fs.promises.lstat(file);
   const common = { mode: stat.mode, uid: stat.uid, gid: stat.gid, mtime: stat.mtimeMs / 1000 };
   if (stat.isSymbolicLink()) {
     yield encodeHeader({ ...common, name, type: '2', size: 0, linkName: await fs.promises.readlink(file) });
   } else if (stat.isDirectory()) {
     yield encodeHeader({ ...common, name: `${name}/`, type: '5', size: 0, linkName: '' });
-    for (const child of (await fs.promises.readdir(file)).sort()) yield* packEntry(path.join(file, child), `${name}/${child}`, false);
+    for (const child of (await fs.promises.readdir(file)).sort())
+      yield* packEntry(path.join(file, child), `${name}/${child}`, false);
   } else if (stat.isFile()) {
     yield encodeHeader({ ...common, name, type: '0', size: stat.size, linkName: '' });
     yield* fileBytes(file, stat.size);
@@ -91,7 +106,11 @@ async function* packEntry(file: string, name: string, follow: boolean): AsyncGen
 }
 
 /** `file` and all below it, under `name`. Sockets, pipes and devices are left out. */
-export async function* packTar(file: string, name: string, follow: boolean): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* packTar(
+  file: string,
+  name: string,
+  follow: boolean,
+): AsyncGenerator<Uint8Array, void, undefined> {
   yield* packEntry(file, name, follow);
   yield Buffer.alloc(2 * BLOCK);
 }

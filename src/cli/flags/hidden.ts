@@ -10,6 +10,7 @@ const OLD_RUN: readonly FlagRow[] = [
 const OLD_STOP: readonly FlagRow[] = [['', 'time', 'int', 'Seconds to wait before killing the container']];
 
 const HIDDEN: Readonly<Record<string, readonly FlagRow[]>> = {
+  'volume create': [['', 'name', 'string', 'Specify volume name']],
   'container run': OLD_RUN,
   run: OLD_RUN,
   'container create': OLD_RUN,

@@ -61,7 +61,10 @@ export class Flags {
   set(name: string, value: FlagValue): void {
     const before = this.#values.get(name);
     const both = Array.isArray(value) && Array.isArray(before);
-    this.#values.set(name, both ? [...(before as readonly string[]), ...(value as readonly string[])] : value);
+    this.#values.set(
+      name,
+      both ? [...(before as readonly string[]), ...(value as readonly string[])] : value,
+    );
   }
 
   /** Whether the user gave this flag. */
@@ -117,7 +120,8 @@ function assign(set: FlagSet, flags: Flags, row: FlagRow, text: string): void {
 function takeLong(set: FlagSet, flags: Flags, word: string, next: string | undefined): number {
   const equals = word.indexOf('=');
   const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
-  if (name === '' || name.startsWith('-') || name.startsWith('=')) throw new FlagError(`bad flag syntax: ${word}`);
+  if (name === '' || name.startsWith('-') || name.startsWith('='))
+    throw new FlagError(`bad flag syntax: ${word}`);
   const row = set.rows.find((r) => r[1] === name);
   if (row === undefined) throw new FlagError(`unknown flag: --${name}`);
   if (equals >= 0) assign(set, flags, row, word.slice(equals + 1));

@@ -16,7 +16,8 @@ export function parseBool(text: string): boolean {
 
 function parseInteger(fn: string, pattern: RegExp, text: string, min: bigint, max: bigint): number {
   const digits = text.replaceAll('_', '');
-  if (!pattern.test(digits)) throw new Error(`strconv.${fn}: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!pattern.test(digits))
+    throw new Error(`strconv.${fn}: parsing ${JSON.stringify(text)}: invalid syntax`);
   const negative = digits.startsWith('-');
   const magnitude = digits.replace(/^[+-]/, '').replace(/^0(?=[0-7])/, '0o');
   const value = negative ? -BigInt(magnitude) : BigInt(magnitude);
@@ -77,7 +78,8 @@ export function parseDuration(text: string): number {
     const unit = /^[^0-9.]*/.exec(rest)?.[0] ?? '';
     if (unit === '') throw new Error(`time: missing unit in duration ${quoted}`);
     const scale = DURATION_UNITS[unit];
-    if (scale === undefined) throw new Error(`time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`);
+    if (scale === undefined)
+      throw new Error(`time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`);
     total += Number(number) * scale;
     rest = rest.slice(unit.length);
   }
@@ -108,13 +110,17 @@ export function parseCsv(text: string): string[] {
         i++;
       } else quoted = false;
     } else if (char === '"' && field === '') quoted = true;
-    else if (char === '"') throw new Error(`parse error on line 1, column ${i + 1}: bare " in non-quoted-field`);
+    else if (char === '"')
+      throw new Error(`parse error on line 1, column ${i + 1}: bare " in non-quoted-field`);
     else if (char === ',') {
       fields.push(field);
       field = '';
     } else field += char;
   }
-  if (quoted) throw new Error(`parse error on line 1, column ${text.length + 1}: extraneous or missing " in quoted-field`);
+  if (quoted)
+    throw new Error(
+      `parse error on line 1, column ${text.length + 1}: extraneous or missing " in quoted-field`,
+    );
   return [...fields, field];
 }
 

@@ -73,7 +73,10 @@ function mountsText(container: ContainerSummary, truncate: boolean): string {
     .join(',');
 }
 
-export function containerRow(container: ContainerSummary, options: { readonly truncate: boolean; readonly now: number; readonly size?: boolean }): Struct {
+export function containerRow(
+  container: ContainerSummary,
+  options: { readonly truncate: boolean; readonly now: number; readonly size?: boolean },
+): Struct {
   const { truncate, now } = options;
   const command = truncate ? ellipsis(container.Command, 20) : container.Command;
   return new Struct(

@@ -6,7 +6,8 @@ import { humanDuration, humanSize4, localTime, shortId } from './units.ts';
 const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
 
 /** Stopped containers give their space back. */
-const isActive = ({ State }: ContainerSummary): boolean => ['running', 'paused', 'restarting'].includes(State);
+const isActive = ({ State }: ContainerSummary): boolean =>
+  ['running', 'paused', 'restarting'].includes(State);
 
 interface Row {
   readonly type: string;
@@ -19,8 +20,17 @@ interface Row {
 
 function imagesRow(images: readonly ImageSummary[], layersSize: number): Row {
   const used = images.filter((image) => image.Containers > 0);
-  const inUse = sum(used.filter((i) => i.Size !== -1 && i.SharedSize !== -1).map((i) => i.Size - i.SharedSize));
-  return { type: 'Images', count: images.length, active: used.length, size: layersSize, reclaimable: layersSize - inUse, percent: true };
+  const inUse = sum(
+    used.filter((i) => i.Size !== -1 && i.SharedSize !== -1).map((i) => i.Size - i.SharedSize),
+  );
+  return {
+    type: 'Images',
+    count: images.length,
+    active: used.length,
+    size: layersSize,
+    reclaimable: layersSize - inUse,
+    percent: true,
+  };
 }
 
 function usageRows(usage: DiskUsage): Row[] {
@@ -29,7 +39,11 @@ function usageRows(usage: DiskUsage): Row[] {
   const cache = usage.BuildCache ?? [];
   const images = usage.Images ?? [];
   const volumeSize = (unused: boolean): number =>
-    sum(volumes.filter((v) => (v.UsageData?.Size ?? -1) !== -1 && (!unused || v.UsageData?.RefCount === 0)).map((v) => v.UsageData?.Size ?? 0));
+    sum(
+      volumes
+        .filter((v) => (v.UsageData?.Size ?? -1) !== -1 && (!unused || v.UsageData?.RefCount === 0))
+        .map((v) => v.UsageData?.Size ?? 0),
+    );
   return [
     imagesRow(images, usage.LayersSize ?? sum(images.map((image) => image.Size))),
     {
@@ -53,7 +67,9 @@ function usageRows(usage: DiskUsage): Row[] {
       count: cache.length,
       active: cache.filter((record) => record.InUse).length,
       size: sum(cache.filter((record) => !record.Shared).map((record) => record.Size)),
-      reclaimable: sum(cache.filter((record) => !record.InUse && !record.Shared).map((record) => record.Size)),
+      reclaimable: sum(
+        cache.filter((record) => !record.InUse && !record.Shared).map((record) => record.Size),
+      ),
       percent: false,
     },
   ];
@@ -64,7 +80,13 @@ function reclaimable(row: Row): string {
   return row.percent && row.size > 0 ? `${size} (${Math.trunc((row.reclaimable * 100) / row.size)}%)` : size;
 }
 
-export const USAGE_TITLES = { Type: 'TYPE', TotalCount: 'TOTAL', Active: 'ACTIVE', Size: 'SIZE', Reclaimable: 'RECLAIMABLE' } as const;
+export const USAGE_TITLES = {
+  Type: 'TYPE',
+  TotalCount: 'TOTAL',
+  Active: 'ACTIVE',
+  Size: 'SIZE',
+  Reclaimable: 'RECLAIMABLE',
+} as const;
 export const USAGE_TABLE = '{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}';
 
 export const usageStructs = (usage: DiskUsage): Struct[] =>
@@ -88,10 +110,15 @@ export const CACHE_TITLES = {
   UsageCount: 'USAGE',
   Shared: 'SHARED',
 } as const;
-export const CACHE_TABLE = '{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}';
+export const CACHE_TABLE =
+  '{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}';
 
-export function cacheRow(record: BuildCacheRecord, options: { readonly truncate: boolean; readonly now: number }): Struct {
-  const since = (text: string | null | undefined): string => (text == null ? '' : `${humanDuration(options.now - Date.parse(text))} ago`);
+export function cacheRow(
+  record: BuildCacheRecord,
+  options: { readonly truncate: boolean; readonly now: number },
+): Struct {
+  const since = (text: string | null | undefined): string =>
+    text == null ? '' : `${humanDuration(options.now - Date.parse(text))} ago`;
   return new Struct('*formatter.buildCacheContext', {
     CacheType: () => record.Type,
     CreatedAt: () => localTime(Date.parse(record.CreatedAt)),
@@ -101,7 +128,10 @@ export function cacheRow(record: BuildCacheRecord, options: { readonly truncate:
     InUse: () => String(record.InUse),
     LastUsedAt: () => (record.LastUsedAt == null ? '' : localTime(Date.parse(record.LastUsedAt))),
     LastUsedSince: () => since(record.LastUsedAt),
-    Parent: () => (record.Parents ?? (record.Parent === undefined || record.Parent === '' ? [] : [record.Parent])).join(', '),
+    Parent: () =>
+      (record.Parents ?? (record.Parent === undefined || record.Parent === '' ? [] : [record.Parent])).join(
+        ', ',
+      ),
     Shared: () => String(record.Shared),
     Size: () => humanSize4(record.Size),
     UsageCount: () => String(record.UsageCount),

@@ -60,7 +60,10 @@ const untagged = (image: ImageSummary): boolean =>
   (image.RepoDigests ?? []).every((digest) => digest === '<none>@<none>');
 
 /** The names under which `images` shows an image. */
-export function imageNames(image: ImageSummary, options: { readonly digests: boolean; readonly rowPerDigest: boolean }): ImageName[] {
+export function imageNames(
+  image: ImageSummary,
+  options: { readonly digests: boolean; readonly rowPerDigest: boolean },
+): ImageName[] {
   const { digests, rowPerDigest } = options;
   if (untagged(image)) return [{ repository: NONE, tag: NONE, digest: NONE }];
   const names: ImageName[] = [];
@@ -72,7 +75,8 @@ export function imageNames(image: ImageSummary, options: { readonly digests: boo
     } else if (!digests || found.digests.length === 0) {
       names.push(...found.tags.map((tag) => ({ repository, tag, digest: NONE })));
     } else {
-      for (const tag of found.tags) names.push(...found.digests.map((digest) => ({ repository, tag, digest })));
+      for (const tag of found.tags)
+        names.push(...found.digests.map((digest) => ({ repository, tag, digest })));
     }
   }
   return names;
@@ -80,7 +84,11 @@ export function imageNames(image: ImageSummary, options: { readonly digests: boo
 
 const known = (size: number): string => (size === -1 ? 'N/A' : humanSize4(size));
 
-export function imageRow(image: ImageSummary, name: ImageName, options: { readonly truncate: boolean; readonly now: number }): Struct {
+export function imageRow(
+  image: ImageSummary,
+  name: ImageName,
+  options: { readonly truncate: boolean; readonly now: number },
+): Struct {
   return new Struct('*formatter.imageContext', {
     Containers: () => (image.Containers === -1 ? 'N/A' : String(image.Containers)),
     CreatedAt: () => localTime(image.Created * 1000),

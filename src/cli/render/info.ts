@@ -4,7 +4,8 @@ import { binarySize } from './units.ts';
 
 type Info = Readonly<Record<string, unknown>>;
 
-const record = (value: unknown): Info => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Info) : {});
+const record = (value: unknown): Info =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Info) : {};
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const text = (value: unknown): string => (value == null ? '' : String(value));
 
@@ -40,25 +41,33 @@ function plugins(info: Info): string {
 
 function security(info: Info): string {
   const options = list(info['SecurityOptions']).map((option) =>
-    text(option).split(',').map((field): [string, string] => {
-      const at = field.indexOf('=');
-      return at < 0 ? ['name', field] : [field.slice(0, at), field.slice(at + 1)];
-    }),
+    text(option)
+      .split(',')
+      .map((field): [string, string] => {
+        const at = field.indexOf('=');
+        return at < 0 ? ['name', field] : [field.slice(0, at), field.slice(at + 1)];
+      }),
   );
   if (options.length === 0) return '';
   const title = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
-  const lines = options.flatMap((fields) => fields.map(([key, value]) => (key === 'name' ? `  ${value}\n` : `   ${title(key)}: ${value}\n`)));
+  const lines = options.flatMap((fields) =>
+    fields.map(([key, value]) => (key === 'name' ? `  ${value}\n` : `   ${title(key)}: ${value}\n`)),
+  );
   return ` Security Options:\n${lines.join('')}`;
 }
 
 function registries(info: Info): string {
   const config = record(info['RegistryConfig']);
   const indexes = Object.values(record(config['IndexConfigs'])).map(record);
-  const insecure = indexes.filter((index) => index['Secure'] === false).map((index) => `  ${text(index['Name'])}\n`);
+  const insecure = indexes
+    .filter((index) => index['Secure'] === false)
+    .map((index) => `  ${text(index['Name'])}\n`);
   const ranges = list(config['InsecureRegistryCIDRs']).map((range) => `  ${text(range)}\n`);
   const mirrors = list(config['Mirrors']).map((mirror) => `  ${text(mirror)}\n`);
   return (
-    (insecure.length + ranges.length === 0 ? '' : ` Insecure Registries:\n${[...insecure, ...ranges].join('')}`) +
+    (insecure.length + ranges.length === 0
+      ? ''
+      : ` Insecure Registries:\n${[...insecure, ...ranges].join('')}`) +
     (mirrors.length === 0 ? '' : ` Registry Mirrors:\n${mirrors.join('')}`)
   );
 }
@@ -90,7 +99,9 @@ function identity(page: Page, info: Info): void {
 export function serverInfo(info: Info): string {
   const page = new Page();
   page.line('Containers', info['Containers']);
-  page.add(`  Running: ${text(info['ContainersRunning'])}\n  Paused: ${text(info['ContainersPaused'])}\n  Stopped: ${text(info['ContainersStopped'])}\n`);
+  page.add(
+    `  Running: ${text(info['ContainersRunning'])}\n  Paused: ${text(info['ContainersPaused'])}\n  Stopped: ${text(info['ContainersStopped'])}\n`,
+  );
   page.line('Images', info['Images']);
   page.given('Server Version', info['ServerVersion']);
   page.given('Storage Driver', info['Driver']);
@@ -103,7 +114,11 @@ export function serverInfo(info: Info): string {
   page.line('Runtimes', Object.keys(record(info['Runtimes'])).sort().join(' '));
   page.line('Default Runtime', info['DefaultRuntime']);
   page.given('Init Binary', info['InitBinary']);
-  for (const [label, key] of [['containerd', 'ContainerdCommit'], ['runc', 'RuncCommit'], ['init', 'InitCommit']] as const) {
+  for (const [label, key] of [
+    ['containerd', 'ContainerdCommit'],
+    ['runc', 'RuncCommit'],
+    ['init', 'InitCommit'],
+  ] as const) {
     page.given(`${label} version`, record(info[key])['ID']);
   }
   page.add(security(info));
@@ -112,10 +127,17 @@ export function serverInfo(info: Info): string {
   page.line('Live Restore Enabled', info['LiveRestoreEnabled'] ?? false);
   page.given('Product License', info['ProductLicense']);
   const pools = list(info['DefaultAddressPools']).map(record);
-  if (pools.length > 0) page.add(` Default Address Pools:\n${pools.map((pool) => `   Base: ${text(pool['Base'])}, Size: ${text(pool['Size'])}\n`).join('')}`);
+  if (pools.length > 0)
+    page.add(
+      ` Default Address Pools:\n${pools.map((pool) => `   Base: ${text(pool['Base'])}, Size: ${text(pool['Size'])}\n`).join('')}`,
+    );
   return `${page.toString()}\n`;
 }
 
-export const clientInfo = (debug: boolean): string => `Client:\n Version:    ${VERSION}\n Debug Mode: ${String(debug)}\n\n`;
+export const clientInfo = (debug: boolean): string =>
+  `Client:\n Version:    ${VERSION}\n Debug Mode: ${String(debug)}\n\n`;
 
-export const infoWarnings = (info: Info): string => list(info['Warnings']).map((warning) => `${text(warning)}\n`).join('');
+export const infoWarnings = (info: Info): string =>
+  list(info['Warnings'])
+    .map((warning) => `${text(warning)}\n`)
+    .join('');

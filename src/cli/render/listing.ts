@@ -28,7 +28,7 @@ function compileFormat(text: string): Template {
   try {
     return compile(text);
   } catch (error) {
-    throw new CliError(`failed to parse template: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliError(`template parsing error: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -48,7 +48,7 @@ function execute(template: Template, row: Struct): string {
   try {
     return template.render(row);
   } catch (error) {
-    if (error instanceof TemplateError) throw new CliError(error.message);
+    if (error instanceof TemplateError) throw new CliError(`template parsing error: ${error.message}`);
     throw error;
   }
 }
@@ -56,11 +56,15 @@ function execute(template: Template, row: Struct): string {
 /** Refuses a broken template before anything is asked of the engine. */
 export function checkFormat(format: string, sample: Struct): void {
   if (/^(|json|raw|table)$/.test(format)) return;
-  const template = compileFormat(format);
+  let step = 'parse';
   try {
+    const template = compile(format);
+    step = 'execute';
     template.render(sample);
   } catch (error) {
-    throw new CliError(`failed to execute template: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliError(
+      `failed to ${step} template: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

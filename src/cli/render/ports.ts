@@ -50,5 +50,9 @@ export function portsText(ports: readonly Port[]): string {
   }
   const done = keys.filter((key) => key.includes('\n')).map((key) => key.slice(key.indexOf('\n') + 1));
   const open = keys.filter((key) => !key.includes('\n'));
-  return [...done, ...open.map((key) => runText(key, groups.get(key) ?? { first: 0, last: 0 })), ...alone].join(', ');
+  return [
+    ...done,
+    ...open.map((key) => runText(key, groups.get(key) ?? { first: 0, last: 0 })),
+    ...alone,
+  ].join(', ');
 }

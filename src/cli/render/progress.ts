@@ -60,7 +60,10 @@ export async function showProgress(
     const failed = message.errorDetail?.message ?? message.error;
     if (failed !== undefined && failed !== '') throw new CliError(failed);
     let up = 0;
-    if (message.id !== undefined && (message.progressDetail !== undefined || message.progress !== undefined)) {
+    if (
+      message.id !== undefined &&
+      (message.progressDetail !== undefined || message.progress !== undefined)
+    ) {
       let line = lines.get(message.id);
       if (line === undefined) {
         line = lines.size;

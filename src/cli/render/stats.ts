@@ -14,10 +14,16 @@ export interface StatsAnswer {
   readonly name?: string;
   readonly read?: string;
   readonly pids_stats?: { readonly current?: number };
-  readonly blkio_stats?: { readonly io_service_bytes_recursive?: readonly { readonly op: string; readonly value: number }[] | null };
+  readonly blkio_stats?: {
+    readonly io_service_bytes_recursive?: readonly { readonly op: string; readonly value: number }[] | null;
+  };
   readonly cpu_stats?: CpuStats;
   readonly precpu_stats?: CpuStats;
-  readonly memory_stats?: { readonly usage?: number; readonly limit?: number; readonly stats?: Readonly<Record<string, number>> };
+  readonly memory_stats?: {
+    readonly usage?: number;
+    readonly limit?: number;
+    readonly stats?: Readonly<Record<string, number>>;
+  };
   readonly networks?: Readonly<Record<string, { readonly rx_bytes: number; readonly tx_bytes: number }>>;
 }
 
@@ -32,7 +38,8 @@ export const STATS_TITLES = {
   BlockIO: 'BLOCK I/O',
   PIDs: 'PIDS',
 } as const;
-export const STATS_TABLE = '{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}';
+export const STATS_TABLE =
+  '{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}';
 
 function cpuPercent(now: CpuStats | undefined, before: CpuStats | undefined): number {
   const used = (now?.cpu_usage?.total_usage ?? 0) - (before?.cpu_usage?.total_usage ?? 0);
@@ -62,7 +69,8 @@ export function statsRow(container: string, answer: StatsAnswer | undefined, tru
   const used = memoryUsed(answer?.memory_stats);
   const limit = answer?.memory_stats?.limit ?? 0;
   const networks = Object.values(answer?.networks ?? {});
-  const total = (key: 'rx_bytes' | 'tx_bytes'): number => networks.reduce((sum, network) => sum + network[key], 0);
+  const total = (key: 'rx_bytes' | 'tx_bytes'): number =>
+    networks.reduce((sum, network) => sum + network[key], 0);
   const blocks = answer === undefined ? { read: 0, write: 0 } : blockBytes(answer);
   const id = answer?.id ?? container;
   const known = (text: string, none = '--'): string => (answer === undefined ? none : text);

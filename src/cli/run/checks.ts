@@ -16,7 +16,8 @@ function checkHost(text: string): void {
   const at = text.search(/[=:]/);
   const address = at < 0 ? '' : text.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
   if (at <= 0) throw new Error(`bad format for add-host: ${JSON.stringify(text)}`);
-  if (address !== 'host-gateway' && net.isIP(address) === 0) throw new Error(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+  if (address !== 'host-gateway' && net.isIP(address) === 0)
+    throw new Error(`invalid IP address in add-host: ${JSON.stringify(address)}`);
 }
 
 function checkIp(text: string): void {
@@ -24,17 +25,20 @@ function checkIp(text: string): void {
 }
 
 function checkAttach(text: string): void {
-  if (!['stdin', 'stdout', 'stderr'].includes(text.toLowerCase())) throw new Error('valid streams are STDIN, STDOUT and STDERR');
+  if (!['stdin', 'stdout', 'stderr'].includes(text.toLowerCase()))
+    throw new Error('valid streams are STDIN, STDOUT and STDERR');
 }
 
 function checkLink(text: string): void {
   const parts = text.split(':');
-  if (text === '' || parts.length > 2) throw new Error(text === '' ? 'empty string specified for links' : `bad format for links: ${text}`);
+  if (text === '' || parts.length > 2)
+    throw new Error(text === '' ? 'empty string specified for links' : `bad format for links: ${text}`);
 }
 
 function checkSysctl(text: string): void {
   const name = text.split('=')[0] ?? '';
-  const known = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|net\..+|fs\.mqueue\..+)$/;
+  const known =
+    /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|net\..+|fs\.mqueue\..+)$/;
   if (!text.includes('=') || !known.test(name)) throw new Error(`sysctl '${text}' is not allowed`);
 }
 

@@ -26,13 +26,24 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function attachOf(flags: Flags): AttachFlags {
   const named = flags.list('attach').map((name) => name.toLowerCase());
   if (named.length > 0) {
-    return { stdin: named.includes('stdin'), stdout: named.includes('stdout'), stderr: named.includes('stderr') };
+    return {
+      stdin: named.includes('stdin'),
+      stdout: named.includes('stdout'),
+      stderr: named.includes('stderr'),
+    };
   }
   return { stdin: flags.bool('interactive'), stdout: true, stderr: true };
 }
 
 function healthcheck(flags: Flags): Record<string, unknown> | undefined {
-  const changed = ['health-cmd', 'health-interval', 'health-timeout', 'health-retries', 'health-start-period', 'health-start-interval'].some((name) => flags.changed(name));
+  const changed = [
+    'health-cmd',
+    'health-interval',
+    'health-timeout',
+    'health-retries',
+    'health-start-period',
+    'health-start-interval',
+  ].some((name) => flags.changed(name));
   if (flags.bool('no-healthcheck')) {
     if (changed) throw new CliError('--no-healthcheck conflicts with --health-* options');
     return { Test: ['NONE'] };
@@ -61,7 +72,9 @@ const extraHost = (text: string): string => {
 
 /** In the kernel's spelling, `CAP_NET_ADMIN`. */
 function capabilities(names: readonly string[]): string[] | null {
-  const full = names.map((name) => name.trim().toUpperCase()).map((name) => (name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`));
+  const full = names
+    .map((name) => name.trim().toUpperCase())
+    .map((name) => (name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`));
   return full.length === 0 ? null : [...new Set(full)].sort();
 }
 
@@ -79,11 +92,17 @@ function checkModes(flags: Flags): void {
   }
 }
 
-function hostConfig(flags: Flags, ports: ReturnType<typeof parsePorts>, binds: readonly string[], mode: string): Record<string, unknown> {
+function hostConfig(
+  flags: Flags,
+  ports: ReturnType<typeof parsePorts>,
+  binds: readonly string[],
+  mode: string,
+): Record<string, unknown> {
   const security = securityOptions(flags.list('security-opt'));
   const logDriver = flags.string('log-driver');
   const logOptions = keyValues(flags.list('log-opt'));
-  if (logDriver === 'none' && Object.keys(logOptions).length > 0) throw new CliError(`invalid logging opts for driver ${logDriver}`);
+  if (logDriver === 'none' && Object.keys(logOptions).length > 0)
+    throw new CliError(`invalid logging opts for driver ${logDriver}`);
   return {
     Binds: binds.length === 0 ? null : binds,
     ContainerIDFile: flags.string('cidfile'),

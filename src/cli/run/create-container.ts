@@ -12,9 +12,14 @@ import type { CreateBody } from './create-body.ts';
 const POLICIES = ['always', 'missing', 'never'];
 
 /** Undefined for an id, which nobody can pull. Throws CliError for what is no image name. */
-const nameOf = (image: string): ParsedName | undefined => (/^(sha256:)?[0-9a-f]{64}$/.test(image) ? undefined : parseName(image));
+const nameOf = (image: string): ParsedName | undefined =>
+  /^(sha256:)?[0-9a-f]{64}$/.test(image) ? undefined : parseName(image);
 
-async function pull({ io, flags, client, config }: CommandContext, name: ParsedName, platform: string | undefined): Promise<void> {
+async function pull(
+  { io, flags, client, config }: CommandContext,
+  name: ParsedName,
+  platform: string | undefined,
+): Promise<void> {
   const messages = await pullImage(client(), config(), { name, platform });
   const silent = { ...io.stderr, isTerminal: false, size: () => io.stderr.size(), write: () => undefined };
   await showProgress(messages, flags.bool('quiet') ? silent : io.stderr);
@@ -26,7 +31,9 @@ function checkIdFile(file: string): void {
     throw new CliError(`failed to create the container ID file: open ${file}: no such file or directory`);
   }
   if (fs.existsSync(file)) {
-    throw new CliError(`container ID file found, make sure the other container isn't running or delete ${file}`);
+    throw new CliError(
+      `container ID file found, make sure the other container isn't running or delete ${file}`,
+    );
   }
 }
 
@@ -45,7 +52,8 @@ export async function createContainer(c: CommandContext, body: CreateBody): Prom
   if (policy === 'always' && name !== undefined) await pull(c, name, platform);
   const create = () => client().containers.create(request);
   const created = await create().catch(async (error: unknown) => {
-    const missing = error instanceof ApiError && error.status === 404 && policy === 'missing' && name !== undefined;
+    const missing =
+      error instanceof ApiError && error.status === 404 && policy === 'missing' && name !== undefined;
     if (!missing) throw error;
     if (!flags.bool('quiet')) io.stderr.write(`Unable to find image '${familiarName(name)}' locally\n`);
     await pull(c, name, platform);

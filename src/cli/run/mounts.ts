@@ -9,12 +9,16 @@ export interface Mount {
   ReadOnly?: boolean;
   Consistency?: string;
   BindOptions?: Record<string, unknown>;
-  VolumeOptions?: Record<string, unknown> & { Labels?: Record<string, string>; DriverConfig?: { Name?: string; Options?: Record<string, string> } };
+  VolumeOptions?: Record<string, unknown> & {
+    Labels?: Record<string, string>;
+    DriverConfig?: { Name?: string; Options?: Record<string, string> };
+  };
   TmpfsOptions?: Record<string, unknown>;
   ImageOptions?: Record<string, unknown>;
 }
 
-const isHere = (source: string): boolean => source === '.' || source.startsWith('./') || source === '..' || source.startsWith('../');
+const isHere = (source: string): boolean =>
+  source === '.' || source.startsWith('./') || source === '..' || source.startsWith('../');
 const absolute = (source: string): string => (isHere(source) ? path.resolve(source) : source);
 
 function pair(value: string): [string, string] {
@@ -71,7 +75,9 @@ const FIELDS: Readonly<Record<string, Setter>> = {
     };
     const chosen = options[value];
     if (chosen === undefined) {
-      throw new Error(`invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`);
+      throw new Error(
+        `invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`,
+      );
     }
     mount.BindOptions = { ...mount.BindOptions, ...chosen };
   },
@@ -79,15 +85,24 @@ const FIELDS: Readonly<Record<string, Setter>> = {
   'volume-subpath': volume('Subpath', text),
   'volume-label': (mount, value) => {
     const [name, content] = pair(value);
-    mount.VolumeOptions = { ...mount.VolumeOptions, Labels: { ...mount.VolumeOptions?.Labels, [name]: content } };
+    mount.VolumeOptions = {
+      ...mount.VolumeOptions,
+      Labels: { ...mount.VolumeOptions?.Labels, [name]: content },
+    };
   },
   'volume-driver': (mount, value) => {
-    mount.VolumeOptions = { ...mount.VolumeOptions, DriverConfig: { ...mount.VolumeOptions?.DriverConfig, Name: value } };
+    mount.VolumeOptions = {
+      ...mount.VolumeOptions,
+      DriverConfig: { ...mount.VolumeOptions?.DriverConfig, Name: value },
+    };
   },
   'volume-opt': (mount, value) => {
     const [name, content] = pair(value);
     const driver = mount.VolumeOptions?.DriverConfig;
-    mount.VolumeOptions = { ...mount.VolumeOptions, DriverConfig: { ...driver, Options: { ...driver?.Options, [name]: content } } };
+    mount.VolumeOptions = {
+      ...mount.VolumeOptions,
+      DriverConfig: { ...driver, Options: { ...driver?.Options, [name]: content } },
+    };
   },
   'tmpfs-size': (mount, value) => {
     mount.TmpfsOptions = { ...mount.TmpfsOptions, SizeBytes: parseBytes(value) };
@@ -114,7 +129,8 @@ export function parseMount(spec: string): Mount {
     const set = FIELDS[key];
     if (set === undefined) throw new Error(`unexpected key '${key}' in '${field}'`);
     if (bare) set(mount, 'true');
-    else if (SWITCHES.has(key) && !/^(1|t|true|0|f|false)$/i.test(value)) throw new Error(`invalid value for ${key}: ${value}`);
+    else if (SWITCHES.has(key) && !/^(1|t|true|0|f|false)$/i.test(value))
+      throw new Error(`invalid value for ${key}: ${value}`);
     else set(mount, value);
   }
   checkMount(mount);

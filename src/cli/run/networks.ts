@@ -14,7 +14,15 @@ export interface Attachment {
   readonly priority: number;
 }
 
-const NONE: Omit<Attachment, 'target'> = { aliases: [], driverOpts: {}, ip: '', ip6: '', linkLocal: [], mac: '', priority: 0 };
+const NONE: Omit<Attachment, 'target'> = {
+  aliases: [],
+  driverOpts: {},
+  ip: '',
+  ip6: '',
+  linkLocal: [],
+  mac: '',
+  priority: 0,
+};
 
 /** Reads `back` or `name=back,alias=db,ip=10.0.0.9`. Throws an Error in docker's words. */
 export function parseNetwork(text: string): Attachment {
@@ -48,7 +56,9 @@ const isUserDefined = (name: string): boolean =>
 /** The flags for the first network, added to what `--network` says itself. */
 function withFlags(first: Attachment, flags: Flags): Attachment {
   const conflict = (flag: string): never => {
-    throw new CliError(`conflicting options: cannot specify both --${flag} and per-network ${flag.replace('network-', '')}`);
+    throw new CliError(
+      `conflicting options: cannot specify both --${flag} and per-network ${flag.replace('network-', '')}`,
+    );
   };
   const aliases = [...flags.list('network-alias'), ...flags.list('net-alias')];
   if (aliases.length > 0 && first.aliases.length > 0) conflict('network-alias');
@@ -99,10 +109,17 @@ export function planNetworks(flags: Flags): NetworkPlan {
     if (!custom && at === 0 && network.aliases.length > 0) {
       throw new CliError('network-scoped aliases are only supported for user-defined networks');
     }
-    if (all.length > 1 && !custom && (network.target === 'host' || network.target === 'none' || network.target.startsWith('container:'))) {
-      throw new CliError(`conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
+    if (
+      all.length > 1 &&
+      !custom &&
+      (network.target === 'host' || network.target === 'none' || network.target.startsWith('container:'))
+    ) {
+      throw new CliError(
+        `conflicting options: cannot attach both user-defined and non-user-defined network-modes`,
+      );
     }
-    if (endpoints[network.target] !== undefined) throw new CliError(`network ${JSON.stringify(network.target)} is specified multiple times`);
+    if (endpoints[network.target] !== undefined)
+      throw new CliError(`network ${JSON.stringify(network.target)} is specified multiple times`);
     endpoints[network.target] = endpoint(network, at === 0 && custom ? links : []);
   }
   return { mode: all[0]?.target ?? 'default', endpoints };

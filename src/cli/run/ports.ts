@@ -36,10 +36,12 @@ function checkIp(ip: string): string {
 
 /** The long form `published=8080,target=80,protocol=tcp`. */
 function fromLongForm(spec: string): string {
-  const fields = new Map(spec.split(',').map((field) => {
-    const [name = '', value = ''] = field.split('=');
-    return [name.trim().toLowerCase(), value.trim()] as const;
-  }));
+  const fields = new Map(
+    spec.split(',').map((field) => {
+      const [name = '', value = ''] = field.split('=');
+      return [name.trim().toLowerCase(), value.trim()] as const;
+    }),
+  );
   const published = fields.get('published') ?? '';
   return `${published === '' ? '' : `${published}:`}${fields.get('target') ?? ''}/${fields.get('protocol') ?? 'tcp'}`;
 }
@@ -54,7 +56,8 @@ function addPort(map: PortMap, given: string): void {
   if (container === '') throw new CliError(`no port specified: ${spec}<empty>`);
   const inner = parseRange(container);
   if (inner === undefined) throw new CliError(`invalid containerPort: ${container}`);
-  if (!['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) throw new CliError(`invalid proto: ${protocol}`);
+  if (!['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase()))
+    throw new CliError(`invalid proto: ${protocol}`);
   const outer = host === '' ? undefined : parseRange(host);
   if (host !== '' && outer === undefined) throw new CliError(`invalid hostPort: ${host}`);
   const count = inner.last - inner.first;
@@ -82,7 +85,13 @@ export function parseExposed(specs: readonly string[]): string[] {
     if (spec.includes(':')) throw new CliError(`invalid port format for --expose: ${spec}`);
     const [ports = '', protocol = 'tcp'] = spec.split('/');
     const range = parseRange(ports);
-    if (range === undefined) throw new CliError(`invalid range format for --expose: ${spec}, error: strconv.ParseUint: parsing "${ports}": invalid syntax`);
-    return Array.from({ length: range.last - range.first + 1 }, (_, at) => `${range.first + at}/${protocol.toLowerCase()}`);
+    if (range === undefined)
+      throw new CliError(
+        `invalid range format for --expose: ${spec}, error: strconv.ParseUint: parsing "${ports}": invalid syntax`,
+      );
+    return Array.from(
+      { length: range.last - range.first + 1 },
+      (_, at) => `${range.first + at}/${protocol.toLowerCase()}`,
+    );
   });
 }

@@ -4,7 +4,23 @@ import { CliError } from '../exit.ts';
 import type { Flags } from '../flags/parse.ts';
 import { parseBytes, parseCsv } from '../flags/values.ts';
 
-const ULIMITS = new Set(['core', 'cpu', 'data', 'fsize', 'locks', 'memlock', 'msgqueue', 'nice', 'nofile', 'nproc', 'rss', 'rtprio', 'rttime', 'sigpending', 'stack']);
+const ULIMITS = new Set([
+  'core',
+  'cpu',
+  'data',
+  'fsize',
+  'locks',
+  'memlock',
+  'msgqueue',
+  'nice',
+  'nofile',
+  'nproc',
+  'rss',
+  'rtprio',
+  'rttime',
+  'sigpending',
+  'stack',
+]);
 
 export interface Ulimit {
   readonly Name: string;
@@ -19,9 +35,13 @@ export function parseUlimit(text: string): Ulimit {
   const name = text.slice(0, at);
   const parts = text.slice(at + 1).split(':');
   if (!ULIMITS.has(name)) throw new Error(`invalid ulimit type: ${name}`);
-  if (parts.length > 2) throw new Error(`too many limit value arguments - ${text.slice(at + 1)}, can only have up to two, \`soft[:hard]\``);
+  if (parts.length > 2)
+    throw new Error(
+      `too many limit value arguments - ${text.slice(at + 1)}, can only have up to two, \`soft[:hard]\``,
+    );
   const number = (value: string): number => {
-    if (!/^-?\d+$/.test(value)) throw new Error(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+    if (!/^-?\d+$/.test(value))
+      throw new Error(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
     return Number(value);
   };
   const soft = number(parts[0] ?? '');
@@ -34,11 +54,16 @@ export function parseUlimit(text: string): Ulimit {
 
 const isCdi = (device: string): boolean => /^[A-Za-z][\w.-]*\/[A-Za-z][\w-]*=[\w.:-]+$/.test(device);
 
-function parseDevice(text: string): { PathOnHost: string; PathInContainer: string; CgroupPermissions: string } {
+function parseDevice(text: string): {
+  PathOnHost: string;
+  PathInContainer: string;
+  CgroupPermissions: string;
+} {
   const [host = '', second, third] = text.split(':');
   const isMode = (mode: string): boolean => /^(?!.*(.).*\1)[rwm]{1,3}$/.test(mode);
   if (third !== undefined && !isMode(third)) throw new CliError(`bad mode specified: ${third}`);
-  if (third !== undefined) return { PathOnHost: host, PathInContainer: second ?? host, CgroupPermissions: third };
+  if (third !== undefined)
+    return { PathOnHost: host, PathInContainer: second ?? host, CgroupPermissions: third };
   if (second === undefined) return { PathOnHost: host, PathInContainer: host, CgroupPermissions: 'rwm' };
   return isMode(second)
     ? { PathOnHost: host, PathInContainer: host, CgroupPermissions: second }
@@ -49,10 +74,19 @@ function parseDevice(text: string): { PathOnHost: string; PathInContainer: strin
 export function parseGpus(text: string): Record<string, unknown> {
   const count = (value: string): number => {
     if (value === 'all') return -1;
-    if (!/^\d+$/.test(value)) throw new Error(`invalid count (${value}): value must be either "all" or an integer: strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
+    if (!/^\d+$/.test(value))
+      throw new Error(
+        `invalid count (${value}): value must be either "all" or an integer: strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+      );
     return Number(value);
   };
-  const request: Record<string, unknown> = { Driver: '', Count: 0, DeviceIDs: null, Capabilities: [['gpu']], Options: {} };
+  const request: Record<string, unknown> = {
+    Driver: '',
+    Count: 0,
+    DeviceIDs: null,
+    Capabilities: [['gpu']],
+    Options: {},
+  };
   for (const field of parseCsv(text)) {
     const at = field.indexOf('=');
     const key = at < 0 ? 'count' : field.slice(0, at);
@@ -61,7 +95,10 @@ export function parseGpus(text: string): Record<string, unknown> {
     else if (key === 'device') request['DeviceIDs'] = value.split(',');
     else if (key === 'driver') request['Driver'] = value;
     else if (key === 'capabilities') request['Capabilities'] = [[...new Set([...value.split(','), 'gpu'])]];
-    else if (key === 'options') request['Options'] = Object.fromEntries(parseCsv(value).map((item) => item.split('=', 2) as [string, string]));
+    else if (key === 'options')
+      request['Options'] = Object.fromEntries(
+        parseCsv(value).map((item) => item.split('=', 2) as [string, string]),
+      );
     else throw new Error(`unexpected key '${key}' in '${field}'`);
   }
   if (request['Count'] === 0 && request['DeviceIDs'] === null) request['Count'] = 1;
@@ -77,7 +114,9 @@ function parseRate(text: string, bytes: boolean): { Path: string; Rate: number }
   if (!path.startsWith('/dev/')) throw new CliError(`bad format for device path: ${text}`);
   const value = bytes ? parseBytes(rate) : Number(rate);
   if (!Number.isSafeInteger(value) || value < 0) {
-    throw new CliError(`invalid rate for device: ${text}. The correct format is <device-path>:<number>${bytes ? '[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb' : '. Number must be a positive integer'}`);
+    throw new CliError(
+      `invalid rate for device: ${text}. The correct format is <device-path>:<number>${bytes ? '[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb' : '. Number must be a positive integer'}`,
+    );
   }
   return { Path: path, Rate: value };
 }
@@ -87,7 +126,8 @@ function parseWeight(text: string): { Path: string; Weight: number } {
   const weight = Number(text.slice(at + 1));
   if (at <= 0) throw new CliError(`bad format: ${text}`);
   if (!text.startsWith('/dev/')) throw new CliError(`bad format for device path: ${text}`);
-  if (!Number.isInteger(weight) || (weight !== 0 && (weight < 10 || weight > 1000))) throw new CliError(`invalid weight for device: ${text}`);
+  if (!Number.isInteger(weight) || (weight !== 0 && (weight < 10 || weight > 1000)))
+    throw new CliError(`invalid weight for device: ${text}`);
   return { Path: text.slice(0, at), Weight: weight };
 }
 
@@ -129,12 +169,17 @@ export function buildResources(flags: Flags): Record<string, unknown> {
     Ulimits: flags.list('ulimit').map(parseUlimit),
     DeviceCgroupRules: flags.list('device-cgroup-rule'),
     Devices: devices.filter((device) => !isCdi(device)).map(parseDevice),
-    ...(cdi.length + gpus.length === 0 ? {} : { DeviceRequests: [...gpus, ...(cdi.length === 0 ? [] : [{ Driver: 'cdi', DeviceIDs: cdi }])] }),
+    ...(cdi.length + gpus.length === 0
+      ? {}
+      : { DeviceRequests: [...gpus, ...(cdi.length === 0 ? [] : [{ Driver: 'cdi', DeviceIDs: cdi }])] }),
   };
 }
 
 /** `--security-opt`: a seccomp profile is read here, since the engine may be on another machine. */
-export function securityOptions(options: readonly string[]): { readonly options: string[]; readonly unconfinedPaths: boolean } {
+export function securityOptions(options: readonly string[]): {
+  readonly options: string[];
+  readonly unconfinedPaths: boolean;
+} {
   let unconfinedPaths = false;
   const out: string[] = [];
   for (const option of options) {
@@ -144,7 +189,8 @@ export function securityOptions(options: readonly string[]): { readonly options:
     }
     const match = /^(seccomp)[=:](.*)$/.exec(option);
     if (match === null) {
-      if (!option.includes('=') && option !== 'no-new-privileges' && !option.includes(':')) throw new CliError(`invalid --security-opt: ${JSON.stringify(option)}`);
+      if (!option.includes('=') && option !== 'no-new-privileges' && !option.includes(':'))
+        throw new CliError(`invalid --security-opt: ${JSON.stringify(option)}`);
       out.push(option);
       continue;
     }
@@ -164,6 +210,8 @@ function readProfile(file: string): string {
   try {
     return JSON.stringify(JSON.parse(text));
   } catch (error) {
-    throw new CliError(`compacting json for seccomp profile (${file}) failed: ${error instanceof Error ? error.message : ''}`);
+    throw new CliError(
+      `compacting json for seccomp profile (${file}) failed: ${error instanceof Error ? error.message : ''}`,
+    );
   }
 }

@@ -33,7 +33,12 @@ export type Node = Located &
   (
     | { readonly kind: 'text'; readonly text: string }
     | { readonly kind: 'action'; readonly pipe: Pipe }
-    | { readonly kind: 'if' | 'with' | 'range'; readonly pipe: Pipe; readonly body: readonly Node[]; readonly otherwise: readonly Node[] }
+    | {
+        readonly kind: 'if' | 'with' | 'range';
+        readonly pipe: Pipe;
+        readonly body: readonly Node[];
+        readonly otherwise: readonly Node[];
+      }
     | { readonly kind: 'template'; readonly name: string; readonly pipe: Pipe | undefined }
     | { readonly kind: 'break' | 'continue' }
   );
@@ -45,7 +50,9 @@ export interface Tree {
 }
 
 function commandText(command: Command): string {
-  return command.args.map((arg) => (arg.kind === 'pipe' ? `(${pipeText(arg.pipe)})` : operandText(arg))).join(' ');
+  return command.args
+    .map((arg) => (arg.kind === 'pipe' ? `(${pipeText(arg.pipe)})` : operandText(arg)))
+    .join(' ');
 }
 
 export function pipeText(pipe: Pipe): string {
@@ -72,7 +79,8 @@ export function operandText(operand: Operand): string {
     case 'function':
       return operand.name;
     case 'chain': {
-      const base = operand.base.kind === 'pipe' ? `(${pipeText(operand.base.pipe)})` : operandText(operand.base);
+      const base =
+        operand.base.kind === 'pipe' ? `(${pipeText(operand.base.pipe)})` : operandText(operand.base);
       return base + operand.names.map((name) => `.${name}`).join('');
     }
     case 'pipe':

@@ -64,7 +64,9 @@ class Executor {
     const { source } = this.#tree;
     const column = at - (source.lastIndexOf('\n', at - 1) + 1);
     const shown = context.length > CONTEXT_LENGTH ? `${context.slice(0, CONTEXT_LENGTH)}...` : context;
-    throw new TemplateError(`template: :${lineOf(source, at)}:${column}: executing "" at <${shown}>: ${message}`);
+    throw new TemplateError(
+      `template: :${lineOf(source, at)}:${column}: executing "" at <${shown}>: ${message}`,
+    );
   }
 
   #list(nodes: readonly Node[], dot: unknown): Flow {
@@ -107,10 +109,14 @@ class Executor {
     return flow;
   }
 
-  #entries(value: unknown, node: { readonly at: number; readonly pipe: Pipe }): readonly (readonly [unknown, unknown])[] {
+  #entries(
+    value: unknown,
+    node: { readonly at: number; readonly pipe: Pipe },
+  ): readonly (readonly [unknown, unknown])[] {
     if (value == null) return [];
     if (Array.isArray(value)) return value.map((item, at) => [at, item] as const);
-    if (typeof value === 'number') return Array.from({ length: Math.max(0, value) }, (_, at) => [at, at] as const);
+    if (typeof value === 'number')
+      return Array.from({ length: Math.max(0, value) }, (_, at) => [at, at] as const);
     if (isMap(value)) return sortedKeys(value).map((key) => [key, value[key]] as const);
     return this.#fail(node.pipe.at, pipeText(node.pipe), `range can't iterate over ${goText(value)}`);
   }
@@ -137,7 +143,12 @@ class Executor {
 
   #call(node: Extract<Node, { readonly kind: 'template' }>, dot: unknown): Flow {
     const nodes = this.#tree.defined.get(node.name);
-    if (nodes === undefined) return this.#fail(node.at, `{{template ${JSON.stringify(node.name)}}}`, `template ${JSON.stringify(node.name)} not defined`);
+    if (nodes === undefined)
+      return this.#fail(
+        node.at,
+        `{{template ${JSON.stringify(node.name)}}}`,
+        `template ${JSON.stringify(node.name)} not defined`,
+      );
     const inner = node.pipe === undefined ? null : this.#pipe(node.pipe, dot);
     const outer = this.#variables.splice(0, this.#variables.length, { name: '$', value: inner });
     this.#list(nodes, inner);
@@ -185,15 +196,29 @@ class Executor {
   }
 
   /** The method that the last name of a field operand means, when its value has one. */
-  #method(operand: Extract<Operand, { readonly names: readonly string[] }>, dot: unknown): Method | undefined {
+  #method(
+    operand: Extract<Operand, { readonly names: readonly string[] }>,
+    dot: unknown,
+  ): Method | undefined {
     const name = operand.names.at(-1);
     if (name === undefined) return undefined;
-    const start = operand.kind === 'field' ? dot : operand.kind === 'variable' ? this.#find(operand.name)?.value : undefined;
+    const start =
+      operand.kind === 'field'
+        ? dot
+        : operand.kind === 'variable'
+          ? this.#find(operand.name)?.value
+          : undefined;
     // Only what the formatters hand over has methods; JSON has none.
     return start instanceof Struct && operand.names.length === 1 ? start.method(name) : undefined;
   }
 
-  #function(first: Extract<Operand, { readonly kind: 'function' }>, rest: readonly Operand[], dot: unknown, piped: boolean, last: unknown): unknown {
+  #function(
+    first: Extract<Operand, { readonly kind: 'function' }>,
+    rest: readonly Operand[],
+    dot: unknown,
+    piped: boolean,
+    last: unknown,
+  ): unknown {
     const { name } = first;
     if (name === 'and' || name === 'or') return this.#shortCircuit(name, rest, dot, piped, last);
     const args = rest.map((arg) => this.#operand(arg, dot));
@@ -203,12 +228,21 @@ class Executor {
       return call?.(...args);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const shown = message.startsWith('error calling') || message.startsWith('wrong type') ? message : `error calling ${name}: ${message}`;
+      const shown =
+        message.startsWith('error calling') || message.startsWith('wrong type')
+          ? message
+          : `error calling ${name}: ${message}`;
       return this.#fail(first.at, [first, ...rest].map(operandText).join(' '), shown);
     }
   }
 
-  #shortCircuit(name: 'and' | 'or', rest: readonly Operand[], dot: unknown, piped: boolean, last: unknown): unknown {
+  #shortCircuit(
+    name: 'and' | 'or',
+    rest: readonly Operand[],
+    dot: unknown,
+    piped: boolean,
+    last: unknown,
+  ): unknown {
     let value: unknown;
     for (const arg of rest) {
       value = this.#operand(arg, dot);
@@ -248,15 +282,20 @@ class Executor {
 
   #field(value: unknown, name: string, operand: Operand): unknown {
     const context = operandText(operand);
-    if (value == null) return this.#fail(operand.at, context, `nil data; no entry for key ${JSON.stringify(name)}`);
+    if (value == null)
+      return this.#fail(operand.at, context, `nil data; no entry for key ${JSON.stringify(name)}`);
     if (value instanceof Struct) {
       if (value.has(name)) return value.get(name);
       return this.#fail(operand.at, context, `can't evaluate field ${name} in type ${value.typeName}`);
     }
-    if (!isMap(value)) return this.#fail(operand.at, context, `can't evaluate field ${name} in type ${typeName(value)}`);
+    if (!isMap(value))
+      return this.#fail(operand.at, context, `can't evaluate field ${name} in type ${typeName(value)}`);
     if (Object.hasOwn(value, name)) return value[name];
     // Go's client types write ID and IP where the JSON has Id and Ip.
-    const other = name.replace(/ID$/, 'Id').replace(/IP(?=$|[A-Z])/, 'Ip');
+    const other = name
+      .replace(/ID$/, 'Id')
+      .replace(/IP(?=$|[A-Z])/, 'Ip')
+      .replace(/^API/, 'Api');
     if (other !== name && Object.hasOwn(value, other)) return value[other];
     if (isJsonStruct(value) && Object.hasOwn(OMITTED, name)) return OMITTED[name];
     if (this.#options.missingKeyIsError && isJsonStruct(value)) {

@@ -5,7 +5,8 @@ import { goText, isMap, isTrue, toJson, typeName } from './values.ts';
 export type TemplateFunction = (...args: unknown[]) => unknown;
 
 const text = (value: unknown): string => {
-  if (typeof value !== 'string') throw new Error(`wrong type for value; expected string; got ${typeName(value)}`);
+  if (typeof value !== 'string')
+    throw new Error(`wrong type for value; expected string; got ${typeName(value)}`);
   return value;
 };
 
@@ -35,7 +36,8 @@ function slice(item: unknown, ...bounds: unknown[]): unknown {
     throw new Error(`error calling slice: can't slice item of type ${typeName(item)}`);
   }
   const [from = 0, to = item.length] = bounds.map(integer);
-  if (from < 0 || to > item.length || from > to) throw new Error(`error calling slice: index out of range: ${to}`);
+  if (from < 0 || to > item.length || from > to)
+    throw new Error(`error calling slice: index out of range: ${to}`);
   return item.slice(from, to);
 }
 
@@ -52,18 +54,26 @@ const kind = (value: unknown): string => (typeof value === 'number' ? 'number' :
 function equal(name: string, a: unknown, b: unknown): boolean {
   if (a == null || b == null) return a == b;
   if (kind(a) !== kind(b)) throw new Error(`error calling ${name}: incompatible types for comparison`);
-  if (typeof a === 'object') throw new Error(`error calling ${name}: non-comparable type ${goText(a)}: ${typeName(a)}`);
+  if (typeof a === 'object')
+    throw new Error(`error calling ${name}: non-comparable type ${goText(a)}: ${typeName(a)}`);
   return a === b;
 }
 
 function less(name: string, a: unknown, b: unknown): boolean {
   if (typeof a === 'string' && typeof b === 'string') return a < b;
   if (typeof a === 'number' && typeof b === 'number') return a < b;
-  if (a == null || b == null || kind(a) === kind(b)) throw new Error(`error calling ${name}: invalid type for comparison`);
+  if (a == null || b == null || kind(a) === kind(b))
+    throw new Error(`error calling ${name}: invalid type for comparison`);
   throw new Error(`error calling ${name}: incompatible types for comparison`);
 }
 
-const HTML: Readonly<Record<string, string>> = { '"': '&#34;', "'": '&#39;', '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+const HTML: Readonly<Record<string, string>> = {
+  '"': '&#34;',
+  "'": '&#39;',
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+};
 
 /** Go's builtins. `and` and `or` are evaluated by the executor, which stops at the first decisive operand. */
 const builtins: Readonly<Record<string, TemplateFunction>> = {
@@ -97,7 +107,8 @@ function join(list: unknown, separator: unknown): string {
   return list.map(goText).join(text(separator));
 }
 
-const title = (value: unknown): string => text(value).replaceAll(/(^|[^\p{L}\p{N}_'])(\p{L})/gu, (all) => all.toUpperCase());
+const title = (value: unknown): string =>
+  text(value).replaceAll(/(^|[^\p{L}\p{N}_'])(\p{L})/gu, (all) => all.toUpperCase());
 
 /** docker's additions. */
 const docker: Readonly<Record<string, TemplateFunction>> = {
@@ -108,15 +119,20 @@ const docker: Readonly<Record<string, TemplateFunction>> = {
   lower: (value) => text(value).toLowerCase(),
   upper: (value) => text(value).toUpperCase(),
   pad: padText,
-  truncate: (value, count) => (text(value).length < integer(count) ? value : text(value).slice(0, integer(count))),
+  truncate: (value, count) =>
+    text(value).length < integer(count) ? value : text(value).slice(0, integer(count)),
 };
 
-export const functions: ReadonlyMap<string, TemplateFunction> = new Map(Object.entries({ ...builtins, ...docker }));
+export const functions: ReadonlyMap<string, TemplateFunction> = new Map(
+  Object.entries({ ...builtins, ...docker }),
+);
 
 const same = (value: unknown): unknown => value;
 
 /** For the header line of a table: what changes a value leaves the column's title as it is. */
 export const headerFunctions: ReadonlyMap<string, TemplateFunction> = new Map([
   ...functions,
-  ...['json', 'title', 'lower', 'upper', 'truncate', 'split', 'join', 'pad'].map((name): [string, TemplateFunction] => [name, same]),
+  ...['json', 'title', 'lower', 'upper', 'truncate', 'split', 'join', 'pad'].map(
+    (name): [string, TemplateFunction] => [name, same],
+  ),
 ]);

@@ -40,7 +40,10 @@ const RULES: readonly (readonly [TokenKind, RegExp])[] = [
   ['string', /"(?:\\.|[^"\\\n])*"/y],
   ['rawString', /`[^`]*`/y],
   ['char', /'(?:\\.[0-9a-fA-F]*|[^'\\\n])'/y],
-  ['number', /[+-]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)/y],
+  [
+    'number',
+    /[+-]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)/y,
+  ],
   ['variable', /\$[\p{L}\p{N}_]*/uy],
   ['field', /\.[\p{L}_][\p{L}\p{N}_]*/uy],
   ['dot', /\./y],
@@ -76,7 +79,11 @@ function nextToken(source: string, at: number): Token {
   if (char === '`') return fail(source, at, 'unterminated raw quoted string');
   if (char === "'") return fail(source, at, 'unterminated character constant');
   const code = (source.codePointAt(at) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-  return fail(source, at, `unexpected bad character U+${code}${/\p{C}/u.test(char) ? '' : ` '${char}'`} in command`);
+  return fail(
+    source,
+    at,
+    `unexpected bad character U+${code}${/\p{C}/u.test(char) ? '' : ` '${char}'`} in command`,
+  );
 }
 
 /** Reads one action from after its `{{`; answers the offset after its `}}` and whether to trim what follows. */

@@ -4,11 +4,25 @@ import { TemplateError } from './errors.ts';
 import { lex, lineOf, type Token, type TokenKind } from './lexer.ts';
 import { unquote } from './quote.ts';
 
-const KEYWORDS = new Set(['if', 'else', 'end', 'range', 'with', 'define', 'template', 'block', 'break', 'continue']);
+const KEYWORDS = new Set([
+  'if',
+  'else',
+  'end',
+  'range',
+  'with',
+  'define',
+  'template',
+  'block',
+  'break',
+  'continue',
+]);
 
 function quoted(token: Token): string {
   if (token.kind === 'eof') return 'EOF';
-  const text = token.text.length > 10 && token.kind !== 'close' ? `${JSON.stringify(token.text.slice(0, 10))}...` : JSON.stringify(token.text);
+  const text =
+    token.text.length > 10 && token.kind !== 'close'
+      ? `${JSON.stringify(token.text.slice(0, 10))}...`
+      : JSON.stringify(token.text);
   return KEYWORDS.has(token.text) ? `<${token.text}>` : text;
 }
 
@@ -133,7 +147,8 @@ class Parser {
     let otherwise: readonly Node[] = [];
     if (body.stop === 'else') {
       const next = this.#skipSpace();
-      const chained = next.kind === 'identifier' && (next.text === 'if' || next.text === 'with') && next.text === kind;
+      const chained =
+        next.kind === 'identifier' && (next.text === 'if' || next.text === 'with') && next.text === kind;
       if (chained) {
         this.#next();
         otherwise = [this.#control(kind, next)];
@@ -219,7 +234,7 @@ class Parser {
         if (this.#skipSpace().kind === end) this.#fail(`missing value for ${context}`);
         return { args, at };
       }
-      if (before.kind === 'rightParen') this.#fail('unexpected right paren U+0029 \')\'', before);
+      if (before.kind === 'rightParen') this.#fail("unexpected right paren U+0029 ')'", before);
       args.push(this.#operand());
       const after = this.#peekRaw();
       if (!['space', 'close', 'rightParen', 'pipe'].includes(after.kind)) this.#unexpected(after, 'operand');

@@ -72,15 +72,19 @@ function formatOne(verb: string, value: unknown, precision: number | undefined):
 
 export function sprintf(format: string, args: readonly unknown[]): string {
   let next = 0;
-  const text = format.replaceAll(VERB, (_all, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
-    if (verb === '%') return '%';
-    const columns = width === '*' ? Number(args[next++]) : Number(width ?? '0');
-    if (next >= args.length) return `%!${verb}(MISSING)`;
-    const value = args[next++];
-    let one = formatOne(verb, value, precision === undefined ? undefined : Number(precision));
-    if (flags.includes('+') && typeof value === 'number' && value >= 0 && /[dfeg]/.test(verb)) one = `+${one}`;
-    return pad(one, verb === 's' || verb === 'v' || verb === 'q' ? flags.replace('0', '') : flags, columns);
-  });
+  const text = format.replaceAll(
+    VERB,
+    (_all, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
+      if (verb === '%') return '%';
+      const columns = width === '*' ? Number(args[next++]) : Number(width ?? '0');
+      if (next >= args.length) return `%!${verb}(MISSING)`;
+      const value = args[next++];
+      let one = formatOne(verb, value, precision === undefined ? undefined : Number(precision));
+      if (flags.includes('+') && typeof value === 'number' && value >= 0 && /[dfeg]/.test(verb))
+        one = `+${one}`;
+      return pad(one, verb === 's' || verb === 'v' || verb === 'q' ? flags.replace('0', '') : flags, columns);
+    },
+  );
   const extra = args.slice(next);
   if (extra.length === 0) return text;
   return `${text}%!(EXTRA ${extra.map((v) => `${typeName(v)}=${goText(v)}`).join(', ')})`;

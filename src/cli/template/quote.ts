@@ -21,7 +21,9 @@ export function unquote(literal: string): string {
     .replaceAll(/\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)/gs, (_, escape: string) => {
       const simple = ESCAPES[escape];
       if (simple !== undefined) return simple;
-      const digits = /^[xuU]/.test(escape) ? Number.parseInt(escape.slice(1), 16) : Number.parseInt(escape, 8);
+      const digits = /^[xuU]/.test(escape)
+        ? Number.parseInt(escape.slice(1), 16)
+        : Number.parseInt(escape, 8);
       return Number.isNaN(digits) ? escape : String.fromCodePoint(digits);
     });
 }

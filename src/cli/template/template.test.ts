@@ -24,7 +24,10 @@ const cases: readonly (readonly [string, string])[] = [
   ['{{index .Config.Labels "zz"}}', ''],
   ['{{index .Config.Env 1}}', 'B=2'],
   ['{{(index (index .Ports "80/tcp") 0).HostPort}}', '8080'],
-  ['{{range $k, $v := .Ports}}{{$k}}={{if $v}}{{(index $v 0).HostPort}}{{else}}none{{end}};{{end}}', '443/tcp=none;80/tcp=8080;'],
+  [
+    '{{range $k, $v := .Ports}}{{$k}}={{if $v}}{{(index $v 0).HostPort}}{{else}}none{{end}};{{end}}',
+    '443/tcp=none;80/tcp=8080;',
+  ],
   ['{{range .Config.Env}}{{println .}}{{end}}', 'A=1\nB=2\n'],
   ['{{range .Config.Cmd}}x{{else}}none{{end}}', 'none'],
   ['{{range $i, $e := .Config.Env}}{{if $i}}, {{end}}{{$e}}{{end}}', 'A=1, B=2'],
@@ -77,14 +80,26 @@ const failures: readonly (readonly [string, string])[] = [
   ['{{$x}}', 'template: :1: undefined variable "$x"'],
   ['{{"abc}}', 'template: :1: unterminated quoted string'],
   ['{{.Id.Foo}}', `template: :1:5: executing "" at <.Id.Foo>: can't evaluate field Foo in type string`],
-  ['\n {{.State.Nope.Deep}}', 'template: :2:9: executing "" at <.State.Nope.Deep>: nil data; no entry for key "Deep"'],
-  ['{{index .Config.Env 7}}', 'template: :1:2: executing "" at <index .Config.Env 7>: error calling index: index out of range: 7'],
-  ['{{lt .Id 3}}', 'template: :1:2: executing "" at <lt .Id 3>: error calling lt: incompatible types for comparison'],
+  [
+    '\n {{.State.Nope.Deep}}',
+    'template: :2:9: executing "" at <.State.Nope.Deep>: nil data; no entry for key "Deep"',
+  ],
+  [
+    '{{index .Config.Env 7}}',
+    'template: :1:2: executing "" at <index .Config.Env 7>: error calling index: index out of range: 7',
+  ],
+  [
+    '{{lt .Id 3}}',
+    'template: :1:2: executing "" at <lt .Id 3>: error calling lt: incompatible types for comparison',
+  ],
 ];
 
 for (const [source, message] of failures) {
   test(`template error ${JSON.stringify(source)}`, () => {
-    assert.throws(() => compile(source).render(data), (error) => error instanceof TemplateError && error.message === message);
+    assert.throws(
+      () => compile(source).render(data),
+      (error) => error instanceof TemplateError && error.message === message,
+    );
   });
 }
 
@@ -102,11 +117,22 @@ test('a missing key is an error when asked for, and a struct has only its fields
 test('what the engine answers prints as Go prints its structs and maps', () => {
   const value = fromApi(data);
   assert.equal(compile('{{.Ports}}').render(value), 'map[443/tcp:[] 80/tcp:[{0.0.0.0 8080}]]');
-  assert.equal(compile('{{json .Ports}}').render(value), '{"443/tcp":null,"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}]}');
+  assert.equal(
+    compile('{{json .Ports}}').render(value),
+    '{"443/tcp":null,"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}]}',
+  );
   assert.equal(compile('{{.Config.Labels.zz}}', { missingKeyIsError: true }).render(value), '<no value>');
-  assert.equal(compile('{{json .State}}').render(value), '{"Status":"running","Pid":42,"Running":true,"Health":null}');
+  assert.equal(
+    compile('{{json .State}}').render(value),
+    '{"Status":"running","Pid":42,"Running":true,"Health":null}',
+  );
 });
 
 test('the header keeps titles whatever functions do to values', () => {
-  assert.equal(compile('{{upper .ID}}\t{{.Names | truncate 3 | json}}').renderHeader({ ID: 'CONTAINER ID', Names: 'NAMES' }).split('\t')[0], 'CONTAINER ID');
+  assert.equal(
+    compile('{{upper .ID}}\t{{.Names | truncate 3 | json}}')
+      .renderHeader({ ID: 'CONTAINER ID', Names: 'NAMES' })
+      .split('\t')[0],
+    'CONTAINER ID',
+  );
 });

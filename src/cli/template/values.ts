@@ -102,10 +102,16 @@ export function goText(value: unknown): string {
   if (typeof value === 'number') return numberText(value);
   if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  if (value instanceof Struct) return `{${value.names().map((n) => goText(value.get(n))).join(' ')}}`;
+  if (value instanceof Struct)
+    return `{${value
+      .names()
+      .map((n) => goText(value.get(n)))
+      .join(' ')}}`;
   const map = value as MapValue;
   if (isJsonStruct(map)) return `{${Object.values(map).map(goText).join(' ')}}`;
-  return `map[${sortedKeys(map).map((key) => `${key}:${goText(map[key])}`).join(' ')}]`;
+  return `map[${sortedKeys(map)
+    .map((key) => `${key}:${goText(map[key])}`)
+    .join(' ')}]`;
 }
 
 const escapeHtml = (json: string): string =>
@@ -114,15 +120,21 @@ const escapeHtml = (json: string): string =>
 /** Compact JSON. A Struct's fields are sorted and escaped for HTML, as docker marshals its formatting contexts. */
 export function toJson(value: unknown): string {
   if (value instanceof Struct) {
-    const fields = Object.fromEntries(value.names().sort().map((name) => [name, value.get(name)]));
+    const fields = Object.fromEntries(
+      value
+        .names()
+        .sort()
+        .map((name) => [name, value.get(name)]),
+    );
     return escapeHtml(toJson(fields));
   }
   return (
     JSON.stringify(value, (_key, item: unknown) => {
       if (Array.isArray(item)) return nilSlices.has(item) ? null : item;
       // Go marshals maps in the order of their keys and structs in that of their fields.
-      return isMap(item) && !isJsonStruct(item) ? Object.fromEntries(sortedKeys(item).map((key) => [key, item[key]])) : item;
+      return isMap(item) && !isJsonStruct(item)
+        ? Object.fromEntries(sortedKeys(item).map((key) => [key, item[key]]))
+        : item;
     }) ?? 'null'
   );
 }
-

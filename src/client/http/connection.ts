@@ -70,7 +70,10 @@ export class Connection {
   #fail(error: Error): void {
     this.#closed = true;
     this.#onClosed(this);
-    const wrapped = new ConnectError(this.#endpoint.name, error.message, { code: errnoCode(error), cause: error });
+    const wrapped = new ConnectError(this.#endpoint.name, error.message, {
+      code: errnoCode(error),
+      cause: error,
+    });
     this.#reject?.(wrapped);
     this.#reject = undefined;
     this.#queue?.fail(wrapped);

@@ -27,12 +27,22 @@ export interface ResponseExpectation {
 
 const MAX_HEAD = 256 * 1024;
 
-type State = 'head' | 'length' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailer' | 'until-close' | 'raw' | 'done';
+type State =
+  | 'head'
+  | 'length'
+  | 'chunk-size'
+  | 'chunk-data'
+  | 'chunk-end'
+  | 'trailer'
+  | 'until-close'
+  | 'raw'
+  | 'done';
 
 function parseHead(text: string): Head {
   const lines = text.split('\r\n');
   const match = /^HTTP\/1\.[01] (\d{3})(?: (.*))?$/.exec(lines[0] ?? '');
-  if (match === null) throw new Error(`malformed HTTP response ${JSON.stringify((lines[0] ?? '').slice(0, 80))}`);
+  if (match === null)
+    throw new Error(`malformed HTTP response ${JSON.stringify((lines[0] ?? '').slice(0, 80))}`);
   const headers = new Map<string, string>();
   for (const line of lines.slice(1)) {
     const colon = line.indexOf(':');
@@ -137,7 +147,8 @@ export class ResponseParser {
     else if (length === undefined) this.#state = 'until-close';
     else {
       this.#left = Number(length);
-      if (!Number.isSafeInteger(this.#left) || this.#left < 0) throw new Error(`bad Content-Length ${length}`);
+      if (!Number.isSafeInteger(this.#left) || this.#left < 0)
+        throw new Error(`bad Content-Length ${length}`);
       this.#state = 'length';
       if (this.#left === 0) this.#finish(this.#keepAlive);
     }

@@ -31,7 +31,8 @@ export class Transport {
   }
 
   async #connect(): Promise<Connection> {
-    if (this.#endpoint.kind === 'tcp' && this.#endpoint.tls !== undefined) this.#tls ??= (await import('node:tls')).default;
+    if (this.#endpoint.kind === 'tcp' && this.#endpoint.tls !== undefined)
+      this.#tls ??= (await import('node:tls')).default;
     const connection = new Connection(this.#endpoint, this.#tls, {
       idle: (c) => {
         c.park();
@@ -78,7 +79,9 @@ export class Transport {
   }
 
   /** Sends a request whose connection is then raw; always on a connection of its own. */
-  async hijack(request: WireRequest): Promise<{ readonly response: WireResponse; readonly stream: Hijacked }> {
+  async hijack(
+    request: WireRequest,
+  ): Promise<{ readonly response: WireResponse; readonly stream: Hijacked }> {
     const connection = await this.#connect();
     const headers = { ...request.headers, Connection: 'Upgrade', Upgrade: 'tcp' };
     const response = await connection.exchange(this.#withBase({ ...request, headers, hijack: true }));

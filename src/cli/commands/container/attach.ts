@@ -11,7 +11,8 @@ import type { ContainerInspect } from '../../../client/index.ts';
 function checkState({ State }: ContainerInspect): void {
   if (!State.Running) throw new CliError('You cannot attach to a stopped container, start it first');
   if (State.Paused) throw new CliError('You cannot attach to a paused container, unpause it first');
-  if (State.Restarting) throw new CliError('You cannot attach to a restarting container, wait until it is running');
+  if (State.Restarting)
+    throw new CliError('You cannot attach to a restarting container, wait until it is running');
 }
 
 export const command: CommandModule = {
@@ -25,10 +26,22 @@ export const command: CommandModule = {
     checkTty(io, stdin, tty);
     const detachKeys = flags.string('detach-keys') || (config().detachKeys ?? '');
     const waiting = await client().containers.wait(id);
-    const stream = await client().containers.attach(id, { stdin, stdout: true, stderr: true, detachKeys: detachKeys === '' ? undefined : detachKeys });
+    const stream = await client().containers.attach(id, {
+      stdin,
+      stdout: true,
+      stderr: true,
+      detachKeys: detachKeys === '' ? undefined : detachKeys,
+    });
     const stopSize = tty ? followSize(io, (size) => client().containers.resize(id, size)) : () => undefined;
     const stopSignals = flags.bool('sig-proxy') && !tty ? forwardSignals(io, client(), id) : () => undefined;
-    const end = await runSession(io, { stream, tty, stdin, stdout: true, stderr: true, detachKeys: detachKeys || DEFAULT_KEYS });
+    const end = await runSession(io, {
+      stream,
+      tty,
+      stdin,
+      stdout: true,
+      stderr: true,
+      detachKeys: detachKeys || DEFAULT_KEYS,
+    });
     stopSize();
     stopSignals();
     if (end.kind === 'detached') {

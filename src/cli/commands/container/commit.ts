@@ -6,12 +6,13 @@ export const command: CommandModule = {
   args: rangeArgs(1, 2),
   async run({ io, flags, args, client }) {
     const [container = '', name] = args;
-    const { repository, tag } = name === undefined ? { repository: undefined, tag: undefined } : parseName(name);
-    const text = (flag: string): string | undefined => (flags.string(flag) === '' ? undefined : flags.string(flag));
+    const parsed = name === undefined ? undefined : parseName(name);
+    const text = (flag: string): string | undefined =>
+      flags.string(flag) === '' ? undefined : flags.string(flag);
     const { Id } = await client().containers.commit({
       container,
-      repo: repository,
-      tag,
+      repo: parsed?.full,
+      tag: parsed?.tag,
       comment: text('message'),
       author: text('author'),
       changes: flags.list('change'),

@@ -31,28 +31,52 @@ function told({ io, flags }: CommandContext, bytes: number, where: string): void
   if (!flags.bool('quiet')) io.stderr.write(`Successfully copied ${humanSize4(bytes)} to ${where}\n`);
 }
 
-async function fromContainer(c: CommandContext, container: string, source: string, target: string): Promise<void> {
+async function fromContainer(
+  c: CommandContext,
+  container: string,
+  source: string,
+  target: string,
+): Promise<void> {
   const { io, flags, client } = c;
   let wanted = source;
   if (flags.bool('follow-link')) {
     const stat = await client().containers.statPath(container, source);
-    if (hasBit(stat.mode, MODE_SYMLINK)) wanted = path.posix.resolve(path.posix.dirname(source), stat.linkTarget);
+    if (hasBit(stat.mode, MODE_SYMLINK))
+      wanted = path.posix.resolve(path.posix.dirname(source), stat.linkTarget);
   }
   if (target !== '-') {
     const parent = path.dirname(path.resolve(target));
-    if (!fs.existsSync(parent)) throw new CliError(`invalid output path: directory ${JSON.stringify(parent)} does not exist`);
+    if (!fs.existsSync(parent))
+      throw new CliError(`invalid output path: directory ${JSON.stringify(parent)} does not exist`);
   }
   const { stat, tar } = await client().containers.getArchive(container, wanted);
   if (target === '-') return writeOut(io.stdout, tar);
   const counter = new Counter();
-  const place = placeCopy({ source: wanted, sourceIsDirectory: hasBit(stat.mode, MODE_DIRECTORY), target, found: localTarget(target) });
-  await extract({ tar: counter.through(tar), from: stat.name === '/' ? '' : stat.name, ...place, keepOwner: flags.bool('archive') });
+  const place = placeCopy({
+    source: wanted,
+    sourceIsDirectory: hasBit(stat.mode, MODE_DIRECTORY),
+    target,
+    found: localTarget(target),
+  });
+  await extract({
+    tar: counter.through(tar),
+    from: stat.name === '/' ? '' : stat.name,
+    ...place,
+    keepOwner: flags.bool('archive'),
+  });
   return told(c, counter.bytes, path.resolve(target) + (target.endsWith('/') ? '/' : ''));
 }
 
 /** The target inside, with a final symlink followed once, as docker does. */
-async function remoteTarget({ client }: CommandContext, container: string, target: string): Promise<{ target: string; found: Target }> {
-  const toTarget = (stat: PathStat): Target => ({ exists: true, isDirectory: hasBit(stat.mode, MODE_DIRECTORY) });
+async function remoteTarget(
+  { client }: CommandContext,
+  container: string,
+  target: string,
+): Promise<{ target: string; found: Target }> {
+  const toTarget = (stat: PathStat): Target => ({
+    exists: true,
+    isDirectory: hasBit(stat.mode, MODE_DIRECTORY),
+  });
   try {
     const stat = await client().containers.statPath(container, target);
     if (!hasBit(stat.mode, MODE_SYMLINK)) return { target, found: toTarget(stat) };
@@ -60,26 +84,44 @@ async function remoteTarget({ client }: CommandContext, container: string, targe
     return { target: linked, found: toTarget(await client().containers.statPath(container, linked)) };
   } catch (error) {
     // HEAD answers carry no text: a missing container shows again, with its message, when the copy is sent.
-    if (error instanceof ApiError && error.status === 404) return { target, found: { exists: false, isDirectory: false } };
+    if (error instanceof ApiError && error.status === 404)
+      return { target, found: { exists: false, isDirectory: false } };
     throw error;
   }
 }
 
-async function toContainer(c: CommandContext, source: string, container: string, given: string): Promise<void> {
+async function toContainer(
+  c: CommandContext,
+  source: string,
+  container: string,
+  given: string,
+): Promise<void> {
   const { io, flags, client } = c;
   const absolute = path.posix.join('/', given) + (given.endsWith('/.') ? '/.' : '');
   const { target, found } = await remoteTarget(c, container, absolute);
   const counter = new Counter();
   const send = (directory: string, tar: AsyncIterable<Uint8Array>): Promise<void> =>
-    client().containers.putArchive(container, { path: directory, copyUidGid: flags.bool('archive'), tar: counter.through(tar) });
+    client().containers.putArchive(container, {
+      path: directory,
+      copyUidGid: flags.bool('archive'),
+      tar: counter.through(tar),
+    });
   if (source === '-') {
-    if (!found.exists || !found.isDirectory) throw new CliError(`destination "${container}:${given}" must be a directory`);
+    if (!found.exists || !found.isDirectory)
+      throw new CliError(`destination "${container}:${given}" must be a directory`);
     return send(target, io.stdin.chunks());
   }
   const follow = flags.bool('follow-link') || source.endsWith('/') || source.endsWith('/.');
-  const stat = follow ? fs.statSync(source, { throwIfNoEntry: false }) : fs.lstatSync(source, { throwIfNoEntry: false });
+  const stat = follow
+    ? fs.statSync(source, { throwIfNoEntry: false })
+    : fs.lstatSync(source, { throwIfNoEntry: false });
   if (stat === undefined) throw new CliError(`lstat ${path.resolve(source)}: no such file or directory`);
-  const place = placeCopy({ source: path.resolve(source) + (source.endsWith('/.') || source === '.' ? '/.' : ''), sourceIsDirectory: stat.isDirectory(), target, found });
+  const place = placeCopy({
+    source: path.resolve(source) + (source.endsWith('/.') || source === '.' ? '/.' : ''),
+    sourceIsDirectory: stat.isDirectory(),
+    target,
+    found,
+  });
   await send(place.directory, packTar(source, place.name === '' ? '.' : place.name, follow));
   return told(c, counter.bytes, `${container}:${given}`);
 }
@@ -92,7 +134,8 @@ export const command: CommandModule = {
     if (to === '') throw new CliError('destination can not be empty');
     const source = parseArgument(from);
     const target = parseArgument(to);
-    if (source.container !== undefined && target.container !== undefined) throw new CliError('copying between containers is not supported');
+    if (source.container !== undefined && target.container !== undefined)
+      throw new CliError('copying between containers is not supported');
     if (source.container !== undefined) return fromContainer(c, source.container, source.path, target.path);
     if (target.container !== undefined) return toContainer(c, source.path, target.container, target.path);
     throw new CliError('must specify at least one container source');

@@ -29,13 +29,24 @@ function execBody({ io, flags, args }: CommandContext, detachKeys: string): Reco
   };
 }
 
-async function runAttached({ io, flags, client }: CommandContext, id: string, detachKeys: string): Promise<number> {
+async function runAttached(
+  { io, flags, client }: CommandContext,
+  id: string,
+  detachKeys: string,
+): Promise<number> {
   const tty = flags.bool('tty');
   const size = tty && io.stdout.isTerminal ? io.stdout.size() : undefined;
   const console = size === undefined ? {} : { ConsoleSize: [size.rows, size.columns] };
   const stream = await client().exec.attach(id, { Detach: false, Tty: tty, ...console });
   const stop = tty ? followSize(io, (next) => client().exec.resize(id, next)) : () => undefined;
-  const end = await runSession(io, { stream, tty, stdin: flags.bool('interactive'), stdout: true, stderr: true, detachKeys: detachKeys || DEFAULT_KEYS });
+  const end = await runSession(io, {
+    stream,
+    tty,
+    stdin: flags.bool('interactive'),
+    stdout: true,
+    stderr: true,
+    detachKeys: detachKeys || DEFAULT_KEYS,
+  });
   stop();
   if (end.kind === 'detached') return EXIT_OK;
   if (end.kind === 'signal') return end.exitCode;

@@ -14,7 +14,9 @@ export const command: CommandModule = {
       try {
         checkOutput(file);
       } catch (error) {
-        throw new CliError(`failed to export container: ${error instanceof Error ? error.message : String(error)}`);
+        throw new CliError(
+          `failed to export container: ${error instanceof Error ? error.message : String(error)}`,
+        );
       }
     }
     const tar = await client().containers.export(args[0] ?? '');

@@ -23,7 +23,8 @@ export const command: CommandModule = {
     if (container.Config.Tty === true) return writeOut(io.stdout, body);
     const demuxer = new Demuxer();
     for await (const chunk of body) {
-      for (const frame of demuxer.feed(chunk)) await (frame.stream === 2 ? io.stderr : io.stdout).send(frame.data);
+      for (const frame of demuxer.feed(chunk))
+        await (frame.stream === 2 ? io.stderr : io.stdout).send(frame.data);
     }
     return undefined;
   },

@@ -21,12 +21,16 @@ const NOTHING: ContainerSummary = {
 };
 
 /** A format that shows sizes needs them from the engine, which has to measure. */
-const wantsSize = (format: string): boolean => /\{\{[^}]*\.Size\b/.test(format) || /\{\{\s*json \.\s*\}\}/.test(format);
+const wantsSize = (format: string): boolean =>
+  /\{\{[^}]*\.Size\b/.test(format) || /\{\{\s*json \.\s*\}\}/.test(format);
 
 export const command: CommandModule = {
   args: noArgs,
   async run({ io, flags, client, config }) {
-    const format = flags.string('format') === '' && !flags.bool('quiet') ? (config().psFormat ?? '') : flags.string('format');
+    const format =
+      flags.string('format') === '' && !flags.bool('quiet')
+        ? (config().psFormat ?? '')
+        : flags.string('format');
     const latest = flags.bool('latest') && flags.number('last') === -1;
     const last = latest ? 1 : flags.number('last');
     const size = flags.bool('size') || wantsSize(format);

@@ -5,6 +5,10 @@ import { forEachAtOnce } from '../../failure.ts';
 export const command: CommandModule = {
   args: minArgs(1),
   async run({ io, args, client }) {
-    await forEachAtOnce(args, (id) => client().containers.pause(id), (id) => io.stdout.write(`${id}\n`));
+    await forEachAtOnce(
+      args,
+      (id) => client().containers.pause(id),
+      (id) => io.stdout.write(`${id}\n`),
+    );
   },
 };

@@ -5,7 +5,8 @@ import { compareNames } from '../../render/order.ts';
 
 type Binding = { readonly HostIp: string; readonly HostPort: string };
 
-const address = ({ HostIp, HostPort }: Binding): string => `${HostIp.includes(':') ? `[${HostIp}]` : HostIp}:${HostPort}`;
+const address = ({ HostIp, HostPort }: Binding): string =>
+  `${HostIp.includes(':') ? `[${HostIp}]` : HostIp}:${HostPort}`;
 
 export const command: CommandModule = {
   args: rangeArgs(1, 2),
@@ -14,14 +15,29 @@ export const command: CommandModule = {
     const { NetworkSettings } = await client().containers.inspect(id);
     const ports = NetworkSettings.Ports ?? {};
     if (wanted === undefined) {
-      const lines = Object.entries(ports).flatMap(([port, bindings]) => (bindings ?? []).map((b) => `${port} -> ${address(b)}`));
-      io.stdout.write(lines.toSorted(compareNames).map((line) => `${line}\n`).join(''));
+      const lines = Object.entries(ports).flatMap(([port, bindings]) =>
+        (bindings ?? []).map((b) => `${port} -> ${address(b)}`),
+      );
+      io.stdout.write(
+        lines
+          .toSorted(compareNames)
+          .map((line) => `${line}\n`)
+          .join(''),
+      );
       return;
     }
     const [number = '', protocol = 'tcp'] = wanted.split('/');
-    if (!/^\d+$/.test(number) || Number(number) > 65_535) throw new CliError(`invalid port: ${number}`);
+    if (!/^\d+$/.test(number) || Number(number) > 65_535)
+      throw new CliError(
+        `Error: invalid port (${number}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`,
+      );
     const bindings = ports[`${number}/${protocol}`];
-    if (bindings == null) throw new CliError(`no public port '${wanted}' published for ${id}`);
-    io.stdout.write(bindings.map((b) => `${address(b)}\n`).toSorted(compareNames).join(''));
+    if (bindings == null) throw new CliError(`Error: No public port '${wanted}' published for ${id}`);
+    io.stdout.write(
+      bindings
+        .map((b) => `${address(b)}\n`)
+        .toSorted(compareNames)
+        .join(''),
+    );
   },
 };

@@ -29,7 +29,8 @@ function framed<T>(path: string, make: () => T): T {
 function bodyOf({ io, flags, args, path }: CommandContext): { body: CreateBody; attach: AttachFlags } {
   const body = framed(path, () => createBody(flags, args, io.env));
   if (flags.bool('detach')) {
-    if (flags.list('attach').length > 0) throw new CliError('conflicting options: cannot specify both --attach and --detach');
+    if (flags.list('attach').length > 0)
+      throw new CliError('conflicting options: cannot specify both --attach and --detach');
     const quiet = { AttachStdin: false, AttachStdout: false, AttachStderr: false, StdinOnce: false };
     return { body: { ...body, ...quiet }, attach: DETACHED };
   }
@@ -53,13 +54,19 @@ interface Started {
 }
 
 /** Starts the container with its streams connected and answers its exit code. */
-async function runAttached(c: CommandContext, client: Client, { id, body, attach, detachKeys }: Started): Promise<number> {
+async function runAttached(
+  c: CommandContext,
+  client: Client,
+  { id, body, attach, detachKeys }: Started,
+): Promise<number> {
   const { io, flags } = c;
   const any = attach.stdin || attach.stdout || attach.stderr;
   const removed = body.HostConfig['AutoRemove'] === true;
   // Both must be with the engine before the start, or a short-lived container's output and exit are missed.
   const [stream, waiting] = await Promise.all([
-    any ? client.containers.attach(id, { ...attach, detachKeys: detachKeys === '' ? undefined : detachKeys }) : undefined,
+    any
+      ? client.containers.attach(id, { ...attach, detachKeys: detachKeys === '' ? undefined : detachKeys })
+      : undefined,
     client.containers.wait(id, removed ? 'removed' : 'next-exit'),
   ]);
   try {
@@ -74,7 +81,12 @@ async function runAttached(c: CommandContext, client: Client, { id, body, attach
   const stopSignals = flags.bool('sig-proxy') && !body.Tty ? forwardSignals(io, client, id) : () => undefined;
   try {
     if (stream !== undefined) {
-      const end = await runSession(io, { stream, tty: body.Tty, ...attach, detachKeys: detachKeys || DEFAULT_KEYS });
+      const end = await runSession(io, {
+        stream,
+        tty: body.Tty,
+        ...attach,
+        detachKeys: detachKeys || DEFAULT_KEYS,
+      });
       if (end.kind === 'detached') return EXIT_OK;
       if (end.kind === 'signal') return end.exitCode;
     }

@@ -15,16 +15,30 @@ async function startAttached({ io, flags, args, client, config }: CommandContext
   const stdin = flags.bool('interactive') && (Config.OpenStdin ?? false);
   const detachKeys = flags.string('detach-keys') || (config().detachKeys ?? '');
   const [stream, waiting] = await Promise.all([
-    client().containers.attach(id, { stdin, stdout: true, stderr: true, detachKeys: detachKeys === '' ? undefined : detachKeys }),
+    client().containers.attach(id, {
+      stdin,
+      stdout: true,
+      stderr: true,
+      detachKeys: detachKeys === '' ? undefined : detachKeys,
+    }),
     client().containers.wait(id, HostConfig?.AutoRemove === true ? 'removed' : 'next-exit'),
   ]);
-  await client().containers.start(id).catch((error: unknown) => {
-    stream.destroy();
-    throw error;
-  });
+  await client()
+    .containers.start(id)
+    .catch((error: unknown) => {
+      stream.destroy();
+      throw error;
+    });
   const stopSize = tty ? followSize(io, (size) => client().containers.resize(id, size)) : () => undefined;
   const stopSignals = tty ? () => undefined : forwardSignals(io, client(), id);
-  const end = await runSession(io, { stream, tty, stdin, stdout: true, stderr: true, detachKeys: detachKeys || DEFAULT_KEYS });
+  const end = await runSession(io, {
+    stream,
+    tty,
+    stdin,
+    stdout: true,
+    stderr: true,
+    detachKeys: detachKeys || DEFAULT_KEYS,
+  });
   stopSize();
   stopSignals();
   if (end.kind === 'detached') return EXIT_OK;
@@ -37,7 +51,8 @@ export const command: CommandModule = {
     const { io, flags, args, client } = c;
     if (flags.bool('attach') || flags.bool('interactive')) return startAttached(c);
     const checkpoint = flags.string('checkpoint');
-    if (checkpoint !== '' && args.length > 1) throw new CliError('you cannot restore multiple containers at once');
+    if (checkpoint !== '' && args.length > 1)
+      throw new CliError('you cannot restore multiple containers at once');
     const failed: string[] = [];
     for (const id of args) {
       try {
@@ -51,7 +66,8 @@ export const command: CommandModule = {
         failed.push(id);
       }
     }
-    if (failed.length > 0 && checkpoint === '') throw new CliError(`Error: failed to start containers: ${failed.join(', ')}`);
+    if (failed.length > 0 && checkpoint === '')
+      throw new CliError(`Error: failed to start containers: ${failed.join(', ')}`);
     return failed.length > 0 ? EXIT_FAILURE : EXIT_OK;
   },
 };

@@ -16,7 +16,11 @@ async function first(values: AsyncGenerator<unknown, void, undefined>): Promise<
   return undefined;
 }
 
-function draw({ io, flags, config }: CommandContext, answers: ReadonlyMap<string, StatsAnswer | undefined>, out: Sink): void {
+function draw(
+  { io, flags, config }: CommandContext,
+  answers: ReadonlyMap<string, StatsAnswer | undefined>,
+  out: Sink,
+): void {
   const rows = [...answers].map(([name, answer]) => statsRow(name, answer, !flags.bool('no-trunc')));
   const format = flags.string('format') || (config().statsFormat ?? '');
   if (!io.stdout.isTerminal || flags.bool('no-stream')) {
@@ -24,7 +28,12 @@ function draw({ io, flags, config }: CommandContext, answers: ReadonlyMap<string
     return;
   }
   let text = '';
-  const buffer: Sink = { ...out, isTerminal: true, size: () => out.size(), write: (part) => void (text += Buffer.from(part as string).toString('utf8')) };
+  const buffer: Sink = {
+    ...out,
+    isTerminal: true,
+    size: () => out.size(),
+    write: (part) => void (text += Buffer.from(part as string).toString('utf8')),
+  };
   writeListing(buffer, { format, table: STATS_TABLE, titles: STATS_TITLES, rows });
   // Draw over the last picture instead of clearing first, which would flicker.
   out.write(`\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[J`);
@@ -50,10 +59,16 @@ async function once(c: CommandContext, names: readonly string[]): Promise<void> 
 }
 
 /** Follows one container into `answers` until it is gone or `signal` fires. */
-async function follow({ client }: CommandContext, name: string, answers: Map<string, StatsAnswer | undefined>, signal: AbortSignal): Promise<void> {
+async function follow(
+  { client }: CommandContext,
+  name: string,
+  answers: Map<string, StatsAnswer | undefined>,
+  signal: AbortSignal,
+): Promise<void> {
   answers.set(name, undefined);
   try {
-    for await (const value of await client().containers.stats(name, true, signal)) answers.set(name, value as StatsAnswer);
+    for await (const value of await client().containers.stats(name, true, signal))
+      answers.set(name, value as StatsAnswer);
   } finally {
     answers.delete(name);
   }
@@ -61,7 +76,9 @@ async function follow({ client }: CommandContext, name: string, answers: Map<str
 
 /** Adds containers that start later, when all were asked for. */
 async function watch(c: CommandContext, add: (name: string) => void, signal: AbortSignal): Promise<void> {
-  const events = await c.client().system.events({ filters: { type: ['container'], event: ['start'] }, signal });
+  const events = await c
+    .client()
+    .system.events({ filters: { type: ['container'], event: ['start'] }, signal });
   for await (const text of events) add(shortId((JSON.parse(text) as EventMessage).Actor.ID));
 }
 
@@ -90,7 +107,9 @@ export const command: CommandModule = {
   async run(c) {
     const { flags, args, client } = c;
     const all = args.length === 0;
-    const names = all ? (await client().containers.list({ all: flags.bool('all') })).map((container) => shortId(container.Id)) : args;
+    const names = all
+      ? (await client().containers.list({ all: flags.bool('all') })).map((container) => shortId(container.Id))
+      : args;
     await (flags.bool('no-stream') ? once(c, names) : stream(c, names, all));
   },
 };

@@ -10,6 +10,10 @@ export const command: CommandModule = {
       timeout: given === undefined ? undefined : flags.number(given),
       signal: flags.changed('signal') ? flags.string('signal') : undefined,
     };
-    await forEachAtOnce(args, (id) => client().containers.stop(id, options), (id) => io.stdout.write(`${id}\n`));
+    await forEachAtOnce(
+      args,
+      (id) => client().containers.stop(id, options),
+      (id) => io.stdout.write(`${id}\n`),
+    );
   },
 };

@@ -6,9 +6,25 @@ import { parseRestart } from '../../run/restart-policy.ts';
 
 export const command: CommandModule = {
   args: minArgs(1),
-  async run({ io, flags, args, client, path }) {
-    const rows = ['blkio-weight', 'cpu-period', 'cpu-quota', 'cpu-rt-period', 'cpu-rt-runtime', 'cpu-shares', 'cpus', 'cpuset-cpus', 'cpuset-mems', 'memory', 'memory-reservation', 'memory-swap', 'pids-limit', 'restart'];
-    if (!rows.some((name) => flags.changed(name))) throw new CliError(`you must provide one or more flags when using this command. See 'slipway ${path} --help'`);
+  async run({ io, flags, args, client }) {
+    const rows = [
+      'blkio-weight',
+      'cpu-period',
+      'cpu-quota',
+      'cpu-rt-period',
+      'cpu-rt-runtime',
+      'cpu-shares',
+      'cpus',
+      'cpuset-cpus',
+      'cpuset-mems',
+      'memory',
+      'memory-reservation',
+      'memory-swap',
+      'pids-limit',
+      'restart',
+    ];
+    if (!rows.some((name) => flags.changed(name)))
+      throw new CliError('you must provide one or more flags when using this command');
     const body = {
       BlkioWeight: flags.number('blkio-weight'),
       CpuPeriod: flags.number('cpu-period'),

@@ -4,7 +4,14 @@ import { writeListing } from '../../render/listing.ts';
 import { ellipsis, humanDuration, humanSize, localRfc3339, shortId } from '../../render/units.ts';
 import { Struct } from '../../template/index.ts';
 
-const TITLES = { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedAt: 'CREATED AT', CreatedBy: 'CREATED BY', Size: 'SIZE', Comment: 'COMMENT' } as const;
+const TITLES = {
+  ID: 'IMAGE',
+  CreatedSince: 'CREATED',
+  CreatedAt: 'CREATED AT',
+  CreatedBy: 'CREATED BY',
+  Size: 'SIZE',
+  Comment: 'COMMENT',
+} as const;
 
 export const command: CommandModule = {
   args: exactArgs(1),
@@ -26,7 +33,8 @@ export const command: CommandModule = {
         Comment: () => item.Comment,
         CreatedAt: () => at,
         CreatedBy: () => (truncate ? ellipsis(by, 45) : by),
-        CreatedSince: () => (human ? (item.Created <= 0 ? 'N/A' : `${humanDuration(io.now() - item.Created * 1000)} ago`) : at),
+        CreatedSince: () =>
+          human ? (item.Created <= 0 ? 'N/A' : `${humanDuration(io.now() - item.Created * 1000)} ago`) : at,
         ID: () => id(item.Id),
         Size: () => (human ? humanSize(item.Size) : String(item.Size)),
       });
@@ -34,6 +42,11 @@ export const command: CommandModule = {
     const table = human
       ? '{{.ID}}\t{{if .CreatedSince}}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}'
       : '{{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}';
-    writeListing(io.stdout, { format: flags.string('format'), table: quiet ? '{{.ID}}' : table, titles: TITLES, rows });
+    writeListing(io.stdout, {
+      format: flags.string('format'),
+      table: quiet ? '{{.ID}}' : table,
+      titles: TITLES,
+      rows,
+    });
   },
 };

@@ -14,7 +14,8 @@ export const command: CommandModule = {
     const [source = '', reference] = args;
     if (reference !== undefined) parseName(reference);
     const remote = isUrl(source);
-    if (!remote && source !== '-' && !fs.existsSync(source)) throw new CliError(`open ${source}: no such file or directory`);
+    if (!remote && source !== '-' && !fs.existsSync(source))
+      throw new CliError(`open ${source}: no such file or directory`);
     const name = reference === undefined ? undefined : parseName(reference);
     const messages = await client().images.import({
       source: remote ? source : '-',

@@ -10,7 +10,8 @@ export const command: CommandModule = {
   args: noArgs,
   async run({ io, flags, client }) {
     const file = flags.string('input');
-    if (file === '' && io.stdin.isTerminal) throw new CliError('requested load from stdin, but stdin is empty');
+    if (file === '' && io.stdin.isTerminal)
+      throw new CliError('requested load from stdin, but stdin is empty');
     if (file !== '' && !fs.existsSync(file)) throw new CliError(`open ${file}: no such file or directory`);
     const { json, body } = await client().images.load({
       stream: file === '' ? io.stdin.chunks() : readFileFrom(file),

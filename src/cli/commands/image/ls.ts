@@ -9,14 +9,16 @@ import { shortId } from '../../render/units.ts';
 export const command: CommandModule = {
   args: maxArgs(1),
   async run({ io, flags, args, client, config }) {
-    if (flags.bool('tree')) throw new CliError('--tree needs an engine that lists manifests, which this one does not');
+    if (flags.bool('tree'))
+      throw new CliError('--tree needs an engine that lists manifests, which this one does not');
     const filters = parseFilters(flags.list('filter'));
     const [pattern] = args;
     if (pattern !== undefined) filters['reference'] = [...(filters['reference'] ?? []), pattern];
     const images = await client().images.list({ all: flags.bool('all'), filters });
     const quiet = flags.bool('quiet');
     const truncate = !flags.bool('no-trunc');
-    const format = flags.string('format') === '' && !quiet ? (config().imagesFormat ?? '') : flags.string('format');
+    const format =
+      flags.string('format') === '' && !quiet ? (config().imagesFormat ?? '') : flags.string('format');
     const rowPerDigest = flags.bool('digests');
     const shown = { rowPerDigest, digests: rowPerDigest || /\{\{[^}]*\.Digest\b/.test(format) };
     const named = images.flatMap((image) => imageNames(image, shown).map((name) => ({ image, name })));
@@ -27,7 +29,9 @@ export const command: CommandModule = {
     const digest = flags.bool('digests') ? '{{.Digest}}\t' : '';
     writeListing(io.stdout, {
       format,
-      table: quiet ? '{{.ID}}' : `{{.Repository}}\t{{.Tag}}\t${digest}{{.ID}}\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}`,
+      table: quiet
+        ? '{{.ID}}'
+        : `{{.Repository}}\t{{.Tag}}\t${digest}{{.ID}}\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}`,
       raw: quiet
         ? 'image_id: {{.ID}}'
         : `repository: {{ .Repository }}\ntag: {{.Tag}}\n${flags.bool('digests') ? 'digest: {{.Digest}}\n' : ''}image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n`,

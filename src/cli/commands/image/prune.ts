@@ -4,7 +4,8 @@ import { confirm } from '../../confirm.ts';
 import { prunedText, pruneFilters, writeReclaimed } from '../../prune.ts';
 
 const DANGLING = 'WARNING! This will remove all dangling images.\nAre you sure you want to continue?';
-const ALL = 'WARNING! This will remove all images without at least one container associated to them.\nAre you sure you want to continue?';
+const ALL =
+  'WARNING! This will remove all images without at least one container associated to them.\nAre you sure you want to continue?';
 
 export const command: CommandModule = {
   args: noArgs,

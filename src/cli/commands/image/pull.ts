@@ -6,7 +6,12 @@ import { parseName } from '../../reference-name.ts';
 import { showProgress } from '../../render/progress.ts';
 import type { Sink } from '../../io.ts';
 
-const NOWHERE = (out: Sink): Sink => ({ ...out, isTerminal: false, size: () => out.size(), write: () => undefined });
+const NOWHERE = (out: Sink): Sink => ({
+  ...out,
+  isTerminal: false,
+  size: () => out.size(),
+  write: () => undefined,
+});
 
 export const command: CommandModule = {
   args: exactArgs(1),

@@ -16,7 +16,7 @@ export const command: CommandModule = {
     const allTags = flags.bool('all-tags');
     const quiet = flags.bool('quiet');
     if (allTags && (name.tag !== undefined || name.digest !== undefined)) {
-      throw new CliError('tag can\'t be used with --all-tags/-a');
+      throw new CliError("tag can't be used with --all-tags/-a");
     }
     const tag = allTags ? '' : (name.tag ?? 'latest');
     if (!allTags && name.tag === undefined && name.digest === undefined && !quiet) {
@@ -33,6 +33,7 @@ export const command: CommandModule = {
     const silent = { ...io.stdout, isTerminal: false, size: () => io.stdout.size(), write: () => undefined };
     await showProgress(messages, quiet ? silent : io.stdout, onAux);
     if (quiet) io.stdout.write(`${name.full}${tag === '' ? '' : `:${tag}`}\n`);
-    if (pushed.length === 0 && io.env['SLIPWAY_DEBUG'] !== undefined) io.stderr.write(`${familiarName(name)}: no digest reported\n`);
+    if (pushed.length === 0 && io.env['SLIPWAY_DEBUG'] !== undefined)
+      io.stderr.write(`${familiarName(name)}: no digest reported\n`);
   },
 };

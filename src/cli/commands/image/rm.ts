@@ -17,7 +17,11 @@ export const command: CommandModule = {
           ...(flags.list('platform').length === 0 ? {} : { platforms: flags.list('platform') }),
         });
         for (const item of removed) {
-          io.stdout.write(item.Deleted !== undefined && item.Deleted !== '' ? `Deleted: ${item.Deleted}\n` : `Untagged: ${item.Untagged ?? ''}\n`);
+          io.stdout.write(
+            item.Deleted !== undefined && item.Deleted !== ''
+              ? `Deleted: ${item.Deleted}\n`
+              : `Untagged: ${item.Untagged ?? ''}\n`,
+          );
         }
       } catch (error) {
         if (!(error instanceof ApiError && error.status === 404)) fatal = true;

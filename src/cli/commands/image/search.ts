@@ -6,7 +6,12 @@ import { writeListing } from '../../render/listing.ts';
 import { ellipsis } from '../../render/units.ts';
 import { Struct } from '../../template/index.ts';
 
-const TITLES = { Name: 'NAME', Description: 'DESCRIPTION', StarCount: 'STARS', IsOfficial: 'OFFICIAL', IsAutomated: 'AUTOMATED' } as const;
+const TITLES = {
+  Name: 'NAME',
+  Description: 'DESCRIPTION',
+  StarCount: 'STARS',
+  IsOfficial: 'OFFICIAL',
+} as const;
 const mark = (yes: boolean): string => (yes ? '[OK]' : '');
 
 export const command: CommandModule = {
@@ -18,6 +23,7 @@ export const command: CommandModule = {
       filters: parseFilters(flags.list('filter')),
       auth: findAuth(config(), HUB),
     });
+    const json = flags.string('format') === 'json';
     const truncate = !flags.bool('no-trunc');
     const rows = found
       .toSorted((a, b) => b.star_count - a.star_count)
@@ -28,8 +34,7 @@ export const command: CommandModule = {
               const text = item.description.replaceAll(/[\r\n]/g, ' ');
               return truncate ? ellipsis(text, 45) : text;
             },
-            IsAutomated: () => mark(item.is_automated ?? false),
-            IsOfficial: () => mark(item.is_official),
+            IsOfficial: () => (json ? String(item.is_official) : mark(item.is_official)),
             Name: () => item.name,
             StarCount: () => String(item.star_count),
           }),

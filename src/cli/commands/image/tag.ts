@@ -13,10 +13,11 @@ export const command: CommandModule = {
     try {
       name = parseName(target);
     } catch (error) {
-      throw new CliError(`error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${reason(error)}`);
+      throw new CliError(
+        `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${reason(error)}`,
+      );
     }
     if (name.digest !== undefined) throw new CliError('refusing to create a tag with a digest reference');
-    const repository = name.full.replace(/^docker\.io\/(library\/)?/, '');
-    await client().images.tag(source, repository, name.tag ?? 'latest');
+    await client().images.tag(source, name.full, name.tag ?? 'latest');
   },
 };

@@ -3,7 +3,7 @@ import { type CommandModule, exactArgs } from '../../command.ts';
 import { CliError } from '../../exit.ts';
 import type { Flags } from '../../flags/parse.ts';
 import { keyValues } from '../../key-values.ts';
-import { contains, parseCidr } from '../../cidr.ts';
+import { contains } from '../../cidr.ts';
 
 interface Pool {
   Subnet: string;
@@ -26,18 +26,21 @@ function pools(flags: Flags): Pool[] {
   if (subnets.length < ranges.length || subnets.length < gateways.length) {
     throw new CliError('every ip-range or gateway must have a corresponding subnet');
   }
-  for (const subnet of subnets) {
-    if (parseCidr(subnet) === undefined) throw new CliError(`invalid CIDR address: ${subnet}`);
-  }
   const all: Pool[] = subnets.map((Subnet) => ({ Subnet }));
   for (const range of ranges) {
     const pool = poolOf(all, range.split('/')[0] ?? '', 'range');
-    if (pool.IPRange !== undefined) throw new CliError(`cannot configure multiple ranges (${range}, ${pool.IPRange}) on the same subnet (${pool.Subnet})`);
+    if (pool.IPRange !== undefined)
+      throw new CliError(
+        `cannot configure multiple ranges (${range}, ${pool.IPRange}) on the same subnet (${pool.Subnet})`,
+      );
     pool.IPRange = range;
   }
   for (const gateway of gateways) {
     const pool = poolOf(all, gateway, 'gateway');
-    if (pool.Gateway !== undefined) throw new CliError(`cannot configure multiple gateways (${gateway}, ${pool.Gateway}) for the same subnet (${pool.Subnet})`);
+    if (pool.Gateway !== undefined)
+      throw new CliError(
+        `cannot configure multiple gateways (${gateway}, ${pool.Gateway}) for the same subnet (${pool.Subnet})`,
+      );
     pool.Gateway = gateway;
   }
   for (const [name, address] of Object.entries(flags.map('aux-address'))) {

@@ -26,7 +26,8 @@ export const command: CommandModule = {
     const networks = await client().networks.list(parseFilters(flags.list('filter')));
     const truncate = !flags.bool('no-trunc');
     const quiet = flags.bool('quiet');
-    const format = flags.string('format') === '' && !quiet ? (config().networksFormat ?? '') : flags.string('format');
+    const format =
+      flags.string('format') === '' && !quiet ? (config().networksFormat ?? '') : flags.string('format');
     const sorted = networks.toSorted((a, b) => compareNames(a.Name, b.Name));
     const id = (full: string): string => (truncate ? shortId(full) : full);
     if (quiet && format === '') {
@@ -54,7 +55,9 @@ export const command: CommandModule = {
     writeListing(io.stdout, {
       format,
       table: quiet ? '{{.ID}}' : '{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}',
-      raw: quiet ? 'network_id: {{.ID}}' : 'network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n',
+      raw: quiet
+        ? 'network_id: {{.ID}}'
+        : 'network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n',
       titles: TITLES,
       rows,
     });

@@ -3,7 +3,8 @@ import { type CommandModule, noArgs } from '../../command.ts';
 import { confirm } from '../../confirm.ts';
 import { prunedText, pruneFilters } from '../../prune.ts';
 
-const WARNING = 'WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?';
+const WARNING =
+  'WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?';
 
 export const command: CommandModule = {
   args: noArgs,

@@ -3,20 +3,32 @@ import type { DiskUsage, ImageSummary } from '../../../client/index.ts';
 import { type CommandModule, noArgs } from '../../command.ts';
 import type { Io } from '../../io.ts';
 import { CONTAINER_TITLES, containerRow } from '../../render/container.ts';
-import { CACHE_TABLE, CACHE_TITLES, cacheRow, USAGE_TABLE, USAGE_TITLES, usageStructs } from '../../render/disk-usage.ts';
+import {
+  CACHE_TABLE,
+  CACHE_TITLES,
+  cacheRow,
+  USAGE_TABLE,
+  USAGE_TITLES,
+  usageStructs,
+} from '../../render/disk-usage.ts';
 import { IMAGE_TITLES, imageNames, imageRow } from '../../render/image.ts';
 import { writeListing } from '../../render/listing.ts';
 import { humanSize4 } from '../../render/units.ts';
 import { VOLUME_TITLES, volumeRow } from '../../render/volume.ts';
 import { type Struct, toJson } from '../../template/index.ts';
 
-const IMAGE_TABLE = '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}';
-const CONTAINER_TABLE = '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}';
+const IMAGE_TABLE =
+  '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}';
+const CONTAINER_TABLE =
+  '{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}';
 const VOLUME_TABLE = '{{.Name}}\t{{.Links}}\t{{.Size}}';
 
 /** Under its first name only: the size counts once. */
 function firstRow(image: ImageSummary, options: { truncate: boolean; now: number }): Struct {
-  const [name = { repository: '<none>', tag: '<none>', digest: '' }] = imageNames(image, { digests: false, rowPerDigest: false });
+  const [name = { repository: '<none>', tag: '<none>', digest: '' }] = imageNames(image, {
+    digests: false,
+    rowPerDigest: false,
+  });
   return imageRow(image, { ...name, digest: '' }, options);
 }
 
@@ -38,7 +50,10 @@ function rowsOf(usage: DiskUsage, options: { truncate: boolean; now: number }): 
 
 function writeVerbose(io: Io, usage: DiskUsage): void {
   const rows = rowsOf(usage, { truncate: true, now: io.now() });
-  const cacheSize = (usage.BuildCache ?? []).reduce((total, record) => total + (record.Shared ? 0 : record.Size), 0);
+  const cacheSize = (usage.BuildCache ?? []).reduce(
+    (total, record) => total + (record.Shared ? 0 : record.Size),
+    0,
+  );
   const out = io.stdout;
   out.write('Images space usage:\n\n');
   writeListing(out, { format: '', table: IMAGE_TABLE, titles: IMAGE_TITLES, rows: rows.images });
@@ -56,7 +71,12 @@ export const command: CommandModule = {
     const usage = await client().system.diskUsage();
     const format = flags.string('format');
     if (!flags.bool('verbose')) {
-      writeListing(io.stdout, { format, table: USAGE_TABLE, titles: USAGE_TITLES, rows: usageStructs(usage) });
+      writeListing(io.stdout, {
+        format,
+        table: USAGE_TABLE,
+        titles: USAGE_TITLES,
+        rows: usageStructs(usage),
+      });
     } else if (format === '' || format === 'table') writeVerbose(io, usage);
     else {
       const rows = rowsOf(usage, { truncate: false, now: io.now() });

@@ -8,7 +8,9 @@ import { VERSION } from '../../version.ts';
 
 function rendered(format: string, value: Readonly<Record<string, unknown>>): string {
   try {
-    return compile(format === 'json' ? '{{json .}}' : format, { missingKeyIsError: true }).render(fromApi(value));
+    return compile(format === 'json' ? '{{json .}}' : format, { missingKeyIsError: true }).render(
+      fromApi(value),
+    );
   } catch (error) {
     throw new CliError(`template parsing error: ${errorText(error)}`, 64);
   }
@@ -25,7 +27,9 @@ export const command: CommandModule = {
     const found = typeof info === 'string' ? {} : info;
     if (format !== '') {
       const errors = failed === undefined ? {} : { ServerErrors: [failed] };
-      io.stdout.write(`${rendered(format, { ...found, ClientInfo: { Version: VERSION, Debug: false }, ...errors })}\n`);
+      io.stdout.write(
+        `${rendered(format, { ...found, ClientInfo: { Version: VERSION, Debug: false }, ...errors })}\n`,
+      );
     } else {
       io.stdout.write(`${clientInfo(false)}Server:\n`);
       if (failed === undefined) io.stdout.write(serverInfo(found));

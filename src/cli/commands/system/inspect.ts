@@ -14,7 +14,8 @@ const KINDS: readonly (readonly [string, Fetch])[] = [
 ];
 
 const isNotFound = (error: unknown): boolean =>
-  error instanceof ApiError && (error.status === 404 || (error.status === 400 && /invalid reference format/.test(error.message)));
+  error instanceof ApiError &&
+  (error.status === 404 || (error.status === 400 && /invalid reference format/.test(error.message)));
 
 async function fetchAny(client: Client, kinds: typeof KINDS, name: string, size: boolean): Promise<string> {
   for (const [kind, fetch] of kinds) {
@@ -31,11 +32,18 @@ export const command: CommandModule = {
   args: minArgs(1),
   async run({ io, flags, args, client }) {
     const type = flags.string('type');
-    if (flags.changed('type') && type === '') throw new CliError('type is empty: must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"');
+    if (flags.changed('type') && type === '')
+      throw new CliError(
+        'type is empty: must be one of "config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume"',
+      );
     const kinds = type === '' ? KINDS : KINDS.filter(([kind]) => kind === type);
     if (kinds.length === 0) {
-      throw new CliError(`unknown type: ${JSON.stringify(type)}: must be one of ${KINDS.map(([kind]) => JSON.stringify(kind)).join(', ')}`);
+      throw new CliError(
+        `unknown type: ${JSON.stringify(type)}: must be one of ${KINDS.map(([kind]) => JSON.stringify(kind)).join(', ')}`,
+      );
     }
-    await inspectAll(io, args, flags.string('format'), (name) => fetchAny(client(), kinds, name, flags.bool('size')));
+    await inspectAll(io, args, flags.string('format'), (name) =>
+      fetchAny(client(), kinds, name, flags.bool('size')),
+    );
   },
 };

@@ -7,7 +7,9 @@ import type { Io } from '../../io.ts';
 async function readAll(io: Io): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of io.stdin.chunks()) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8').replace(/\r?\n$/, '');
+  return Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
 }
 
 /** Reads a line from the terminal; a secret is not shown while it is typed. */
@@ -31,7 +33,9 @@ async function ask(io: Io, question: string, secret: boolean): Promise<string> {
 }
 
 const serverName = (text: string): string =>
-  text === '' || text === 'docker.io' || text === 'index.docker.io' ? HUB : text.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  text === '' || text === 'docker.io' || text === 'index.docker.io'
+    ? HUB
+    : text.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
 
 export const command: CommandModule = {
   args: maxArgs(1),
@@ -40,7 +44,8 @@ export const command: CommandModule = {
     let password = flags.string('password');
     let username = flags.string('username');
     if (password !== '') {
-      if (flags.bool('password-stdin')) throw new CliError('conflicting options: cannot specify both --password and --password-stdin');
+      if (flags.bool('password-stdin'))
+        throw new CliError('conflicting options: cannot specify both --password and --password-stdin');
       io.stderr.write('WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n');
     }
     if (flags.bool('password-stdin')) {
@@ -51,16 +56,23 @@ export const command: CommandModule = {
     if (stored !== undefined) io.stdout.write('Authenticating with existing credentials...\n');
     username ||= stored?.username ?? '';
     password ||= stored?.password ?? '';
-    if ((username === '' || password === '') && !io.stdin.isTerminal) throw new CliError('Error: Cannot perform an interactive login from a non TTY device');
+    if ((username === '' || password === '') && !io.stdin.isTerminal)
+      throw new CliError('Error: Cannot perform an interactive login from a non TTY device');
     if (username === '') username = (await ask(io, 'Username: ', false)).trim();
     if (username === '') throw new CliError('Error: Non-null Username Required');
     if (password === '') password = await ask(io, 'Password: ', true);
     if (password === '') throw new CliError('Error: Password Required');
-    const { Status, IdentityToken } = await client().images.login({ username, password, serveraddress: server });
+    const { Status, IdentityToken } = await client().images.login({
+      username,
+      password,
+      serveraddress: server,
+    });
     const token = IdentityToken === undefined || IdentityToken === '' ? {} : { identitytoken: IdentityToken };
     storeAuth(config(), server, { username, password, serveraddress: server, ...token });
     if (config().credsStore === undefined) {
-      io.stderr.write(`\nWARNING! Your credentials are stored unencrypted in '${config().file}'.\nConfigure a credential helper to remove this warning.\n\n`);
+      io.stderr.write(
+        `\nWARNING! Your credentials are stored unencrypted in '${config().file}'.\nConfigure a credential helper to remove this warning.\n\n`,
+      );
     }
     io.stdout.write(`${Status}\n`);
   },

@@ -15,7 +15,10 @@ function warning(flags: Flags): string {
     all ? 'all images without at least one container associated to them' : 'all dangling images',
     all ? 'all build cache' : 'unused build cache',
   ];
-  const shown = filters.length === 0 ? '' : `\n  Items to be pruned will be filtered with:\n${filters.map((f) => `  - ${f}\n`).join('')}`;
+  const shown =
+    filters.length === 0
+      ? ''
+      : `\n  Items to be pruned will be filtered with:\n${filters.map((f) => `  - ${f}\n`).join('')}`;
   return `WARNING! This will remove:\n${items.map((item) => `  - ${item}\n`).join('')}${shown}\nAre you sure you want to continue?`;
 }
 

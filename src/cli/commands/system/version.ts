@@ -10,10 +10,21 @@ import { architecture } from '../../architecture.ts';
 import { longDate } from '../../render/long-date.ts';
 
 /** Details of a component that the head of the page shows already. */
-const SHOWN = new Set(['ApiVersion', 'MinAPIVersion', 'GitCommit', 'GoVersion', 'Os', 'Arch', 'KernelVersion', 'Experimental', 'BuildTime']);
+const SHOWN = new Set([
+  'ApiVersion',
+  'MinAPIVersion',
+  'GitCommit',
+  'GoVersion',
+  'Os',
+  'Arch',
+  'KernelVersion',
+  'Experimental',
+  'BuildTime',
+]);
 
 function clientText(apiVersion: string): string {
-  const api = apiVersion === NEWEST_VERSION ? apiVersion : `${apiVersion} (downgraded from ${NEWEST_VERSION})`;
+  const api =
+    apiVersion === NEWEST_VERSION ? apiVersion : `${apiVersion} (downgraded from ${NEWEST_VERSION})`;
   return (
     `Client:\n Version:\t${VERSION}\n API version:\t${api}\n Runtime:\t${process.versions['bun'] === undefined ? `node ${process.versions.node}` : `bun ${process.versions['bun']}`}\n` +
     ` OS/Arch:\t${process.platform}/${architecture()}\n`
@@ -35,7 +46,8 @@ function componentText(component: NonNullable<EngineVersion['Components']>[numbe
     );
     return lines.join('\n');
   }
-  for (const [name, value] of Object.entries(details)) if (!SHOWN.has(name) || name === 'GitCommit') lines.push(`  ${name}:\t${value}`);
+  for (const [name, value] of Object.entries(details))
+    if (!SHOWN.has(name) || name === 'GitCommit') lines.push(`  ${name}:\t${value}`);
   return lines.join('\n');
 }
 
@@ -45,7 +57,11 @@ function serverText(server: EngineVersion): string {
     {
       Name: 'Engine',
       Version: server.Version,
-      Details: { ...server, MinAPIVersion: server.MinAPIVersion ?? '', Experimental: String(server.Experimental ?? false) } as unknown as Record<string, string>,
+      Details: {
+        ...server,
+        MinAPIVersion: server.MinAPIVersion ?? '',
+        Experimental: String(server.Experimental ?? false),
+      } as unknown as Record<string, string>,
     },
   ];
   return `\nServer:${platform === '' ? '' : ` ${platform}`}\n${components.map(componentText).join('\n')}\n`;
@@ -65,13 +81,23 @@ export const command: CommandModule = {
     const format = flags.string('format');
     if (format !== '') {
       const value = {
-        Client: { Version: VERSION, ApiVersion: apiVersion, DefaultAPIVersion: NEWEST_VERSION, Os: process.platform, Arch: architecture(), Context: 'default' },
+        Client: {
+          Version: VERSION,
+          ApiVersion: apiVersion,
+          DefaultAPIVersion: NEWEST_VERSION,
+          Os: process.platform,
+          Arch: architecture(),
+          Context: 'default',
+        },
         Server: server ?? null,
       };
       try {
-        io.stdout.write(`${compile(format === 'json' ? '{{json .}}' : format).render(fromApi(value))}\n`);
+        io.stdout.write(
+          `${compile(format === 'json' ? '{{json .}}' : format, { missingKeyIsError: true }).render(fromApi(value))}\n`,
+        );
       } catch (error) {
-        throw new CliError(`template parsing error: ${errorText(error)}`, 64);
+        io.stdout.write('\n');
+        throw new CliError(`template parsing error: ${errorText(error)}`);
       }
     } else {
       const text = clientText(apiVersion) + (server === undefined ? '' : serverText(server));

@@ -6,9 +6,11 @@ import { keyValues } from '../../key-values.ts';
 export const command: CommandModule = {
   args: maxArgs(1),
   async run({ io, flags, args, client }) {
-    const flag = flags.changed('name') ? flags.string('name') : '';
+    const flag = flags.string('name');
     if (args[0] !== undefined && flag !== '') {
-      throw new CliError('conflicting options: cannot specify a volume-name through both --name and as a positional arg');
+      throw new CliError(
+        'conflicting options: cannot specify a volume-name through both --name and as a positional arg',
+      );
     }
     const name = args[0] ?? flag;
     const volume = await client().volumes.create({

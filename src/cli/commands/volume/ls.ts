@@ -11,7 +11,8 @@ export const command: CommandModule = {
     const answer = await client().volumes.list(parseFilters(flags.list('filter')));
     const volumes = (answer.Volumes ?? []).toSorted((a, b) => compareNames(a.Name, b.Name));
     const quiet = flags.bool('quiet');
-    const format = flags.string('format') === '' && !quiet ? (config().volumesFormat ?? '') : flags.string('format');
+    const format =
+      flags.string('format') === '' && !quiet ? (config().volumesFormat ?? '') : flags.string('format');
     if (quiet && format === '') {
       io.stdout.write(volumes.map((v) => `${v.Name}\n`).join(''));
       return;
