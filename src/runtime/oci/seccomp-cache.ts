@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ctx } from '../../core/ctx.ts';
 import { SingleFlight } from '../../core/single-flight.ts';
@@ -59,6 +59,42 @@ export class SeccompCache {
     });
   }
 
+  /**
+   * Whether this crun honours the annotation: a container with the deny-all section can run a program only if the
+   * compiled filter (which allows everything) took its place.
+   */
+  async probe(ctx: Ctx, program: string): Promise<boolean> {
+    const filter = await this.filter(ctx, { defaultAction: 'SCMP_ACT_ALLOW' });
+    if (filter === undefined) return false;
+    const { directory, crun, run } = this.#options;
+    const bundle = join(directory, 'probe');
+    const state = join(bundle, 'state');
+    const rootfs = join(bundle, 'rootfs');
+    const id = `slipway-seccomp-probe-${process.pid}`;
+    await rm(bundle, { recursive: true, force: true });
+    for (const path of ['dev', 'proc']) await mkdir(join(rootfs, path), { recursive: true, mode: 0o700 });
+    await mkdir(state);
+    await copyFile(program, join(rootfs, 'program'));
+    const short = shortcut(filter);
+    const spec = {
+      ...compileSpec(rootfs, short.seccomp, ['/program', '--version']),
+      annotations: short.annotations,
+    };
+    await writeFile(join(bundle, 'config.json'), JSON.stringify(spec));
+    try {
+      const args = ['--root', state, '--cgroup-manager=disabled', 'run', '--bundle', bundle, id];
+      // The same program outside of any container: whatever it says there, it must say inside.
+      const [inside, outside] = [await run(crun, args), await run(program, ['--version'])];
+      return (
+        inside.status === outside.status &&
+        inside.stderr === outside.stderr &&
+        inside.stdout === outside.stdout
+      );
+    } finally {
+      await rm(bundle, { recursive: true, force: true });
+    }
+  }
+
   async #load(ctx: Ctx, text: string, profile: SeccompSection): Promise<string | undefined> {
     const key = createHash('sha256').update(this.#options.versions).update('\0').update(text).digest('hex');
     const file = join(this.#options.directory, `${key}.bpf`);
@@ -106,11 +142,11 @@ export class SeccompCache {
   }
 }
 
-function compileSpec(rootfs: string, profile: SeccompSection): object {
+function compileSpec(rootfs: string, profile: SeccompSection, args: readonly string[] = ['/never']): object {
   return {
     ociVersion: '1.0.2',
     root: { path: rootfs, readonly: true },
-    process: { user: { uid: 0, gid: 0 }, cwd: '/', args: ['/never'], env: [], noNewPrivileges: true },
+    process: { user: { uid: 0, gid: 0 }, cwd: '/', args, env: [], noNewPrivileges: true },
     mounts: [],
     linux: { namespaces: [{ type: 'mount' }, { type: 'pid' }], seccomp: profile },
   };

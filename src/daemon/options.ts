@@ -1,0 +1,223 @@
+/** The daemon's flags: parsed once, then plain values. Pure. */
+
+import { parseArgs } from 'node:util';
+import { invalid } from '../core/errors.ts';
+import type { LogLevel } from '../core/log.ts';
+
+export interface DaemonOptions {
+  readonly dataRoot: string;
+  readonly runRoot: string;
+  readonly instance: string;
+  /** As given: `unix:///run/slipway.sock`, `tcp://127.0.0.1:2376`, `fd://3`. */
+  readonly hosts: readonly string[];
+  readonly pidFile: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly defaultRuntime: string | undefined;
+  /** More runtimes by name and path. */
+  readonly runtimes: readonly { readonly name: string; readonly path: string }[];
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  /** Gateway and subnet of the default bridge; undefined chooses. */
+  readonly bip: string | undefined;
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  readonly mtu: number | undefined;
+  readonly tls: TlsFiles | undefined;
+  readonly group: string;
+  readonly labels: readonly string[];
+  readonly fixCgroups: boolean;
+  readonly init: boolean;
+  readonly initPath: string | undefined;
+  readonly logDriver: string;
+  readonly logOptions: Readonly<Record<string, string>>;
+  readonly shimPath: string | undefined;
+}
+
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** Clients must show a certificate of this authority. */
+  readonly clientCa: string | undefined;
+}
+
+export type ParsedCommand =
+  | { readonly run: 'daemon'; readonly options: DaemonOptions }
+  | { readonly run: 'help' }
+  | { readonly run: 'version' };
+
+const flags = {
+  'data-root': { type: 'string', default: '/var/lib/slipway' },
+  'run-root': { type: 'string', default: '/run/slipway' },
+  instance: { type: 'string', default: 'slipway' },
+  host: { type: 'string', short: 'H', multiple: true, default: [] as string[] },
+  pidfile: { type: 'string' },
+  'log-level': { type: 'string', short: 'l', default: 'info' },
+  debug: { type: 'boolean', short: 'D', default: false },
+  'default-runtime': { type: 'string' },
+  'add-runtime': { type: 'string', multiple: true, default: [] as string[] },
+  'insecure-registry': { type: 'string', multiple: true, default: [] as string[] },
+  'registry-mirror': { type: 'string', multiple: true, default: [] as string[] },
+  bip: { type: 'string' },
+  'default-address-pool': { type: 'string', multiple: true, default: [] as string[] },
+  mtu: { type: 'string' },
+  tls: { type: 'boolean', default: false },
+  tlsverify: { type: 'boolean', default: false },
+  tlscacert: { type: 'string' },
+  tlscert: { type: 'string' },
+  tlskey: { type: 'string' },
+  'docker-socket': { type: 'boolean', default: false },
+  group: { type: 'string', short: 'G', default: 'slipway' },
+  label: { type: 'string', multiple: true, default: [] as string[] },
+  'fix-cgroups': { type: 'string', default: 'true' },
+  init: { type: 'boolean', default: false },
+  'init-path': { type: 'string' },
+  'log-driver': { type: 'string', default: 'json-file' },
+  'log-opt': { type: 'string', multiple: true, default: [] as string[] },
+  'shim-path': { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+  version: { type: 'boolean', short: 'v', default: false },
+} as const;
+
+export const helpText = `Usage: slipwayd [OPTIONS]
+
+The Slipway container engine: serves the Docker Engine API. Containers outlive it.
+
+Options:
+  -H, --host ADDRESS               Where to listen: unix://PATH, tcp://HOST:PORT, fd://3 (repeatable;
+                                   default unix:///run/slipway.sock)
+      --docker-socket              Also listen on /var/run/docker.sock
+  -G, --group NAME                 Group that may use the unix sockets (default "slipway")
+      --data-root DIRECTORY        Images, containers, volumes (default /var/lib/slipway)
+      --run-root DIRECTORY         What does not outlive a boot (default /run/slipway)
+      --instance NAME              Names bridge, nftables table and cgroups (default "slipway")
+      --pidfile FILE               Where to write the daemon's process id
+  -l, --log-level LEVEL            debug, info, warn or error (default "info")
+  -D, --debug                      The same as --log-level debug
+      --default-runtime NAME       OCI runtime of containers that do not say (default crun, then runc)
+      --add-runtime NAME=PATH      One more OCI runtime (repeatable)
+      --init                       Run an init in every container
+      --init-path FILE             The static init program
+      --log-driver NAME            Log driver of containers that do not say (default "json-file")
+      --log-opt KEY=VALUE          Its options (repeatable)
+      --insecure-registry HOST     Registry reached over HTTP or with any certificate (repeatable; host:port or CIDR)
+      --registry-mirror URL        Mirror of Docker Hub (repeatable)
+      --bip CIDR                   Address and subnet of the default bridge
+      --default-address-pool base=CIDR,size=N
+                                   Where new networks get their subnets from (repeatable)
+      --mtu BYTES                  MTU of the default bridge (default: the uplink's)
+      --tls                        Serve TCP with TLS
+      --tlsverify                  As --tls, and clients must show a certificate
+      --tlscacert FILE             Authority that client certificates must come from
+      --tlscert FILE               Certificate
+      --tlskey FILE                Its key
+      --label KEY=VALUE            Label of this engine, shown in info (repeatable)
+      --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
+      --shim-path FILE             The slipway-shim program
+  -v, --version                    Print the version
+  -h, --help                       Print this text
+`;
+
+const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];
+
+function parseLevel(text: string): LogLevel {
+  const level = text === 'warning' ? 'warn' : text === 'fatal' ? 'error' : text;
+  if (!levels.includes(level)) throw invalid(`--log-level: ${text} is none of ${levels.join(', ')}`);
+  return level as LogLevel;
+}
+
+/** `key=value` into its two sides. */
+function pair(flag: string, text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  if (at <= 0) throw invalid(`--${flag}: ${text} is not of the form NAME=VALUE`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** `base=10.10.0.0/16,size=24`. */
+function parsePool(text: string): { readonly base: string; readonly size: number } {
+  const fields = new Map(text.split(',').map((field) => pair('default-address-pool', field)));
+  const base = fields.get('base');
+  const size = Number(fields.get('size'));
+  if (base === undefined || !Number.isInteger(size) || size < 1 || size > 128) {
+    throw invalid(`--default-address-pool: ${text} is not of the form base=CIDR,size=N`);
+  }
+  return { base, size };
+}
+
+// It becomes the name of an interface (with a digit), of a table and of cgroups.
+const instancePattern = /^[a-z][a-z0-9-]{0,12}$/;
+
+function parseTls(values: {
+  readonly tls?: boolean;
+  readonly tlsverify?: boolean;
+  readonly tlscacert?: string | undefined;
+  readonly tlscert?: string | undefined;
+  readonly tlskey?: string | undefined;
+}): TlsFiles | undefined {
+  if (values.tls !== true && values.tlsverify !== true) return undefined;
+  const { tlscert: cert, tlskey: key, tlscacert: ca } = values;
+  if (cert === undefined || key === undefined) throw invalid('--tls needs --tlscert and --tlskey');
+  if (values.tlsverify === true && ca === undefined) throw invalid('--tlsverify needs --tlscacert');
+  return { cert, key, clientCa: values.tlsverify === true ? ca : undefined };
+}
+
+function parseHosts(hosts: readonly string[], dockerSocket: boolean): readonly string[] {
+  const own = hosts.length === 0 ? ['unix:///run/slipway.sock'] : hosts;
+  return dockerSocket ? [...own, 'unix:///var/run/docker.sock'] : own;
+}
+
+function parseMtu(text: string | undefined): number | undefined {
+  if (text === undefined || text === '0') return undefined;
+  const mtu = Number(text);
+  if (!Number.isInteger(mtu) || mtu < 68 || mtu > 65_535)
+    throw invalid(`--mtu: ${text} is not a number of bytes`);
+  return mtu;
+}
+
+/** `invalid` with a sentence for what is wrong. */
+export function parseCommand(args: readonly string[]): ParsedCommand {
+  let values;
+  try {
+    ({ values } = parseArgs({ args: [...args], options: flags, allowNegative: false }));
+  } catch (error) {
+    throw invalid(error instanceof Error ? error.message : String(error), error);
+  }
+  if (values.help) return { run: 'help' };
+  if (values.version) return { run: 'version' };
+  if (!instancePattern.test(values.instance)) {
+    throw invalid(
+      `--instance: ${values.instance} must be up to 13 of a-z, 0-9 and -, beginning with a letter`,
+    );
+  }
+  for (const root of ['data-root', 'run-root'] as const) {
+    if (!values[root].startsWith('/')) throw invalid(`--${root}: ${values[root]} is not an absolute path`);
+  }
+  return {
+    run: 'daemon',
+    options: {
+      dataRoot: values['data-root'],
+      runRoot: values['run-root'],
+      instance: values.instance,
+      hosts: parseHosts(values.host, values['docker-socket']),
+      pidFile: values.pidfile,
+      logLevel: values.debug ? 'debug' : parseLevel(values['log-level']),
+      defaultRuntime: values['default-runtime'],
+      runtimes: values['add-runtime'].map((text) => {
+        const [name, path] = pair('add-runtime', text);
+        return { name, path };
+      }),
+      insecureRegistries: values['insecure-registry'],
+      registryMirrors: values['registry-mirror'],
+      bip: values.bip,
+      addressPools: values['default-address-pool'].map(parsePool),
+      mtu: parseMtu(values.mtu),
+      tls: parseTls(values),
+      group: values.group,
+      labels: values.label,
+      fixCgroups: values['fix-cgroups'] !== 'false',
+      init: values.init,
+      initPath: values['init-path'],
+      logDriver: values['log-driver'],
+      logOptions: Object.fromEntries(values['log-opt'].map((text) => pair('log-opt', text))),
+      shimPath: values['shim-path'],
+    },
+  };
+}
