@@ -128,7 +128,8 @@ static void encode(int stream, const uint8_t *text, size_t size, int newline, co
 
 /* One entry of the log. */
 static void emit(int stream, const uint8_t *text, size_t size, int newline, const char *time, size_t time_size) {
-  if (file.broken && file.used + JSON_WORST(size) + FRAMING > sizeof file.out) {
+  /* Once a line is lost all are, until there is room: a short one that would still fit must not hide the gap. */
+  if (file.broken && (file.lost_lines > 0 || file.used + JSON_WORST(size) + FRAMING > sizeof file.out)) {
     file.lost_lines++;
     file.lost_total++;
     file.lost_bytes += size;
@@ -161,6 +162,7 @@ static void emit_carried(int stream, int newline) {
 
 void log_write(int stream, const uint8_t *data, size_t size) {
   if (file.fd < 0) return;
+  if (file.broken) log_retry();
   char time[40];
   size_t time_size = json_time(time, now_ns());
   while (size > 0) {

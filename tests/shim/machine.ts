@@ -101,7 +101,7 @@ function document(
   cgroup: string,
   args: readonly string[],
   terminal: boolean,
-  resources: unknown,
+  linux: Readonly<Record<string, unknown>> = {},
 ): unknown {
   return {
     ociVersion: '1.0.2',
@@ -120,8 +120,8 @@ function document(
     ],
     linux: {
       cgroupsPath: cgroup,
-      resources: resources ?? {},
       namespaces: ['pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
+      ...linux,
     },
   };
 }
@@ -135,14 +135,15 @@ function cgroupDirectories(cgroup: string): string[] {
 
 export async function createMachine(
   runtimeName: string,
-  options: { readonly shimPath?: string } = {},
+  options: { readonly shimPath?: string; readonly directory?: string } = {},
 ): Promise<ShimMachine> {
   prepareCgroups();
   const shimPath = options.shimPath ?? builtShim();
-  const directory = mkdtempSync(join(tmpdir(), 'slip-'));
+  // A second machine over the same directory plays the daemon that comes back.
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'slip-'));
   const instance = basename(directory);
   const rootfs = join(directory, 'rootfs');
-  makeRootfs(rootfs);
+  if (!options.directory) makeRootfs(rootfs);
   const host = createHost();
   const newRuntime = (): Promise<Runtime> =>
     createRuntime({
@@ -165,7 +166,7 @@ export async function createMachine(
     shimPath,
     newRuntime,
     process: processDocument,
-    spec: (args, changes, resources) => {
+    spec: (args, changes, linux) => {
       const containerId = newId();
       const cgroup = `/${instance}/${containerId}`;
       const data = join(directory, 'data', containerId);
@@ -173,7 +174,7 @@ export async function createMachine(
       const spec: TaskSpec = {
         containerId,
         bundle: join(directory, 'run/bundles', containerId),
-        ociSpec: document(rootfs, cgroup, args, changes?.terminal ?? false, resources),
+        ociSpec: document(rootfs, cgroup, args, changes?.terminal ?? false, linux),
         terminal: false,
         openStdin: false,
         stdinOnce: false,

@@ -21,6 +21,8 @@ export interface TaskSpec {
     /** Bytes; 0 for unlimited. */
     readonly maxSize: number;
     readonly maxFile: number;
+    /** Written into every line (`--log-opt labels=...`), as the driver chose them. */
+    readonly attributes?: Readonly<Record<string, string>>;
   };
   /** Where the shim writes the exit record; on the data root, so that it outlives a crash of the machine's run root. */
   readonly exitPath: string;

@@ -1,6 +1,7 @@
 import type { Host } from '../../core/ports/host.ts';
 import type { Logger } from '../../core/log.ts';
 import { invalid } from '../../core/errors.ts';
+import type { ShimControl } from './control.ts';
 import type { ShimPaths } from './paths.ts';
 
 /** An OCI runtime that the daemon was configured with. */
@@ -20,6 +21,8 @@ export interface ShimDeps {
   readonly runtimes: ReadonlyMap<string, ConfiguredRuntime>;
   readonly paths: ShimPaths;
   readonly log: Logger;
+  /** Connections to shims of this daemon, by container id, until they are released. */
+  readonly controls: Map<string, ShimControl>;
 }
 
 export function runtimeNamed(deps: ShimDeps, name: string): ConfiguredRuntime {

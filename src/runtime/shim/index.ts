@@ -42,6 +42,7 @@ export async function createRuntime(options: ShimRuntimeOptions): Promise<Runtim
     runtimes: new Map(options.runtimes.map((runtime) => [runtime.name, runtime])),
     paths,
     log: options.log,
+    controls: new Map(),
   };
   const roots = options.runtimes.map((runtime) => paths.runtimeRoot(runtime.name));
   for (const directory of [paths.socketDirectory, paths.bundleDirectory, ...roots]) {

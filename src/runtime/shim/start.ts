@@ -29,6 +29,7 @@ function shimArguments(deps: ShimDeps, spec: TaskSpec): string[] {
   if (spec.log.path !== undefined) {
     args.push('--log', spec.log.path, '--log-max-size', String(spec.log.maxSize));
     args.push('--log-max-file', String(spec.log.maxFile));
+    if (spec.log.attributes) args.push('--log-attributes', JSON.stringify(spec.log.attributes));
   }
   args.push('--terminal', spec.terminal ? '1' : '0', '--rows', String(rows), '--columns', String(columns));
   args.push('--open-stdin', spec.openStdin ? '1' : '0', '--stdin-once', spec.stdinOnce ? '1' : '0');

@@ -1,7 +1,7 @@
 import { conflict } from '../../core/errors.ts';
 import type { Attachment, AttachOptions, Task, TaskExit } from '../../core/ports/runtime.ts';
 import { ShimAttachment } from './attachment.ts';
-import { killProcess } from './cleanup.ts';
+import { killProcess, releaseControl } from './cleanup.ts';
 import { openConnection } from './connection.ts';
 import type { ShimControl } from './control.ts';
 import type { ShimDeps } from './deps.ts';
@@ -51,6 +51,7 @@ export function createTask(
 ): Task {
   const { pid, pidStartTicks } = state;
   const socketPath = deps.paths.socket(input.containerId);
+  deps.controls.set(input.containerId, control);
   const execs = new Map<string, { pid: number; pidStartTicks: string }>();
   const exit = control.exited.then((ended) =>
     ended ? exitOf(ended) : endWithoutShim(deps, input, pid, pidStartTicks),
@@ -91,6 +92,6 @@ export function createTask(
     },
     pause: () => setFrozen(input.cgroupPaths, true),
     resume: () => setFrozen(input.cgroupPaths, false),
-    release: () => control.release(),
+    release: () => releaseControl(deps, input.containerId, control),
   };
 }

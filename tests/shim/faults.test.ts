@@ -1,0 +1,217 @@
+/** What goes wrong around a shim, and that the container, its record and the machine come through it. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { backgroundCtx } from '../../src/core/ctx.ts';
+import { isKind } from '../../src/core/errors.ts';
+import type { Attachment, TaskSpec } from '../../src/core/ports/runtime.ts';
+import { textOf } from '../contracts/runtime.contract.ts';
+import { createMachine, type ShimMachine } from './machine.ts';
+
+const ctx = backgroundCtx();
+const all = { stdin: false, stdout: true, stderr: true } as const;
+
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}
+
+for (const runtimeName of ['crun', 'runc']) {
+  describe(`faults (${runtimeName})`, () => {
+    let machine: ShimMachine;
+    before(async () => {
+      machine = await createMachine(runtimeName);
+    });
+    after(() => machine.close());
+
+    /** Nothing of the container is left anywhere. */
+    const assertGone = async (spec: TaskSpec): Promise<void> => {
+      assert.ok(!(await machine.runtime.list()).includes(spec.containerId), 'still listed');
+      assert.equal(existsSync(spec.bundle), false, 'bundle');
+      assert.deepEqual(readdirSync(join(machine.directory, 'run/shim')), [], 'sockets');
+      assert.deepEqual(
+        spec.cgroupPaths.filter((path) => existsSync(path)),
+        [],
+        'cgroups',
+      );
+    };
+
+    const failsWith = async (
+      spec: TaskSpec,
+      kind: Parameters<typeof isKind>[1],
+      message: RegExp,
+    ): Promise<void> => {
+      await assert.rejects(machine.runtime.start(ctx, spec), (error) => {
+        assert.ok(error instanceof Error);
+        assert.match(error.message, message);
+        assert.ok(isKind(error, kind), `kind of: ${error.message}`);
+        return true;
+      });
+      await assertGone(spec);
+    };
+
+    it('an OCI runtime that is missing', () =>
+      failsWith(
+        machine.spec(['/bin/true'], { runtime: 'absent' }),
+        'internal',
+        /exec \/usr\/bin\/no-such-runtime: no such file/,
+      ));
+
+    it('a command that is no program', () =>
+      failsWith(
+        machine.spec(['/etc/plain']),
+        'notFound',
+        /exec: "\/etc\/plain": permission denied: unknown$/,
+      ));
+
+    it('a command that is a directory', () =>
+      failsWith(
+        machine.spec(['/etc']),
+        'notFound',
+        /exec: "\/etc": (permission denied|is a directory): unknown$/,
+      ));
+
+    it('a rootfs that is missing', () => {
+      const spec = machine.spec(['/bin/true']);
+      const document = { ...(spec.ociSpec as object), root: { path: '/no/such/rootfs' } };
+      return failsWith({ ...spec, ociSpec: document }, 'internal', /OCI runtime create failed: .*rootfs/i);
+    });
+
+    it('a log that cannot be opened', () => {
+      const spec = machine.spec(['/bin/true']);
+      const log = { ...spec.log, path: join(machine.directory, 'no/such/json.log') };
+      return failsWith({ ...spec, log }, 'internal', /failed to initialize logging driver: no such file/);
+    });
+
+    it('a start that is cancelled leaves nothing', async () => {
+      const spec = machine.spec(['/bin/sleep', '1000']);
+      const controller = new AbortController();
+      const start = machine.runtime.start({ ...ctx, signal: controller.signal }, spec);
+      controller.abort();
+      await assert.rejects(start, /was cancelled/);
+      await assertGone(spec);
+    });
+
+    it('a shim that is killed: the container is ended, and said to be', async () => {
+      const spec = machine.spec(['/bin/sleep', '1000'], { attachments: [all] });
+      const task = await machine.runtime.start(ctx, spec);
+      process.kill(task.shimPid, 'SIGKILL');
+      const exit = await task.exit;
+      assert.equal(exit.exitCode, 137);
+      await textOf((task.attachments[0] as Attachment).stdout);
+      while (isAlive(task.pid)) await delay(2);
+      await machine.runtime.cleanup(ctx, spec);
+      await assertGone(spec);
+    });
+
+    it('a shim that was killed while there was no daemon', async () => {
+      const spec = machine.spec(['/bin/sleep', '1000']);
+      const task = await machine.runtime.start(ctx, spec);
+      const restarted = await machine.newRuntime();
+      process.kill(task.shimPid, 'SIGKILL');
+      await task.exit;
+      const found = await restarted.recover(ctx, spec);
+      assert.ok(found.state === 'exited');
+      assert.equal(found.exit.exitCode, 137);
+      await restarted.cleanup(ctx, spec);
+      await assertGone(spec);
+    });
+
+    it('a process that breaks the memory limit is said to be OOM-killed', async () => {
+      const limit = 16 * 1024 * 1024;
+      const spec = machine.spec(
+        ['/bin/dd', 'if=/dev/zero', 'of=/dev/null', 'bs=128M', 'count=1'],
+        undefined,
+        {
+          resources: { memory: { limit, swap: limit } },
+        },
+      );
+      const task = await machine.runtime.start(ctx, spec);
+      const exit = await task.exit;
+      assert.deepEqual([exit.exitCode, exit.oomKilled], [137, true]);
+      await machine.finish(spec, task);
+    });
+
+    it('processes and cgroups that outlive the first process are removed', async () => {
+      const script = 'sleep 1000 & mkdir -p /sys/inner; exit 0';
+      const namespaces = ['ipc', 'uts', 'mount', 'network'].map((type) => ({ type }));
+      const spec = machine.spec(['/bin/sh', '-c', script], undefined, { namespaces });
+      const task = await machine.runtime.start(ctx, spec);
+      assert.equal((await task.exit).exitCode, 0);
+      for (const path of spec.cgroupPaths)
+        if (existsSync(path)) mkdirSync(join(path, 'inner/deeper'), { recursive: true });
+      task.release();
+      await machine.runtime.cleanup(ctx, spec);
+      await assertGone(spec);
+    });
+
+    it('a full disk delays the exit record, and nobody hears of the exit before it is written', async () => {
+      const base = machine.spec(['/bin/sh', '-c', 'exit 6']);
+      const disk = join(machine.directory, 'full');
+      mkdirSync(disk);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,nr_inodes=3', 'tmpfs', disk]);
+      try {
+        mkdirSync(join(disk, 'one'));
+        const spec: TaskSpec = { ...base, exitPath: join(disk, 'one/exit.json') };
+        execFileSync('touch', [join(disk, 'two')]);
+        const task = await machine.runtime.start(ctx, spec);
+        let exited = false;
+        void task.exit.then(() => {
+          exited = true;
+        });
+        while (isAlive(task.pid)) await delay(2);
+        await delay(50);
+        assert.equal(exited, false);
+        rmSync(join(disk, 'two'));
+        assert.equal((await task.exit).exitCode, 6);
+        assert.equal((JSON.parse(readFileSync(spec.exitPath, 'utf8')) as { exitCode: number }).exitCode, 6);
+        await machine.finish(spec, task);
+      } finally {
+        execFileSync('umount', ['-l', disk]);
+        rmSync(disk, { recursive: true });
+      }
+    });
+
+    it('a full disk cuts the slow client with an error, not the container', async () => {
+      const disk = join(machine.directory, 'spill');
+      mkdirSync(disk);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
+      try {
+        const base = machine.spec(['/bin/seq', '1', '2000000'], { attachments: [all, all] });
+        const spec: TaskSpec = {
+          ...base,
+          exitPath: join(disk, 'data/exit.json'),
+          log: { ...base.log, path: undefined },
+        };
+        const task = await machine.runtime.start(ctx, spec);
+        const [fast, slow] = task.attachments as [Attachment, Attachment];
+        const text = await textOf(fast.stdout);
+        assert.ok(text.endsWith('\n2000000\n'));
+        assert.equal((await task.exit).exitCode, 0);
+        let kept = '';
+        await assert.rejects(async () => {
+          for await (const chunk of slow.stdout) kept += String(chunk);
+        }, /read too slowly/);
+        assert.ok(kept.length > 1_000_000 && text.startsWith(kept), 'what came is an unbroken beginning');
+        await machine.finish(spec, task);
+      } finally {
+        execFileSync('umount', ['-l', disk]);
+        rmSync(disk, { recursive: true });
+      }
+    });
+
+    it('a state file that is damaged is no trap', async () => {
+      const spec = machine.spec(['/bin/true']);
+      mkdirSync(dirname(join(spec.bundle, 'shim.json')), { recursive: true });
+      execFileSync('sh', [
+        '-c',
+        `printf '{"pid":"x' > ${join(spec.bundle, 'shim.json')}; printf '[' > ${spec.exitPath}`,
+      ]);
+      assert.deepEqual(await machine.runtime.recover(ctx, spec), { state: 'gone' });
+      await machine.runtime.cleanup(ctx, spec);
+      await assertGone(spec);
+    });
+  });
+}
