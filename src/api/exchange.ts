@@ -89,6 +89,11 @@ export class Exchange<O extends OperationId = OperationId> {
     return this.#upgrade === undefined ? await readText(this.request) : await this.#upgrade.readBody();
   }
 
+  /** Reads past a body that the operation has no use for: what follows on a hijacked connection is stdin. */
+  async skipBody(): Promise<void> {
+    if (hasBody(this.request)) await this.#bodyText();
+  }
+
   header(name: string): string | undefined {
     const value = this.request.headers[name];
     return typeof value === 'string' ? value : value?.join(', ');

@@ -102,6 +102,15 @@ for (const [how, headers] of [
   });
 }
 
+test('a body of an attach is no stdin', async (t) => {
+  for (const headers of [upgradeHeaders, '']) {
+    const server = await startCat(t, true);
+    const request = `${attachLine}${headers}Content-Type: application/json\r\nContent-Length: 15\r\n\r\n{"stream":true}`;
+    const { body } = await exchange(server.connect(), `${request}typed`);
+    assert.equal(body.toString(), 'typedend of input');
+  }
+});
+
 test('a plain attach on a connection that served another request first', async (t) => {
   const server = await startCat(t, true);
   const client = server.connect();

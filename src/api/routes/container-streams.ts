@@ -76,6 +76,8 @@ async function serveSession(session: AttachSession, client: ClientEnd): Promise<
 }
 
 async function attach(services: ApiServices, exchange: Exchange): Promise<void> {
+  // dockerode repeats the query as a body.
+  await exchange.skipBody();
   const keys = parseDetachKeys(exchange.query.string('detachKeys'));
   const session = await services.containers.attach(exchange.ctx, exchange.name, attachInput(exchange));
   const multiplexed = !session.tty;
