@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { createFakeHost } from '../../tests/contracts/fakes/host/index.ts';
+import { backgroundCtx } from '../core/ctx.ts';
+import type { MountRequest } from '../core/ports/host.ts';
 import { cgroupLayout } from './cgroup/layout.ts';
-import { planCgroupSetup } from './cgroup-setup.ts';
+import { planCgroupSetup, setUpCgroups, undoCgroupSetup } from './cgroup-setup.ts';
 import { parseMountInfo } from './mount/mountinfo.ts';
 
 const both = { mountMissing: true, favorDynmods: true };
@@ -47,4 +53,44 @@ test('each is an option; pure v2 keeps its controllers; pure v1 needs neither', 
     mounts: [],
     favor: undefined,
   });
+});
+
+test('set-up is recorded, repeated without effect, and undone; a refusal does not end the daemon', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'slip-cgroup-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const unified = join(root, 'unified');
+  mkdirSync(unified);
+  writeFileSync(join(unified, 'cgroup.controllers'), 'hugetlb rdma\n');
+  const host = createFakeHost({
+    cgroups: { version: 'hybrid', controllers: { cpu: join(root, 'cpu'), unified }, unified },
+  });
+  await host.mount({
+    source: 'cgroup2',
+    target: unified,
+    fstype: 'cgroup2',
+    flags: ['nosuid'],
+    data: 'nsdelegate',
+  });
+  const deps = {
+    ...host,
+    mount: (request: MountRequest) =>
+      request.data === 'rdma' ? Promise.reject(new Error('busy')) : host.mount(request),
+  };
+  const recordPath = join(root, 'run/cgroups.json');
+  const seen = async () => (await host.mounts(root)).map(({ target, options }) => [target, options]);
+  const before = await seen();
+  const after = [
+    [unified, 'rw,nsdelegate,favordynmods'],
+    [join(root, 'hugetlb'), 'rw,hugetlb'],
+  ];
+  for (const _round of [1, 2]) {
+    await setUpCgroups(deps, backgroundCtx(), { ...both, recordPath });
+    assert.deepEqual(await seen(), after);
+    // The layout of the fake does not change by itself: without this, hugetlb would be mounted again.
+    writeFileSync(join(unified, 'cgroup.controllers'), '');
+  }
+  await undoCgroupSetup(deps, backgroundCtx(), recordPath);
+  assert.deepEqual(await seen(), before);
+  assert.equal(existsSync(recordPath), false);
+  await undoCgroupSetup(deps, backgroundCtx(), recordPath);
 });

@@ -10,8 +10,7 @@
 import { mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Ctx } from '../core/ctx.ts';
-import type { CgroupLayout, Host, MountRequest } from '../core/ports/host.ts';
-import { parseMountInfo, type MountInfo } from './mount/mountinfo.ts';
+import type { CgroupLayout, Host, MountPoint, MountRequest } from '../core/ports/host.ts';
 
 export interface CgroupSetupOptions {
   readonly mountMissing: boolean;
@@ -39,7 +38,7 @@ interface CgroupRecord {
   readonly favored: Remount | undefined;
 }
 
-type Deps = Pick<Host, 'mount' | 'unmount' | 'cgroupLayout'>;
+type Deps = Pick<Host, 'mount' | 'unmount' | 'mounts' | 'cgroupLayout'>;
 
 /** v2 names that v1 knows under another one; v2-only controllers map to nothing. */
 const v1Name: Readonly<Record<string, string>> = { io: 'blkio', dmem: '' };
@@ -56,7 +55,7 @@ const v2Flags = new Set([
 /** Pure. `v2Controllers` is the content of `cgroup.controllers` at the v2 root. */
 export function planCgroupSetup(
   layout: CgroupLayout,
-  mounts: readonly MountInfo[],
+  mounts: readonly MountPoint[],
   v2Controllers: string,
   wanted: { readonly mountMissing: boolean; readonly favorDynmods: boolean },
 ): CgroupSetupPlan {
@@ -122,7 +121,7 @@ function remount({ target, flags, options }: Remount, more: readonly string[]): 
 export async function setUpCgroups(deps: Deps, ctx: Ctx, options: CgroupSetupOptions): Promise<void> {
   const layout = deps.cgroupLayout();
   if (layout.unified === undefined) return;
-  const mounts = parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'));
+  const mounts = await deps.mounts(layout.unified);
   const v2Controllers = await readFile(join(layout.unified, 'cgroup.controllers'), 'utf8').catch(() => '');
   const plan = planCgroupSetup(layout, mounts, v2Controllers, options);
   let record = await readRecord(options.recordPath);
@@ -131,7 +130,12 @@ export async function setUpCgroups(deps: Deps, ctx: Ctx, options: CgroupSetupOpt
     await writeRecord(options.recordPath, record);
     await attempt(ctx, `mount the v1 controller ${controller} at ${target}`, async () => {
       await mkdir(target, { recursive: true });
-      await deps.mount({ source: 'cgroup', target, fstype: 'cgroup', flags: [], data: controller });
+      try {
+        await deps.mount({ source: 'cgroup', target, fstype: 'cgroup', flags: [], data: controller });
+      } catch (error) {
+        await rmdir(target).catch(() => {});
+        throw error;
+      }
     });
   }
   const { favor } = plan;

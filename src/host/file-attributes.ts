@@ -19,8 +19,7 @@ interface Functions {
 
 function loadFunctions(): Functions {
   const lib = koffi.load('libc.so.6');
-  const declare = <A extends readonly unknown[]>(signature: string): Call<A> =>
-    lib.func(signature);
+  const declare = <A extends readonly unknown[]>(signature: string): Call<A> => lib.func(signature);
   return {
     mknod: declare('int mknod(const void *path, unsigned int mode, unsigned long device)'),
     set: declare(

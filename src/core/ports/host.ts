@@ -34,6 +34,17 @@ export interface MountRequest {
   readonly cwd?: string;
 }
 
+export interface MountPoint {
+  readonly target: string;
+  readonly fstype: string;
+  readonly source: string;
+  /** Of the filesystem (`lowerdir=...`). */
+  readonly options: string;
+  /** Of the mount point (`ro,nosuid`). */
+  readonly mountOptions: string;
+  readonly propagation: string;
+}
+
 export interface LinkInfo {
   readonly index: number;
   readonly name: string;
@@ -196,12 +207,8 @@ export interface Host extends NftHost<NamespaceRef> {
   mount(request: MountRequest): Promise<void>;
   /** Idempotent; `detach` is MNT_DETACH. */
   unmount(target: string, options?: { detach?: boolean }): Promise<void>;
-  /** Mount points below a path (from /proc/self/mountinfo). */
-  mounts(
-    under: string,
-  ): Promise<
-    readonly { target: string; fstype: string; source: string; options: string; propagation: string }[]
-  >;
+  /** Mount points at or below a path (from /proc/self/mountinfo), in order of mounting. */
+  mounts(under: string): Promise<readonly MountPoint[]>;
   /** Flushes the filesystem that holds `path`. */
   syncfs(path: string): Promise<void>;
   /** Opens a path below a directory without ever leaving it (openat2 RESOLVE_IN_ROOT); returns a descriptor (O_PATH unless flags say else). */

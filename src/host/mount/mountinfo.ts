@@ -1,15 +1,9 @@
 /** Parses /proc/PID/mountinfo. Pure. */
 
-export interface MountInfo {
-  readonly target: string;
-  readonly fstype: string;
-  readonly source: string;
-  /** Those of the filesystem. */
-  readonly options: string;
-  /** Those of this mount point (`ro`, `nosuid`, ...). */
-  readonly mountOptions: string;
-  /** `shared`, `slave`, `unbindable` or `private`. */
-  readonly propagation: string;
+import type { MountPoint } from '../../core/ports/host.ts';
+
+/** `propagation` is `shared`, `slave`, `unbindable` or `private`. */
+export interface MountInfo extends MountPoint {
   /** The part of the filesystem that is mounted here. */
   readonly root: string;
   readonly device: string;

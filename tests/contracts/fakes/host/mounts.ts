@@ -2,21 +2,13 @@
 
 import { closeSync, constants, lstatSync, openSync, readlinkSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Host, MountRequest } from '../../../../src/core/ports/host.ts';
+import type { Host, MountPoint, MountRequest } from '../../../../src/core/ports/host.ts';
 import { codeOf, kernelFailure } from './errors.ts';
-
-export interface FakeMount {
-  readonly target: string;
-  readonly fstype: string;
-  readonly source: string;
-  readonly options: string;
-  readonly propagation: string;
-}
 
 export interface FakeMounts {
   mount(request: MountRequest): void;
   unmount(target: string): void;
-  under(path: string): FakeMount[];
+  under(path: string): MountPoint[];
 }
 
 const spreads = ['private', 'slave', 'shared', 'unbindable'];
@@ -35,19 +27,22 @@ function mustExist(path: string): void {
 }
 
 export function createFakeMounts(): FakeMounts {
-  let mounts: FakeMount[] = [];
-  const top = (target: string): FakeMount | undefined => mounts.findLast((mount) => mount.target === target);
+  let mounts: MountPoint[] = [];
+  const top = (target: string): MountPoint | undefined => mounts.findLast((mount) => mount.target === target);
   return {
     mount(request) {
       const { target, source, fstype, flags, data = '' } = request;
       mustExist(target);
       const isBind = flags.some((flag) => flag === 'bind' || flag === 'rbind');
       const below = top(target);
-      const options = [flags.includes('ro') ? 'ro' : 'rw', ...(data === '' ? [] : [data])].join(',');
+      const mode = flags.includes('ro') ? 'ro' : 'rw';
+      const restrictions = flags.filter((flag) => ['nosuid', 'nodev', 'noexec'].includes(flag));
+      const options = [mode, ...(data === '' ? [] : [data])].join(',');
+      const mountOptions = [mode, ...restrictions].join(',');
       if (flags.includes('remount') || (fstype === '' && !isBind)) {
         if (below === undefined) throw kernelFailure('mount', 'EINVAL', target);
         const changed = { ...below, propagation: propagationOf(flags, below.propagation) };
-        const kept = flags.includes('remount') ? { ...changed, options } : changed;
+        const kept = flags.includes('remount') ? { ...changed, options, mountOptions } : changed;
         mounts = mounts.map((mount) => (mount === below ? kept : mount));
         return;
       }
@@ -57,6 +52,7 @@ export function createFakeMounts(): FakeMounts {
         source,
         fstype: isBind ? 'bind' : fstype,
         options,
+        mountOptions,
         propagation: propagationOf(flags, 'private'),
       });
     },
