@@ -11,9 +11,8 @@ import type { Client } from '../client/index.ts';
 import type { Io, Sink } from './io.ts';
 import { VERSION } from './version.ts';
 
-type Help = typeof import('./help.ts');
-
-const loadHelp = (): Promise<Help> => import('./help.ts');
+/** The help's texts are loaded only when somebody wants them. */
+const loadHelp = () => import('./help.ts');
 
 async function printHelp(io: Io, path: string, out: Sink = io.stdout): Promise<number> {
   const { helpText } = await loadHelp();

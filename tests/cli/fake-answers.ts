@@ -1,5 +1,5 @@
 /** The fixed answers of the fake engine. */
-import { frame } from './fake-engine.ts';
+import { frame } from './frame.ts';
 import {
   CONTAINER_INSPECT,
   CONTAINERS,

@@ -422,7 +422,7 @@ export const EVENTS = [
     Actor: { ID: hex('a1'), Attributes: { image: 'nginx', name: 'web' } },
     scope: 'local',
     time: 1_767_323_045,
-    timeNano: 1_767_323_045_123_456_789,
+    timeNano: 1_767_323_045_123_456_768,
   },
   {
     Type: 'network',

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { answerFor } from './fake-answers.ts';
+import { frame } from './frame.ts';
 
 export interface Seen {
   readonly method: string;
@@ -18,15 +19,6 @@ export interface FakeEngine {
   /** Requests since the last call. */
   take(): Seen[];
   close(): Promise<void>;
-}
-
-/** Bytes of one multiplexed frame. */
-export function frame(stream: number, text: string): Buffer {
-  const data = Buffer.from(text);
-  const head = Buffer.alloc(8);
-  head.writeUInt8(stream, 0);
-  head.writeUInt32BE(data.length, 4);
-  return Buffer.concat([head, data]);
 }
 
 const withoutVersion = (url: string): string => url.replace(/^\/v\d+\.\d+/, '');

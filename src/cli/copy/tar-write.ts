@@ -33,7 +33,7 @@ function headerBlock(header: Header): Buffer {
   block.write('        ', 148);
   block.write(header.type, 156);
   block.write(header.linkName, 157, 100);
-  block.write('ustar\0' + '00', 257);
+  block.write('ustar\u000000', 257);
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
   return block;

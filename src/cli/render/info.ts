@@ -1,4 +1,5 @@
 /** The page of `info`. */
+import { goText } from '../template/index.ts';
 import { VERSION } from '../version.ts';
 import { binarySize } from './units.ts';
 
@@ -7,7 +8,7 @@ type Info = Readonly<Record<string, unknown>>;
 const record = (value: unknown): Info =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Info) : {};
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const text = (value: unknown): string => (value == null ? '' : String(value));
+const text = (value: unknown): string => (value == null ? '' : goText(value));
 
 class Page {
   #out = '';

@@ -60,7 +60,7 @@ export function shortId(id: string): string {
 
 /** Cuts text to `width` columns with an ellipsis at the end. */
 export function ellipsis(text: string, width: number): string {
-  const chars = [...text];
+  const chars = Array.from(text);
   if (chars.length <= width) return text;
   return width <= 1 ? chars.slice(0, width).join('') : `${chars.slice(0, width - 1).join('')}…`;
 }

@@ -52,7 +52,7 @@ function length(item: unknown): number {
 const kind = (value: unknown): string => (typeof value === 'number' ? 'number' : typeName(value));
 
 function equal(name: string, a: unknown, b: unknown): boolean {
-  if (a == null || b == null) return a == b;
+  if (a == null || b == null) return a == null && b == null;
   if (kind(a) !== kind(b)) throw new Error(`error calling ${name}: incompatible types for comparison`);
   if (typeof a === 'object')
     throw new Error(`error calling ${name}: non-comparable type ${goText(a)}: ${typeName(a)}`);

@@ -5,7 +5,7 @@ import { goText, numberText, typeName } from './values.ts';
 const VERB = /%([-+# 0]*)(\d+|\*)?(?:\.(\d+))?([a-zA-Z%])/g;
 
 function pad(text: string, flags: string, width: number): string {
-  const missing = width - [...text].length;
+  const missing = width - Array.from(text).length;
   if (missing <= 0) return text;
   if (flags.includes('-')) return text + ' '.repeat(missing);
   if (flags.includes('0')) {
@@ -48,7 +48,7 @@ function formatOne(verb: string, value: unknown, precision: number | undefined):
       return goText(value);
     case 's':
       if (typeof value === 'number' || typeof value === 'boolean') break;
-      return precision === undefined ? goText(value) : [...goText(value)].slice(0, precision).join('');
+      return precision === undefined ? goText(value) : Array.from(goText(value)).slice(0, precision).join('');
     case 'q':
       if (typeof value === 'string') return quote(value);
       if (Array.isArray(value)) return `[${value.map((v) => quote(goText(v))).join(' ')}]`;
