@@ -25,8 +25,8 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** Small, because the daemon's memory is counted: the worker keeps nothing between requests. */
-const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64, stackSizeMb: 1 };
+/** A small young generation, because the worker keeps nothing between requests; room for one large dump of a set. */
+const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256, stackSizeMb: 1 };
 
 export function createLane(workerUrl: URL): Lane {
   let worker: Worker | undefined;

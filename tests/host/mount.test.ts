@@ -10,7 +10,7 @@ import { createHost } from '../../src/host/index.ts';
 const host = createHost();
 const directory = mkdtempSync(join(tmpdir(), 'slip-mount-'));
 after(async () => {
-  for (const { target } of [...(await host.mounts(directory))].reverse()) {
+  for (const { target } of (await host.mounts(directory)).toReversed()) {
     await host.unmount(target, { detach: true });
   }
   await host.close();
@@ -37,9 +37,8 @@ test('a read-only bind cannot be written to, and shows its flags', async () => {
   await host.unmount(target);
 });
 
-test('a mount that cannot get its flags is taken back', async () => {
+test('a flag that is none is refused before anything is mounted', async () => {
   const [target = ''] = make('half');
-  // Propagation cannot be shared and unbindable in one: the second call is refused with EINVAL by its flags.
   const flags = ['private', 'nosuchflag'];
   await assert.rejects(host.mount({ source: 'tmpfs', target, fstype: 'tmpfs', flags }), /invalid mount flag/);
   assert.deepEqual(await host.mounts(target), []);

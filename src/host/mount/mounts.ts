@@ -11,7 +11,6 @@ const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 const ENOENT = 2;
 const EINVAL = 22;
-const EAGAIN = 11;
 
 /** Mounts with a working directory; the kernel worker's thread has one of its own. */
 export type MountWithDirectory = (request: MountRequest) => Promise<void>;
@@ -52,12 +51,9 @@ export function describe(request: MountRequest): string {
 /** Symbolic links at the end of `target` are not followed. */
 export async function unmount(target: string, options: { detach?: boolean } = {}): Promise<void> {
   const flags = UMOUNT_NOFOLLOW | (options.detach === true ? MNT_DETACH : 0);
-  for (;;) {
-    const { result, errno } = await offLoop(libc.umount2, target, flags);
-    // EINVAL: not a mount point; both mean that there is nothing left to do.
-    if (result === 0 || errno === ENOENT || errno === EINVAL) return;
-    if (errno !== EAGAIN) throw kernelError('umount', errno, target);
-  }
+  const { result, errno } = await offLoop(libc.umount2, target, flags);
+  // EINVAL: not a mount point; both mean that there is nothing left to do.
+  if (result !== 0 && errno !== ENOENT && errno !== EINVAL) throw kernelError('umount', errno, target);
 }
 
 export async function mountsUnder(under: string): Promise<MountInfo[]> {

@@ -8,7 +8,7 @@
 import { invalid } from '../../core/errors.ts';
 import type { SpawnOptions } from '../../core/ports/host.ts';
 import { checked, closeQuietly, kernelError } from '../ffi/kernel-error.ts';
-import { libc, syscalls } from '../ffi/libc.ts';
+import { libc, readErrno, syscalls } from '../ffi/libc.ts';
 import { withChildLimit } from './descriptor-limit.ts';
 
 /** glibc's posix_spawn_file_actions_t has 80 bytes, posix_spawnattr_t 336, sigset_t 128; room to spare for others. */
@@ -21,6 +21,9 @@ const SETSIGMASK = 0x08;
 const SETSID = 0x80;
 const O_RDWR = 2;
 const F_DUPFD_CLOEXEC = 1030;
+const P_PID = 1;
+const WEXITED = 4;
+const infoBytes = 128;
 
 function must(errno: number, call: string): void {
   if (errno !== 0) throw kernelError(call, errno);
@@ -89,6 +92,16 @@ function addActions(actions: Buffer, placements: readonly Placement[], cwd: stri
   if (cwd !== undefined) must(libc.actionsChdir(actions, cwd), 'addchdir');
 }
 
+/** A pidfd of the new child. Without a free descriptor for it nobody could steer the child: it is ended and reaped. */
+function openOrEnd(pid: number): number {
+  const pidfd = syscalls.pidfdOpen(pid);
+  if (pidfd >= 0) return pidfd;
+  const errno = readErrno();
+  process.kill(pid, 'SIGKILL');
+  libc.waitid(P_PID, pid, Buffer.alloc(infoBytes), WEXITED);
+  throw kernelError('pidfd_open', errno, String(pid));
+}
+
 /** Starts the program; its pid is ours to wait for. */
 export function spawnChild(options: SpawnOptions): { pid: number; pidfd: number } {
   const { placements, moved } = place(options.fds);
@@ -107,7 +120,7 @@ export function spawnChild(options: SpawnOptions): { pid: number; pidfd: number 
       fixLater(child);
       return child;
     });
-    return { pid, pidfd: checked(syscalls.pidfdOpen(pid), 'pidfd_open', String(pid)) };
+    return { pid, pidfd: openOrEnd(pid) };
   } finally {
     libc.actionsDestroy(actions);
     for (const fd of moved) closeQuietly(fd);
