@@ -83,6 +83,7 @@ static void start(void) {
   }
   if (log_open() < 0) fail_start(session, "failed to initialize logging driver");
   else if (runtime_run(session) < 0) fail_start(session, "starting the OCI runtime");
+  else state_reserve(); /* while the runtime is at work */
 }
 
 /* Everything is recorded and told to whoever listens. */

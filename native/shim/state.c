@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "state.h"
 
-#include <limits.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,8 @@
 
 #include "log-file.h"
 #include "text.h"
+
+#define RECORD_SIZE 512
 
 void state_write(const struct session *session) {
   char path[PATH_SIZE], text[1024];
@@ -35,15 +37,39 @@ static int counts_oom(const char *cgroup) {
   return 0;
 }
 
+static int reserved_fd = -1;
+
+static int reserved_path(char *to, size_t size) {
+  return snprintf(to, size, "%s.new", shim.options.exit_path) < (int)size ? 0 : -1;
+}
+
+void state_reserve(void) {
+  char path[PATH_SIZE];
+  if (reserved_path(path, sizeof path) < 0) return;
+  reserved_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (reserved_fd >= 0) fallocate(reserved_fd, 0, 0, RECORD_SIZE);
+}
+
+/* Into the reserved file, then under its name; 0 or -1. */
+static int write_reserved(const char *text, size_t size) {
+  char path[PATH_SIZE];
+  if (reserved_fd < 0 || reserved_path(path, sizeof path) < 0) return -1;
+  int done = pwrite(reserved_fd, text, size, 0) == (ssize_t)size && ftruncate(reserved_fd, (off_t)size) == 0 &&
+             rename(path, shim.options.exit_path) == 0;
+  close(reserved_fd);
+  reserved_fd = -1;
+  return done ? 0 : -1;
+}
+
 void state_exit(const struct session *session) {
   for (int i = 0; i < shim.options.cgroup_count && !shim.oom_killed; i++)
     shim.oom_killed = counts_oom(shim.options.cgroups[i]);
-  char text[512];
+  char text[RECORD_SIZE];
   int size = snprintf(text, sizeof text,
                       "{\"version\":1,\"exitCode\":%d,\"signal\":%d,\"exitedAtNano\":\"%llu\",\"oomKilled\":%s,"
                       "\"pid\":%d,\"pidStartTicks\":\"%llu\",\"lostLogLines\":%llu}\n",
                       shim.exit_code, shim.exit_signal, (unsigned long long)shim.exited_at_ns,
                       shim.oom_killed ? "true" : "false", (int)session->pid, (unsigned long long)session->ticks,
                       (unsigned long long)log_lost_lines());
-  shim.record_written = write_atomic(shim.options.exit_path, text, (size_t)size) == 0;
+  shim.record_written = write_reserved(text, (size_t)size) == 0 || write_atomic(shim.options.exit_path, text, (size_t)size) == 0;
 }

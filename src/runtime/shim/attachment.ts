@@ -35,7 +35,8 @@ export class ShimAttachment implements Attachment {
         else if (frame.type === frameType.error) this.#finish(unavailable(frame.payload.toString('utf8', 2)));
         else onFrame(frame);
       },
-      closed: () => this.#finish(),
+      // Every end that is in order is told by a frame.
+      closed: () => this.#finish(unavailable('the connection to the shim of the container broke')),
     };
   }
 

@@ -68,12 +68,17 @@ async function deleteByRuntime(deps: ShimDeps, input: CleanupInput): Promise<voi
   const runtime = deps.runtimes.get(input.runtime);
   if (!runtime || isKnownKind(runtime)) return;
   const root = deps.paths.runtimeRoot(input.runtime);
-  const child = await deps.host.spawn({
+  const spawned = deps.host.spawn({
     path: runtime.path,
     args: [runtime.path, ...(runtime.args ?? []), '--root', root, 'delete', '--force', input.containerId],
     env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
     fds: {},
   });
+  const child = await spawned.catch((error: unknown) => {
+    // A runtime that cannot be run did not start anything either.
+    deps.log.warn('the OCI runtime cannot delete a container', { container: input.containerId, error });
+  });
+  if (!child) return;
   deps.host.closeFd(child.pidfd);
   await deps.host.waitChild(child.pid);
 }
