@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto';
+import { PassThrough, pipeline, Transform, type Readable } from 'node:stream';
+import type { Ctx } from '../core/ctx.ts';
+import { SlipwayError, invalid, notFound, unauthorized, unavailable } from '../core/errors.ts';
+import type { Descriptor } from '../core/model/image.ts';
+import type { Registry, RegistryCredentials, Repository } from '../core/ports/registry.ts';
+import { defaultDomain } from '../core/reference.ts';
+import { parseChallenge } from './auth.ts';
+import type { EndpointOptions } from './endpoints.ts';
+import { refusalOf, type Asked } from './errors.ts';
+import { HttpClient, readBody } from './http.ts';
+import { pushBlob, pushManifest } from './push.ts';
+import { Session } from './session.ts';
+
+export interface RegistryOptions extends Partial<EndpointOptions> {
+  readonly userAgent?: string;
+  /** Milliseconds without a byte after which a request fails; default 60,000. */
+  readonly idleTimeoutMs?: number;
+}
+
+const maxManifest = 4 << 20;
+const accept = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/json;q=0.5',
+].join(', ');
+
+export const pullScope = (repository: Repository): string => `repository:${repository.path}:pull`;
+
+/** Bytes that belong to a digest, or an error that says so. */
+function verified(bytes: Buffer, reference: string, header: string | undefined): string {
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  if (reference.includes(':') && reference !== digest)
+    throw invalid(`manifest verification failed for digest ${reference}`);
+  if (header?.startsWith('sha256:') === true && header !== digest)
+    throw invalid(`manifest verification failed: the registry says ${header}, the content is ${digest}`);
+  return digest;
+}
+
+async function manifest(
+  session: Session,
+  ctx: Ctx,
+  repository: Repository,
+  reference: string,
+  credentials: RegistryCredentials | undefined,
+): Promise<{ descriptor: Descriptor; bytes: Buffer }> {
+  const asked: Asked = { action: 'pull', repository, reference };
+  const { message } = await session.send(ctx, repository.domain, {
+    method: 'GET',
+    path: `/v2/${repository.path}/manifests/${reference}`,
+    headers: { Accept: accept },
+    scopes: [pullScope(repository)],
+    credentials,
+  });
+  if (message.statusCode !== 200) throw await refusalOf(message, asked);
+  const bytes = await readBody(message, maxManifest);
+  const header = message.headers['docker-content-digest'];
+  const digest = verified(bytes, reference, typeof header === 'string' ? header : undefined);
+  const mediaType = (message.headers['content-type'] ?? '').replace(/;.*$/, '').trim();
+  return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
+}
+
+/** Drops the first bytes: a server that does not know ranges sends all again. */
+function skip(bytes: number): Transform {
+  let left = bytes;
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      const rest = chunk.subarray(Math.min(left, chunk.length));
+      left -= chunk.length - rest.length;
+      done(null, rest.length > 0 ? rest : undefined);
+    },
+  });
+}
+
+async function blob(
+  session: Session,
+  ctx: Ctx,
+  repository: Repository,
+  descriptor: Descriptor,
+  credentials: RegistryCredentials | undefined,
+  offset: number,
+): Promise<Readable> {
+  const { message } = await session.send(ctx, repository.domain, {
+    method: 'GET',
+    path: `/v2/${repository.path}/blobs/${descriptor.digest}`,
+    headers: { 'Accept-Encoding': 'identity', ...(offset > 0 && { Range: `bytes=${offset}-` }) },
+    scopes: [pullScope(repository)],
+    credentials,
+  });
+  const { statusCode } = message;
+  if (statusCode !== 200 && statusCode !== 206) {
+    const error = await refusalOf(message, { action: 'pull', repository });
+    throw error.kind === 'notFound' && statusCode === 404
+      ? notFound(`blob ${descriptor.digest}: ${error.message}`)
+      : error;
+  }
+  const target = statusCode === 200 && offset > 0 ? skip(offset) : new PassThrough();
+  pipeline(message, target, (error) => {
+    if (error != null) target.destroy(unavailable(`unexpected EOF: ${error.message}`, error));
+  });
+  return target;
+}
+
+async function tags(
+  session: Session,
+  ctx: Ctx,
+  repository: Repository,
+  credentials: RegistryCredentials | undefined,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  let path: string | undefined = `/v2/${repository.path}/tags/list`;
+  while (path !== undefined && found.length < 100_000) {
+    const request = { method: 'GET', path, scopes: [pullScope(repository)], credentials } as const;
+    const { message } = await session.send(ctx, repository.domain, request);
+    if (message.statusCode !== 200) throw await refusalOf(message, { action: 'pull', repository });
+    const value = parseJson(await readBody(message, maxManifest));
+    const list = typeof value === 'object' && value !== null ? (value as { tags?: unknown }).tags : undefined;
+    if (Array.isArray(list)) found.push(...list.filter((tag): tag is string => typeof tag === 'string'));
+    // Only a path on the same registry: a `next` elsewhere would take the credentials along.
+    const next = /^<(\/v2\/[^>]+)>;\s*rel="next"/.exec(message.headers.link?.toString() ?? '');
+    path = next?.[1];
+  }
+  return found;
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8')) as unknown;
+  } catch (error) {
+    throw invalid('the registry answered nonsense', error);
+  }
+}
+
+/** Against `/v2/`, as Docker does. */
+async function login(
+  session: Session,
+  ctx: Ctx,
+  domain: string,
+  credentials: RegistryCredentials,
+): Promise<{ status: string; identityToken: string }> {
+  const request = { method: 'GET', path: '/v2/', scopes: [], credentials } as const;
+  const status = 'Login Succeeded';
+  const failures: unknown[] = [];
+  for (const endpoint of (await session.endpoints(domain)).filter((each) => !each.isMirror)) {
+    try {
+      const message = await session.sendTo(ctx, endpoint, request);
+      message.resume();
+      if (message.statusCode === 200)
+        return { status, identityToken: await refreshToken(session, ctx, domain, credentials) };
+      const address = new URL('/v2/', endpoint.base).href;
+      throw unauthorized(
+        `login attempt to ${address} failed with status: ${message.statusCode} ${message.statusMessage}`,
+      );
+    } catch (error) {
+      if (!(error instanceof SlipwayError) || error.kind !== 'unavailable') throw error;
+      failures.push(error);
+    }
+  }
+  throw failures[0];
+}
+
+/** Where the token server gives refresh tokens, one is kept in place of the password. */
+async function refreshToken(
+  session: Session,
+  ctx: Ctx,
+  domain: string,
+  credentials: RegistryCredentials,
+): Promise<string> {
+  const endpoint = (await session.endpoints(domain)).find((each) => !each.isMirror);
+  if (endpoint === undefined || credentials.password === undefined) return '';
+  const message = await session.sendTo(ctx, endpoint, {
+    method: 'GET',
+    path: '/v2/',
+    scopes: [],
+    credentials: undefined,
+  });
+  message.resume();
+  const challenge = parseChallenge(message.headers['www-authenticate']);
+  if (challenge?.scheme !== 'bearer') return '';
+  const { tls, base } = endpoint;
+  const plain = base.protocol === 'http:';
+  const token = await session.tokens.fetch(ctx, {
+    challenge,
+    scopes: [],
+    credentials,
+    tls,
+    plain,
+    offline: true,
+  });
+  return token.refresh;
+}
+
+export interface RegistryClient extends Registry {
+  close(): void;
+}
+
+export function createRegistry(options: RegistryOptions = {}): RegistryClient {
+  const http = new HttpClient({
+    userAgent: options.userAgent ?? 'slipway',
+    idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+  });
+  const session = new Session(http, {
+    insecureRegistries: options.insecureRegistries ?? [],
+    mirrors: options.mirrors ?? [],
+    hub: options.hub ?? 'https://registry-1.docker.io',
+    certsDirectory: options.certsDirectory ?? '/etc/docker/certs.d',
+  });
+  return {
+    manifest: (ctx, repository, reference, credentials) =>
+      manifest(session, ctx, repository, reference, credentials),
+    blob: (ctx, repository, descriptor, credentials, offset = 0) =>
+      blob(session, ctx, repository, descriptor, credentials, offset),
+    tags: (ctx, repository, credentials) => tags(session, ctx, repository, credentials),
+    pushBlob: (ctx, repository, descriptor, open, credentials, from, onProgress) =>
+      pushBlob(session, ctx, { repository, descriptor, open, credentials, from, onProgress }),
+    pushManifest: (ctx, repository, reference, mediaType, bytes, credentials) =>
+      pushManifest(session, ctx, { repository, reference, mediaType, bytes, credentials }),
+    login: (ctx, domain, credentials) =>
+      login(session, ctx, domain === '' ? defaultDomain : domain, credentials),
+    close: () => http.close(),
+  };
+}

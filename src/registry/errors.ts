@@ -1,0 +1,99 @@
+/** A registry's refusals in Docker's words. */
+
+import type { IncomingMessage } from 'node:http';
+import { SlipwayError, type ErrorKind } from '../core/errors.ts';
+import type { Repository } from '../core/ports/registry.ts';
+import { familiar, repositoryName } from '../core/reference.ts';
+import { readBody } from './http.ts';
+
+const maxErrorBody = 64 << 10;
+
+interface Refusal {
+  /** `MANIFEST_UNKNOWN`, `DENIED`, ...; empty when the registry gave none. */
+  readonly code: string;
+  readonly message: string;
+}
+
+function parseRefusal(body: string): Refusal | undefined {
+  try {
+    const value = JSON.parse(body) as { errors?: unknown; details?: unknown; message?: unknown };
+    const first = Array.isArray(value.errors) ? (value.errors[0] as unknown) : undefined;
+    const text = (field: unknown): string => (typeof field === 'string' ? field : '');
+    if (typeof first === 'object' && first !== null) {
+      const { code, message } = first as { code?: unknown; message?: unknown };
+      return { code: text(code).toUpperCase(), message: text(message) };
+    }
+    const words = text(value.details) || text(value.message);
+    return words === '' ? undefined : { code: '', message: words };
+  } catch {
+    return undefined;
+  }
+}
+
+const byStatus: Readonly<Record<number, Refusal>> = {
+  401: { code: 'UNAUTHORIZED', message: 'authentication required' },
+  403: { code: 'DENIED', message: 'requested access to the resource is denied' },
+  404: { code: '', message: 'not found' },
+  429: { code: 'TOOMANYREQUESTS', message: 'too many requests' },
+};
+
+/** `manifest unknown: manifest unknown`. */
+function words({ code, message }: Refusal): string {
+  const name = code.toLowerCase().replaceAll('_', ' ');
+  return name === '' ? message : `${name}: ${message === '' ? name : message}`;
+}
+
+function kindOf(status: number): ErrorKind {
+  if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
+  if (status === 404) return 'notFound';
+  // Too many requests may go through later; so may a server that is in trouble.
+  if (status === 429 || status >= 500) return 'unavailable';
+  return 'invalid';
+}
+
+/** What was asked for: decides the words. */
+export interface Asked {
+  readonly action: 'pull' | 'push';
+  readonly repository: Repository;
+  /** Tag or digest of a manifest. */
+  readonly reference?: string;
+}
+
+function shown({ repository, reference }: Asked): string {
+  const name = familiar(repositoryName(repository));
+  if (reference === undefined) return name;
+  return reference.includes(':') ? `${name}@${reference}` : `${name}:${reference}`;
+}
+
+function explain(asked: Asked, status: number, refusal: Refusal): SlipwayError {
+  const said = words(refusal);
+  const name = familiar(repositoryName(asked.repository));
+  const isDenied =
+    refusal.code === 'DENIED' || refusal.code === 'UNAUTHORIZED' || status === 401 || status === 403;
+  if (isDenied && asked.action === 'pull')
+    return new SlipwayError(
+      'notFound',
+      `pull access denied for ${name}, repository does not exist or may require 'docker login': ${said}`,
+    );
+  if (isDenied) return new SlipwayError('forbidden', said);
+  if (refusal.code === 'NAME_UNKNOWN')
+    return new SlipwayError('notFound', `repository ${name} not found: ${said}`);
+  if (status === 404 && asked.reference !== undefined) {
+    const unknown = refusal.code === '' ? 'manifest unknown' : said;
+    return new SlipwayError('notFound', `manifest for ${shown(asked)} not found: ${unknown}`);
+  }
+  return new SlipwayError(kindOf(status), said);
+}
+
+/** Reads what the registry says and makes the error of it. */
+export async function refusalOf(message: IncomingMessage, asked: Asked): Promise<SlipwayError> {
+  const status = message.statusCode ?? 0;
+  const body = await readBody(message, maxErrorBody).catch(() => Buffer.alloc(0));
+  const refusal = parseRefusal(body.toString('utf8')) ??
+    byStatus[status] ?? {
+      code: '',
+      message: `received unexpected HTTP status: ${status} ${message.statusMessage ?? ''}`.trim(),
+    };
+  return explain(asked, status, refusal);
+}

@@ -1,0 +1,135 @@
+/** HTTP as registries need it: streamed bodies, no redirects on its own, and silence on the line is an error. */
+
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { pipeline, type Readable } from 'node:stream';
+import type { Ctx } from '../core/ctx.ts';
+import { invalid, unavailable } from '../core/errors.ts';
+
+export interface TlsOptions {
+  /** False for insecure registries. */
+  readonly verify: boolean;
+  readonly ca?: readonly Buffer[];
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | Readable;
+  readonly tls: TlsOptions;
+}
+
+export interface HttpOptions {
+  readonly userAgent: string;
+  /** Milliseconds without a byte after which a request or a body fails. */
+  readonly idleTimeoutMs: number;
+}
+
+/** The error of a broken connection in the words that Go, and so Docker, uses for it. */
+function describe(method: string, url: URL, error: NodeJS.ErrnoException): Error {
+  const verb = method.charAt(0) + method.slice(1).toLowerCase();
+  const words: Readonly<Record<string, string>> = {
+    ENOTFOUND: `dial tcp: lookup ${url.hostname}: no such host`,
+    EAI_AGAIN: `dial tcp: lookup ${url.hostname}: temporary failure in name resolution`,
+    ECONNREFUSED: `dial tcp ${url.host}: connect: connection refused`,
+    ECONNRESET: 'connection reset by peer',
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+    SELF_SIGNED_CERT_IN_CHAIN:
+      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+    DEPTH_ZERO_SELF_SIGNED_CERT:
+      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+    CERT_HAS_EXPIRED: 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
+  };
+  const plain = `${url.origin}${url.pathname}`;
+  return unavailable(`${verb} "${plain}": ${words[error.code ?? ''] ?? error.message}`, error);
+}
+
+export class HttpClient {
+  readonly #options: HttpOptions;
+  readonly #agents = new Map<string, HttpAgent | HttpsAgent>();
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with the answer's head; the body is the message itself and fails when it is cut short. */
+  async send(ctx: Ctx, request: HttpRequest): Promise<IncomingMessage> {
+    const { url, body } = request;
+    if (url.protocol !== 'http:' && url.protocol !== 'https:')
+      throw invalid(`unsupported protocol of ${url.href}`);
+    const headers = { 'User-Agent': this.#options.userAgent, ...request.headers };
+    const options: RequestOptions = {
+      method: request.method,
+      headers: Buffer.isBuffer(body) ? { ...headers, 'Content-Length': String(body.length) } : headers,
+      agent: this.#agent(url.protocol, request.tls),
+      signal: ctx.signal,
+      timeout: this.#options.idleTimeoutMs,
+    };
+    return new Promise((resolve, reject) => {
+      const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+      const out = send(url, options);
+      const fail = (error: Error): void =>
+        reject(ctx.signal.aborted ? unavailable('context canceled') : describe(request.method, url, error));
+      out.once('response', resolve);
+      out.on('error', fail);
+      out.once('timeout', () => out.destroy(new Error('i/o timeout')));
+      if (body === undefined || Buffer.isBuffer(body)) out.end(body);
+      else
+        pipeline(body, out, (error) => {
+          if (error != null) fail(error);
+        });
+    });
+  }
+
+  close(): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+  }
+
+  #agent(protocol: string, tls: TlsOptions): HttpAgent | HttpsAgent {
+    const key = `${protocol} ${tls.verify} ${tls.ca?.length ?? 0} ${tls.cert?.toString('base64') ?? ''}`;
+    const known = this.#agents.get(key);
+    if (known !== undefined) return known;
+    // The proxy of the daemon's environment, as dockerd uses it.
+    const common = { keepAlive: true, maxSockets: 16, timeout: 30_000, proxyEnv: process.env };
+    const agent =
+      protocol === 'http:'
+        ? new HttpAgent(common)
+        : new HttpsAgent({
+            ...common,
+            rejectUnauthorized: tls.verify,
+            ...(tls.ca !== undefined && { ca: [...tls.ca] }),
+            ...(tls.cert !== undefined && { cert: tls.cert }),
+            ...(tls.key !== undefined && { key: tls.key }),
+          });
+    this.#agents.set(key, agent);
+    return agent;
+  }
+}
+
+/** The whole body, refused above `limit` bytes. */
+export async function readBody(message: IncomingMessage, limit: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of message) {
+      size += (chunk as Buffer).length;
+      if (size > limit) throw invalid(`answer of the registry is larger than ${limit} bytes`);
+      chunks.push(chunk as Buffer);
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')
+      throw unavailable('unexpected EOF', error);
+    throw error;
+  }
+  return Buffer.concat(chunks);
+}
