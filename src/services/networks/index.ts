@@ -21,7 +21,6 @@ import { list, viewOf } from './view.ts';
 import type { ContainerNetworking, NetworkLifecycle, NetworksService, NetworkVerbs } from './types.ts';
 import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
-import { isActive } from '../../core/model/container.ts';
 
 export type * from './types.ts';
 export type { NetworkHostFacts, NetworksDeps } from './deps.ts';
@@ -86,9 +85,10 @@ function networking(room: Networks): ContainerNetworking {
 /** A slipway-net that died was started again: it knows ports and names, the resolvers are bound anew. */
 async function helperRestarted(room: Networks, ctx: Ctx): Promise<void> {
   const directory = room.directory.current;
-  const running = [...room.state.attached.values()]
-    .filter(({ record }) => directory === undefined || isActive(record.state))
-    .map(({ record }) => ({ record, namespace: directory?.namespace(record) }));
+  const running = [...room.state.attached.values()].map(({ record }) => {
+    const current = directory?.list().find((one) => one.id === record.id);
+    return { record, namespace: current && directory?.namespace(current) };
+  });
   await syncHelper(room, ctx, running);
 }
 
