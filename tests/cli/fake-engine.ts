@@ -29,12 +29,25 @@ async function readBody(request: http.IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('latin1');
 }
 
+/** A terminal inside: tells each key in hex, ends at Ctrl-D. */
+function serveTerminal(socket: Duplex): void {
+  socket.write('ready\r\n');
+  socket.on('data', (chunk: Buffer) => {
+    socket.write(`<${chunk.toString('hex')}>`);
+    if (chunk.includes(4)) socket.end();
+  });
+}
+
 /** What an attached container says: its input back, marked, when it has one; else two lines. */
 function serveStream(socket: Duplex, url: string, head: Buffer): void {
   socket.write(
     'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
   );
   socket.on('error', () => undefined);
+  if (url.includes('/tty')) {
+    serveTerminal(socket);
+    return;
+  }
   if (!url.includes('stdin=1') && !url.startsWith('/exec/stdin')) {
     socket.write(frame(1, 'out line\n'));
     socket.end(frame(2, 'err line\n'));
