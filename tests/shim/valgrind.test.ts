@@ -1,0 +1,107 @@
+// timeout: 300
+/** The contract suite and the noisy cases once more, with the shim under valgrind: no invalid access, no leak, no open descriptor. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { backgroundCtx } from '../../src/core/ctx.ts';
+import type { Attachment } from '../../src/core/ports/runtime.ts';
+import { runtimeContract, textOf } from '../contracts/runtime.contract.ts';
+import { createMachine, type ShimMachine } from './machine.ts';
+
+const ctx = backgroundCtx();
+const tools = mkdtempSync(join(tmpdir(), 'slip-'));
+const shimPath = join(tools, 'slipway-shim');
+
+/** Builds the shim with symbols, and a wrapper that runs it under valgrind with a report a process. */
+function prepare(): void {
+  const source = join(import.meta.dirname, '../../native/shim');
+  execFileSync('make', ['-s', '-C', source, 'debug', `OUT=${join(tools, 'shim-debug')}`]);
+  const options =
+    '--quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect --child-silent-after-fork=yes';
+  writeFileSync(
+    shimPath,
+    `#!/bin/sh\nexec valgrind ${options} --log-file=${tools}/report.%p ${tools}/shim-debug "$@"\n`,
+  );
+  chmodSync(shimPath, 0o755);
+}
+
+function reports(): string[] {
+  return readdirSync(tools)
+    .filter((name) => name.startsWith('report.'))
+    .map((name) => readFileSync(join(tools, name), 'utf8'));
+}
+
+prepare();
+
+runtimeContract('shim under valgrind', async () => {
+  const machine = await createMachine('crun', { shimPath });
+  return { ...machine, restart: () => machine.newRuntime() };
+});
+
+describe('valgrind', () => {
+  let machine: ShimMachine;
+  before(async () => {
+    machine = await createMachine('crun', { shimPath });
+  });
+  after(async () => {
+    await machine.close();
+    rmSync(tools, { recursive: true });
+  });
+
+  it('a flood with rotation, a slow client and one that goes', async () => {
+    const all = { stdin: false, stdout: true, stderr: true } as const;
+    const base = machine.spec(['/bin/sh', '-c', 'seq 1 300000; seq 1 1000 >&2'], {
+      attachments: [all, all, all],
+    });
+    const task = await machine.runtime.start(ctx, {
+      ...base,
+      log: { ...base.log, maxSize: 100_000, maxFile: 3 },
+    });
+    const [reader, slow, leaver] = task.attachments as [Attachment, Attachment, Attachment];
+    leaver.stdout.once('data', () => leaver.detach());
+    const [out, err] = await Promise.all([textOf(reader.stdout), textOf(reader.stderr)]);
+    assert.ok(out.endsWith('\n300000\n') && err.endsWith('\n1000\n'));
+    await task.exit;
+    assert.ok((await textOf(slow.stdout)).endsWith('\n300000\n'));
+    task.release();
+    await machine.runtime.cleanup(ctx, base);
+  });
+
+  it('a terminal, an exec with a terminal, a failing exec and a failing start', async () => {
+    const both = { stdin: true, stdout: true, stderr: true } as const;
+    const spec = machine.spec(['/bin/cat'], { terminal: true, openStdin: true, attachments: [both] });
+    const task = await machine.runtime.start(ctx, spec);
+    await task.resize(10, 20);
+    const exec = await task.exec(ctx, {
+      execId: 'tty',
+      process: machine.process(['/bin/sh', '-c', 'stty size; exit 3'], true),
+      terminal: true,
+      consoleSize: [11, 22],
+      openStdin: true,
+      attach: both,
+    });
+    assert.ok(exec.attachment);
+    assert.equal(await textOf(exec.attachment.stdout), '11 22\r\n');
+    assert.equal((await exec.exit).exitCode, 3);
+    await assert.rejects(
+      task.exec(ctx, {
+        execId: 'missing',
+        process: machine.process(['nosuch']),
+        terminal: false,
+        openStdin: false,
+        attach: both,
+      }),
+    );
+    await machine.finish(spec, task);
+    await assert.rejects(machine.runtime.start(ctx, machine.spec(['nosuch'], { terminal: true })));
+  });
+
+  it('has found nothing', async () => {
+    const found = reports();
+    assert.ok(found.length > 15, 'valgrind has run');
+    assert.equal(found.join(''), '');
+  });
+});
