@@ -12,13 +12,13 @@ const WEXITED = 4;
 const CLD_EXITED = 1;
 const EINTR = 4;
 /** siginfo_t has 128 bytes: code at 8, pid at 16, status at 24 (64-bit machines). */
-const infoBytes = 128;
+const info = Buffer.alloc(128);
 /** Holds the loop open while somebody waits, and finds what a lost signal would hide. */
 const pollMs = 5000;
 
 /** Exit code, 128 + n for signal n, -1 when it is not our child; undefined while it runs. */
 function poll(pid: number): number | undefined {
-  const info = Buffer.alloc(infoBytes);
+  info.fill(0);
   while (libc.waitid(P_PID, pid, info, WEXITED | WNOHANG) !== 0) {
     if (readErrno() !== EINTR) return -1;
   }

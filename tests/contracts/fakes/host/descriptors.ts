@@ -13,6 +13,8 @@ export type FakeDescriptor =
 export interface DescriptorTable {
   open(what: FakeDescriptor): number;
   get(fd: number): FakeDescriptor;
+  /** As `get`, undefined for a number that is not open or is a real descriptor. */
+  peek(fd: number): FakeDescriptor | undefined;
   close(fd: number): void;
   /** Whether a descriptor of this namespace is open. */
   holds(namespace: FakeNamespace): boolean;
@@ -35,6 +37,7 @@ export function createDescriptorTable(): DescriptorTable {
       if (found === undefined) throw kernelFailure('descriptor', 'EBADF', String(fd));
       return found;
     },
+    peek: (fd) => table.get(fd),
     close(fd) {
       const found = table.get(fd);
       table.delete(fd);

@@ -22,3 +22,9 @@ export function atIndex(error: unknown, index: number): Error {
   }
   return Object.assign(error, { cause: Object.assign(error.cause, { index }) });
 }
+
+/** The position that a failure carries; -1 for none. */
+export function indexOf(error: unknown): number {
+  const cause = error instanceof SlipwayError ? error.cause : undefined;
+  return (cause as { index?: number } | undefined)?.index ?? -1;
+}

@@ -1,6 +1,7 @@
 /** Processes of a fake kernel. What a program does is a function; `true`, `false` and `sleep` are there from the start. */
 
-import type { ProcessStat, SpawnOptions } from '../../../../src/core/ports/host.ts';
+import type { Host, ProcessStat, SpawnOptions } from '../../../../src/core/ports/host.ts';
+import type { DescriptorTable } from './descriptors.ts';
 import { kernelFailure } from './errors.ts';
 
 /** Resolves with the exit code; `killed` resolves with the number of the signal that ends the process. */
@@ -81,5 +82,31 @@ export function createFakeProcesses(programs: Readonly<Record<string, FakeProgra
       return true;
     },
     stat: (pid) => running.get(pid)?.stat,
+  };
+}
+
+/** The Host's calls about processes. */
+export function fakeProcessCalls(
+  processes: FakeProcesses,
+  descriptors: DescriptorTable,
+): Pick<Host, 'spawn' | 'waitChild' | 'openPidfd' | 'signalPidfd' | 'processStat'> {
+  return {
+    async spawn(request) {
+      const pid = processes.spawn(request);
+      return { pid, pidfd: descriptors.open({ kind: 'pidfd', pid }) };
+    },
+    waitChild: (pid) => processes.wait(pid),
+    openPidfd(pid, startTicks) {
+      const stat = processes.stat(pid);
+      if (stat === undefined || !processes.alive(pid)) return -1;
+      if (startTicks !== undefined && stat.startTicks !== startTicks) return -1;
+      return descriptors.open({ kind: 'pidfd', pid });
+    },
+    signalPidfd(pidfd, signal) {
+      const entry = descriptors.get(pidfd);
+      if (entry.kind !== 'pidfd') throw kernelFailure('pidfd_send_signal', 'EBADF', String(pidfd));
+      return processes.signal(entry.pid, signal);
+    },
+    processStat: (pid) => processes.stat(pid),
   };
 }
