@@ -5,7 +5,10 @@
 
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { backgroundCtx } from '../src/core/ctx.ts';
+import { createLogger } from '../src/core/log.ts';
+import { createHost, undoCgroupSetup } from '../src/host/index.ts';
 import { pings, stopDaemon } from './engine/daemon.ts';
 import { endByPidFiles, removeCgroups, removeFirewall, removeLinks, unmountAll } from './engine/leftovers.ts';
 import { readSettings, type Settings } from './engine/settings.ts';
@@ -52,6 +55,20 @@ function removeFolder(folder: string): void {
   say(path);
 }
 
+/** Mounts of controllers and mount options that the daemon added, as it wrote them down. */
+async function undoCgroupMounts(settings: Settings): Promise<void> {
+  const record = join(settings.runRoot, 'cgroup-setup.json');
+  if (!existsSync(record)) return;
+  const host = createHost();
+  await undoCgroupSetup(
+    host,
+    backgroundCtx(createLogger('warn', (line) => process.stderr.write(line))),
+    record,
+  );
+  await host.close();
+  say('changes of cgroup mounts');
+}
+
 async function clean(settings: Settings): Promise<void> {
   const folders = [resolve(settings.dataRoot), resolve(settings.runRoot)];
   await removeContainers(settings);
@@ -64,6 +81,7 @@ async function clean(settings: Settings): Promise<void> {
     ['firewall tables and rules', removeFirewall(settings.instance)],
   ];
   for (const [what, count] of counts) if (count > 0) say(`${count} ${what}`);
+  await undoCgroupMounts(settings);
   rmSync(settings.socket, { force: true });
   for (const folder of folders) removeFolder(folder);
 }
