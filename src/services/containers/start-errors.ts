@@ -40,7 +40,10 @@ export function commandFailure(
 
 /** An error of the runtime about a start, as the API tells it. */
 export function startFailure(error: Error, command: string, runtime: string): StartFailure {
-  const text = error.message;
+  // The runtime room tells what it knows in these very words already.
+  const text = error.message
+    .replace(/^failed to create task .*? create failed: /, '')
+    .replace(/: unknown$/, '');
   const known = commandFailure(text, command);
   if (known !== undefined) {
     const message = `${prefix(runtime)}unable to start container process: ${known.detail}: unknown`;
