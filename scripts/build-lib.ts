@@ -73,7 +73,7 @@ function copyKoffi(): void {
     'koffi/package.json',
     'koffi/LICENSE.txt',
     'koffi/index.js',
-    'koffi/src/koffi/index.js',
+    ...globSync('koffi/src/koffi/**/*.js', { cwd: modules }),
     `${native}/package.json`,
     `${native}/index.js`,
     `${native}/linux_${arch}`,
