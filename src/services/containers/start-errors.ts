@@ -42,7 +42,7 @@ export function commandFailure(
 export function startFailure(error: Error, command: string, runtime: string): StartFailure {
   // The runtime room tells what it knows in these very words already.
   const text = error.message
-    .replace(/^failed to create task .*? create failed: /, '')
+    .replace(/^failed to create task .*? create failed: \S+ create failed: /, '')
     .replace(/: unknown$/, '');
   const known = commandFailure(text, command);
   if (known !== undefined) {
