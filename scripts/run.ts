@@ -38,7 +38,7 @@ async function ensureImage(): Promise<void> {
 }
 
 async function ensureContainer(): Promise<void> {
-  const state = await slipway('ps', '-a', '--filter', `name=^/?${web}$`, '--format', '{{.State}}');
+  const state = await slipway('ps', '-a', '--filter', `name=^${web}$`, '--format', '{{.State}}');
   if (state === 'running') return;
   if (state !== '') {
     await shown('start', web);
