@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { commandPaths } from '../src/cli/command-table.ts';
+import { commandPaths, OWN_COMMANDS } from '../src/cli/command-table.ts';
 
 interface Flag {
   readonly short: string;
@@ -88,7 +88,7 @@ const version =
   /version ([\d.]+)/.exec(execFileSync('docker', ['--version'], { encoding: 'utf8' }))?.[1] ?? '';
 const owned = new Map<string, string>();
 const entries: string[] = [];
-for (const path of ['', ...commandPaths()]) {
+for (const path of ['', ...commandPaths()].filter((name) => !OWN_COMMANDS.includes(name))) {
   const page = parsePage(help(path));
   const flags = JSON.stringify(
     page.flags.map((flag) => [flag.short, flag.name, flag.type, flag.description]),

@@ -77,6 +77,7 @@ const entries: readonly Entry[] = [
   entry('system events', () => import('./commands/system/events.ts'), ['events']),
   entry('system info', () => import('./commands/system/info.ts'), ['info']),
   entry('system prune', () => import('./commands/system/prune.ts')),
+  entry('system repair', () => import('./commands/system/repair.ts')),
   entry('volume create', () => import('./commands/volume/create.ts')),
   entry('volume inspect', () => import('./commands/volume/inspect.ts')),
   entry('volume ls', () => import('./commands/volume/ls.ts'), [], ['list']),
@@ -88,6 +89,9 @@ const entries: readonly Entry[] = [
   entry('search', () => import('./commands/image/search.ts')),
   entry('version', () => import('./commands/system/version.ts')),
 ];
+
+/** Commands of our own, which docker's help does not know. */
+export const OWN_COMMANDS: readonly string[] = ['system repair'];
 
 /** Every path that has a help page: nouns, canonical paths and shortcuts. */
 export function commandPaths(): string[] {

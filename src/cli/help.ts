@@ -2,6 +2,7 @@
 import { EXAMPLES } from './examples.ts';
 import { NOUNS, verbsOf } from './command-table.ts';
 import pages from './generated/reference.ts';
+import { ownPages } from './own-pages.ts';
 import type { CommandPage, FlagRow } from './reference.ts';
 
 /** pflag keeps a word whole when it overshoots the width by no more than this. */
@@ -26,7 +27,7 @@ const OURS: Readonly<Record<string, string>> = {
 };
 
 export const pageOf = (path: string): CommandPage => {
-  const page = pages[path];
+  const page = pages[path] ?? ownPages[path];
   if (page === undefined) throw new Error(`no help page for ${path}`);
   return page();
 };

@@ -7,6 +7,8 @@ import { ArgumentError, EXIT_ENGINE, EXIT_FAILURE, EXIT_OK, FlagError } from './
 import { errorText, exitCodeOf } from './failure.ts';
 import { withHidden } from './flags/hidden.ts';
 import { type Flags, parseFlags } from './flags/parse.ts';
+import pages from './generated/reference.ts';
+import { ownPages } from './own-pages.ts';
 import type { Client } from '../client/index.ts';
 import type { Io, Sink } from './io.ts';
 import { VERSION } from './version.ts';
@@ -85,8 +87,7 @@ async function runCommand(
   module: CommandModule,
   words: readonly string[],
 ): Promise<number> {
-  const { default: pages } = await import('./generated/reference.ts');
-  const rows = withHidden(path, pages[path]?.().flags ?? []);
+  const rows = withHidden(path, (pages[path] ?? ownPages[path])?.().flags ?? []);
   const set = {
     rows,
     interspersed: module.interspersed ?? true,
@@ -136,7 +137,6 @@ async function helpTopic(io: Io, words: readonly string[]): Promise<number> {
 /** Runs one command line (without the program's name). Never throws. */
 export async function runCli(words: readonly string[], io: Io): Promise<number> {
   try {
-    const { default: pages } = await import('./generated/reference.ts');
     const all = withHidden('', pages['']?.().flags ?? []);
     const rows = all.filter((row) => row[1] !== 'context');
     const { flags, args } = parseFlags({ rows, interspersed: false }, words);

@@ -140,7 +140,16 @@ const routes: readonly (readonly [string, RegExp, Handler])[] = [
     /^\/containers\/([^/]+)\/exec$/,
     ([, name = ''], body) =>
       found(name)
-        ? json({ Id: body.includes('"Tty":true') ? 'tty1' : body.includes('"AttachStdin":true') ? 'stdin1' : 'exec1' }, 201)
+        ? json(
+            {
+              Id: body.includes('"Tty":true')
+                ? 'tty1'
+                : body.includes('"AttachStdin":true')
+                  ? 'stdin1'
+                  : 'exec1',
+            },
+            201,
+          )
         : error(404, `No such container: ${name}`),
   ],
   ['POST', /^\/exec\/([^/]+)\/resize/, () => ({ status: 201, body: '' })],

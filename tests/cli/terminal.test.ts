@@ -22,7 +22,9 @@ interface Terminal {
 
 function onTerminal(command: string): Terminal {
   const line = `stty rows 30 cols 100; '${process.execPath}' '${MAIN}' ${command}; echo "code $?"; stty -a | grep -o ' -\\?icanon'`;
-  const child = spawn('script', ['-qec', line, '/dev/null'], { env: { ...process.env, SLIPWAY_HOST: engine.host, DOCKER_CONFIG: '/dev/null/none' } });
+  const child = spawn('script', ['-qec', line, '/dev/null'], {
+    env: { ...process.env, SLIPWAY_HOST: engine.host, DOCKER_CONFIG: '/dev/null/none' },
+  });
   let text = '';
   let look = (): void => undefined;
   child.stdout.on('data', (chunk: Buffer) => {
@@ -43,30 +45,38 @@ function onTerminal(command: string): Terminal {
   };
 }
 
-test('exec -it: raw keys, the terminal’s size, the exit code, the terminal as before', { timeout: 20_000 }, async () => {
-  engine.take();
-  const terminal = onTerminal('exec -it web sh');
-  await terminal.shows('ready');
-  terminal.child.stdin.write('a\u0003');
-  await terminal.shows('<6103>');
-  terminal.child.stdin.write('\u0004');
-  await terminal.exit;
-  assert.match(terminal.screen(), /code 3\r\n icanon/);
-  const requests = engine.take();
-  assert.ok(requests.some(({ url }) => url === '/exec/tty1/resize?h=30&w=100'));
-  const create = requests.find(({ url }) => url === '/containers/web/exec');
-  assert.deepEqual(JSON.parse(create?.body ?? '{}').ConsoleSize, [30, 100]);
-});
+test(
+  'exec -it: raw keys, the terminal’s size, the exit code, the terminal as before',
+  { timeout: 20_000 },
+  async () => {
+    engine.take();
+    const terminal = onTerminal('exec -it web sh');
+    await terminal.shows('ready');
+    terminal.child.stdin.write('a\u0003');
+    await terminal.shows('<6103>');
+    terminal.child.stdin.write('\u0004');
+    await terminal.exit;
+    assert.match(terminal.screen(), /code 3\r\n icanon/);
+    const requests = engine.take();
+    assert.ok(requests.some(({ url }) => url === '/exec/tty1/resize?h=30&w=100'));
+    const create = requests.find(({ url }) => url === '/containers/web/exec');
+    assert.deepEqual(JSON.parse(create?.body ?? '{}').ConsoleSize, [30, 100]);
+  },
+);
 
-test('the detach keys leave without ending, and a broken sequence passes through', { timeout: 20_000 }, async () => {
-  const terminal = onTerminal('exec -it web sh');
-  await terminal.shows('ready');
-  terminal.child.stdin.write('\u0010x');
-  await terminal.shows('<1078>');
-  terminal.child.stdin.write('\u0010\u0011');
-  await terminal.exit;
-  assert.match(terminal.screen(), /code 0\r\n icanon/);
-});
+test(
+  'the detach keys leave without ending, and a broken sequence passes through',
+  { timeout: 20_000 },
+  async () => {
+    const terminal = onTerminal('exec -it web sh');
+    await terminal.shows('ready');
+    terminal.child.stdin.write('\u0010x');
+    await terminal.shows('<1078>');
+    terminal.child.stdin.write('\u0010\u0011');
+    await terminal.exit;
+    assert.match(terminal.screen(), /code 0\r\n icanon/);
+  },
+);
 
 test('keys of the user’s choice detach too', { timeout: 20_000 }, async () => {
   const terminal = onTerminal('exec --detach-keys ctrl-a,d -it web sh');
