@@ -22,9 +22,9 @@ export function distance(a: string, b: string): number {
 /** A line that names the commands meant, or undefined. */
 export function suggestion(words: readonly string[]): string | undefined {
   const wanted = words.join(' ');
-  const near = commandPaths().filter(
-    (path) => path.split(' ').length === words.length && distance(path, wanted) <= 2,
-  );
+  const known = commandPaths().filter((path) => path.split(' ').length === words.length);
+  const best = Math.min(...known.map((path) => distance(path, wanted)));
+  const near = best <= 2 ? known.filter((path) => distance(path, wanted) === best) : [];
   const last = words.at(-1) ?? '';
   const sameVerb = words.length === 1 ? commandPaths().filter((path) => path.endsWith(` ${last}`)) : [];
   const all = [...near, ...sameVerb].slice(0, 4);

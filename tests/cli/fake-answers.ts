@@ -142,11 +142,12 @@ const routes: readonly (readonly [string, RegExp, Handler])[] = [
       found(name)
         ? json(
             {
-              Id: body.includes('"Tty":true')
-                ? 'tty1'
-                : body.includes('"AttachStdin":true')
-                  ? 'stdin1'
-                  : 'exec1',
+              Id:
+                body.includes('"Tty":true') && body.includes('"AttachStdin":true')
+                  ? 'tty1'
+                  : body.includes('"AttachStdin":true')
+                    ? 'stdin1'
+                    : 'exec1',
             },
             201,
           )

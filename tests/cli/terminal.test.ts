@@ -89,5 +89,5 @@ test('keys of the user’s choice detach too', { timeout: 20_000 }, async () => 
 test('a pull draws bars that fit', { timeout: 20_000 }, async () => {
   const terminal = onTerminal('pull busybox');
   await terminal.exit;
-  assert.match(terminal.screen(), /\u001b\[1A\u001b\[2K\r9ad63333ebc9: Pull complete/);
+  assert.ok(terminal.screen().includes('\u001b[1A\u001b[2K\r9ad63333ebc9: Pull complete'));
 });
