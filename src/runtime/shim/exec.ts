@@ -42,7 +42,9 @@ function firstArgument(process: unknown): string {
 /** Resolves with EXEC_STARTED or EXEC_FAILED, undefined when the shim went away before either. */
 function outcomeOf(connection: Awaited<ReturnType<typeof openConnection>>, spec: ExecSpec) {
   const { promise, resolve } = Promise.withResolvers<Frame | undefined>();
-  const attachment = new ShimAttachment(connection, spec.attach ?? nothing, resolve);
+  const attachment = new ShimAttachment(connection, spec.attach ?? nothing, (frame) => {
+    if (frame.type === frameType.execStarted || frame.type === frameType.execFailed) resolve(frame);
+  });
   connection.socket.once('close', () => resolve(undefined));
   return { attachment, outcome: promise };
 }

@@ -7,7 +7,7 @@ import type { ShimControl } from './control.ts';
 import type { ShimDeps } from './deps.ts';
 import { startExec } from './exec.ts';
 import { setFrozen } from './freezer.ts';
-import { role, streamBits, type ShimState } from './protocol.ts';
+import { frameType, role, streamBits, type ShimState } from './protocol.ts';
 import { readExitRecord } from './records.ts';
 
 export interface TaskInput {
@@ -64,7 +64,9 @@ export function createTask(
       },
     );
     const { promise, resolve } = Promise.withResolvers<void>();
-    const attachment = new ShimAttachment(connection, options, () => resolve());
+    const attachment = new ShimAttachment(connection, options, (frame) => {
+      if (frame.type === frameType.attached) resolve();
+    });
     connection.socket.once('close', () => resolve());
     // Until the shim has answered, output may pass by.
     await promise;
