@@ -8,8 +8,6 @@ import type { ErrorKind } from './errors.ts';
 import type { PortHold, ResolverConfig, ZoneName } from './ports/net-helper.ts';
 
 export const netdProtocol = 1;
-/** Changes whenever the program does something else: a daemon that meets another build has it replaced, sockets and all. */
-export const netdBuild = '1';
 
 export interface Zone {
   readonly networkId: string;
@@ -19,7 +17,7 @@ export interface Zone {
 }
 
 export interface NetdRequests {
-  hello: { readonly protocol: number; readonly build: string };
+  hello: { readonly protocol: number };
   attachResolver: { readonly namespacePath: string; readonly config: ResolverConfig };
   updateResolver: { readonly config: ResolverConfig };
   detachResolver: { readonly containerId: string };
@@ -37,6 +35,7 @@ export interface NetdRequests {
 export type NetdOperation = keyof NetdRequests;
 
 export interface NetdReplies {
+  /** `build` names the program's content: a daemon that brings another one has it replaced, sockets and all. */
   hello: { readonly protocol: number; readonly build: string; readonly pid: number };
   attachResolver: object;
   updateResolver: object;

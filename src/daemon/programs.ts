@@ -7,6 +7,8 @@ import type { DaemonOptions } from './options.ts';
 /** Programs that the daemon starts, absolute. */
 export interface Programs {
   readonly shim: string;
+  /** slipway-net: this runtime, flags that keep it small, and its file. */
+  readonly net: { readonly path: string; readonly args: readonly string[] };
 }
 
 /** Bundled, the daemon lies in `lib/` beside `bin/`; from source two levels below the repository with its `dist/`. */
@@ -15,10 +17,27 @@ function besides(name: string): readonly string[] {
   return [join(here, '../bin', name), join(here, '../../dist/bin', name)];
 }
 
+/** Bundled beside the daemon; from source in the room of its own. */
+function locateNet(): Programs['net'] {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const candidates = [join(here, 'slipway-net.js'), join(here, '../netd/main.ts')];
+  const file = candidates.find((path) => existsSync(path));
+  if (file === undefined)
+    throw internal(`slipway-net is not there (looked for ${candidates.join(', ')}): run make build`);
+  return { path: process.execPath, args: [...smallMemory, file] };
+}
+
+/** The process holds little; without limits V8 grows its heap before it collects. */
+const smallMemory = [
+  '--max-semi-space-size=1',
+  '--max-old-space-size=64',
+  '--disable-warning=ExperimentalWarning',
+];
+
 export function locatePrograms(options: Pick<DaemonOptions, 'shimPath'>): Programs {
   const candidates = options.shimPath === undefined ? besides('slipway-shim') : [options.shimPath];
   const shim = candidates.find((path) => existsSync(path));
   if (shim === undefined)
     throw internal(`slipway-shim is not there (looked for ${candidates.join(', ')}): run make build`);
-  return { shim };
+  return { shim, net: locateNet() };
 }

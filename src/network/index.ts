@@ -7,3 +7,4 @@ export { createBridgeDriver, type BridgeOptions } from './drivers/bridge/index.t
 export { createHostDriver } from './drivers/host/index.ts';
 export { createNoneDriver } from './drivers/none/index.ts';
 export { createFirewall, type FirewallOptions } from './firewall/index.ts';
+export { createNetHelper, type NetHelperOptions, type NetProgram } from './net-helper/index.ts';

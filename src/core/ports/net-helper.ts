@@ -52,6 +52,8 @@ export interface NetHelper {
   ): Promise<{ resolvers: readonly string[]; zones: readonly string[]; ports: readonly PortHold[] }>;
   /** Calls back whenever the process was lost and a new one runs, which knows ports and names but may lack resolvers. */
   onRestart(listener: () => void): void;
+  /** Disconnects; the process goes on. */
+  close(): void;
   /** Ends the helper process (only on `clean`). */
   shutdown(ctx: Ctx): Promise<void>;
   /** Process id and resident bytes, for info and benchmarks. */

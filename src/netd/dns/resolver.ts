@@ -1,0 +1,167 @@
+/** The resolver of one container: sockets in its namespace, answers from the zones, the rest from the servers behind. */
+
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server as TcpServer, type Socket } from 'node:net';
+import type { HeldResolver } from '../../core/netd-protocol.ts';
+import type { ResolverConfig } from '../../core/ports/net-helper.ts';
+import type { LightHost } from '../../host/index.ts';
+import { answerLocally } from './answer.ts';
+import { RateLimit } from './limit.ts';
+import { parseServer, Upstream } from './upstream.ts';
+import { encodeResponse, parseQuery, responseCode, type Query } from './wire.ts';
+import type { Zones } from './zones.ts';
+
+/** Queries a second and at once from one container; more are dropped, so that a flood costs the others little. */
+const ratePerSecond = 4000;
+const burst = 8000;
+/** Queries of one container that may wait for servers behind; Docker's number. */
+const maxForwarded = 1024;
+const maxServers = 3;
+const maxConnections = 64;
+const connectionIdleMs = 10_000;
+const drainMs = 5000;
+
+export interface ResolverDeps {
+  readonly host: Pick<LightHost, 'openSocket' | 'closeFd'>;
+  readonly zones: Zones;
+  /** Asks from the host's namespace; shared by all. */
+  readonly hostUpstream: Upstream;
+}
+
+type Transport = 'udp' | 'tcp';
+
+export class Resolver {
+  readonly #deps: ResolverDeps;
+  readonly #held: HeldResolver;
+  readonly #udp: UdpSocket;
+  readonly #tcp: TcpServer;
+  readonly #connections = new Set<Socket>();
+  readonly #ownUpstream: Upstream;
+  readonly #limit = new RateLimit(ratePerSecond, burst, performance.now());
+  #config: ResolverConfig;
+  #forwarded = 0;
+  #drained: (() => void) | undefined;
+
+  /** Takes over the descriptors of `held`. */
+  constructor(deps: ResolverDeps, held: HeldResolver) {
+    this.#deps = deps;
+    this.#held = held;
+    this.#config = held.config;
+    this.#ownUpstream = new Upstream(deps.host, { fd: held.namespaceFd });
+    this.#udp = createSocket('udp4');
+    this.#tcp = createServer((socket) => this.#connection(socket));
+    this.#tcp.maxConnections = maxConnections;
+  }
+
+  /** Resolves when both sockets are served. */
+  async serve(): Promise<void> {
+    this.#udp.on('message', (message, from) => this.#datagram(message, from));
+    this.#udp.on('error', () => {});
+    this.#tcp.on('error', () => {});
+    await Promise.all([
+      new Promise<void>((resolve) => this.#udp.bind({ fd: this.#held.udpFd }, resolve)),
+      new Promise<void>((resolve) => this.#tcp.listen({ fd: this.#held.tcpFd }, resolve)),
+    ]);
+  }
+
+  update(config: ResolverConfig): void {
+    this.#config = config;
+  }
+
+  held(): HeldResolver {
+    return { ...this.#held, config: this.#config };
+  }
+
+  /**
+   * Ends for a successor that serves the same sockets: goes on answering what this process happens to read (a datagram
+   * that is read and dropped would be a lost lookup) up to a moment when nothing is being asked behind.
+   */
+  async drain(): Promise<void> {
+    this.#tcp.close();
+    if (this.#forwarded > 0) {
+      const deadline = setTimeout(() => this.#drained?.(), drainMs);
+      await new Promise<void>((resolve) => (this.#drained = resolve));
+      clearTimeout(deadline);
+    }
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    this.#udp.close();
+    this.#tcp.close();
+    for (const socket of this.#connections) socket.destroy();
+    await this.#ownUpstream.close();
+    this.#deps.host.closeFd(this.#held.namespaceFd);
+  }
+
+  #datagram(message: Buffer, from: RemoteInfo): void {
+    if (!this.#limit.take(performance.now())) return;
+    const query = parseQuery(message);
+    if (query === undefined) return;
+    const send = (response: Buffer): void => {
+      this.#udp.send(response, from.port, from.address, () => {});
+    };
+    const local = answerLocally(this.#deps.zones, this.#config, query, query.udpSize);
+    if (local !== undefined) send(local);
+    else void this.#forward('udp', query, message).then(send);
+  }
+
+  #connection(socket: Socket): void {
+    let received = Buffer.alloc(0);
+    this.#connections.add(socket);
+    socket.on('close', () => this.#connections.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(connectionIdleMs, () => socket.destroy());
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      while (received.length >= 2 && received.length >= received.readUInt16BE(0) + 2) {
+        const length = received.readUInt16BE(0);
+        const message = Buffer.from(received.subarray(2, length + 2));
+        received = received.subarray(length + 2);
+        void this.#overTcp(socket, message);
+      }
+    });
+  }
+
+  async #overTcp(socket: Socket, message: Buffer): Promise<void> {
+    const query = this.#limit.take(performance.now()) ? parseQuery(message) : undefined;
+    if (query === undefined) {
+      socket.destroy();
+      return;
+    }
+    const local = answerLocally(this.#deps.zones, this.#config, query, 0xffff);
+    const response = local ?? (await this.#forward('tcp', query, message));
+    const head = Buffer.alloc(2);
+    head.writeUInt16BE(response.length);
+    if (!socket.destroyed) socket.write(Buffer.concat([head, response]));
+  }
+
+  async #forward(transport: Transport, query: Query, message: Buffer): Promise<Buffer> {
+    if (this.#forwarded >= maxForwarded) return encodeResponse(query, responseCode.refused, [], 512);
+    this.#forwarded++;
+    try {
+      const response = this.#config.forward ? await this.#askServers(transport, query, message) : undefined;
+      return response ?? encodeResponse(query, responseCode.serverFailure, [], 512);
+    } finally {
+      this.#forwarded--;
+      if (this.#forwarded === 0) this.#drained?.();
+    }
+  }
+
+  /** In order; a server that fails or refuses lets the next one be asked, and its answer stands when it was the last. */
+  async #askServers(transport: Transport, query: Query, message: Buffer): Promise<Buffer | undefined> {
+    let last: Buffer | undefined;
+    for (const { address, hostNamespace } of this.#config.upstreams.slice(0, maxServers)) {
+      const server = parseServer(address);
+      const upstream = hostNamespace ? this.#deps.hostUpstream : this.#ownUpstream;
+      const response = await (transport === 'udp'
+        ? upstream.askUdp(server, query, message)
+        : upstream.askTcp(server, query, message));
+      if (response === undefined) continue;
+      last = response;
+      const code = response.readUInt16BE(2) & 0xf;
+      if (code !== responseCode.serverFailure && code !== responseCode.refused) return response;
+    }
+    return last;
+  }
+}

@@ -1,0 +1,157 @@
+/** All that slipway-net holds, and what it is asked to do with it. */
+
+import { readlinkSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { notFound } from '../core/errors.ts';
+import { netdProtocol, statePath, type HeldResolver, type NetdState } from '../core/netd-protocol.ts';
+import type { ResolverConfig } from '../core/ports/net-helper.ts';
+import type { LightHost } from '../host/index.ts';
+import { planRedirect, resolverAddress } from './dns/redirect.ts';
+import { Resolver, type ResolverDeps } from './dns/resolver.ts';
+import { Upstream } from './dns/upstream.ts';
+import { Zones } from './dns/zones.ts';
+import { PortHolder } from './ports/holder.ts';
+
+const saveDelayMs = 50;
+
+export class Holdings {
+  readonly zones = new Zones();
+  readonly ports: PortHolder;
+  readonly #host: LightHost;
+  readonly #runRoot: string;
+  readonly #resolvers = new Map<string, Resolver>();
+  readonly #hostUpstream: Upstream;
+  #saving: NodeJS.Timeout | undefined;
+  #frozen = false;
+
+  constructor(host: LightHost, runRoot: string) {
+    this.#host = host;
+    this.#runRoot = runRoot;
+    this.ports = new PortHolder(host);
+    this.#hostUpstream = new Upstream(host, undefined);
+  }
+
+  async attachResolver(namespacePath: string, config: ResolverConfig): Promise<void> {
+    await this.detachResolver(config.containerId);
+    const namespaceFd = await this.#host.openNetns(namespacePath);
+    const fds: number[] = [namespaceFd];
+    try {
+      const namespace = { fd: namespaceFd };
+      const open = async (type: 'udp' | 'tcp'): Promise<{ fd: number; port: number }> => {
+        const socket = { type, address: resolverAddress, port: 0, listen: type === 'tcp' } as const;
+        const opened = await this.#host.openSocket(namespace, socket);
+        fds.push(opened.fd);
+        return opened;
+      };
+      const udp = await open('udp');
+      const tcp = await open('tcp');
+      await this.#host.nftApply(namespace, planRedirect({ udp: udp.port, tcp: tcp.port }));
+      await this.adoptResolver({
+        config,
+        namespacePath,
+        namespaceInode: readlinkSync(`/proc/self/fd/${namespaceFd}`),
+        namespaceFd,
+        udpPort: udp.port,
+        tcpPort: tcp.port,
+        udpFd: udp.fd,
+        tcpFd: tcp.fd,
+      });
+    } catch (error) {
+      if (!this.#resolvers.has(config.containerId)) for (const fd of fds) this.#host.closeFd(fd);
+      throw error;
+    }
+  }
+
+  /** Serves sockets that exist: own ones, or a predecessor's. */
+  async adoptResolver(held: HeldResolver): Promise<void> {
+    const deps: ResolverDeps = { host: this.#host, zones: this.zones, hostUpstream: this.#hostUpstream };
+    const resolver = new Resolver(deps, held);
+    this.#resolvers.set(held.config.containerId, resolver);
+    await resolver.serve();
+    this.save();
+  }
+
+  updateResolver(config: ResolverConfig): void {
+    const resolver = this.#resolvers.get(config.containerId);
+    if (resolver === undefined) throw notFound(`no resolver for container ${config.containerId}`);
+    resolver.update(config);
+    this.save();
+  }
+
+  async detachResolver(containerId: string): Promise<void> {
+    const resolver = this.#resolvers.get(containerId);
+    this.#resolvers.delete(containerId);
+    await resolver?.close();
+    this.save();
+  }
+
+  resolverIds(): readonly string[] {
+    return [...this.#resolvers.keys()];
+  }
+
+  state(): NetdState {
+    return {
+      protocol: netdProtocol,
+      resolvers: [...this.#resolvers.values()].map((resolver) => resolver.held()),
+      zones: this.zones.all(),
+      ports: this.ports.all(),
+    };
+  }
+
+  /** Writes the state to the run root a moment later, without descriptors: for a start after a crash. */
+  save(): void {
+    if (this.#frozen) return;
+    this.#saving ??= setTimeout(() => {
+      this.#saving = undefined;
+      this.#write();
+    }, saveDelayMs);
+  }
+
+  #write(): void {
+    const path = statePath(this.#runRoot);
+    writeFileSync(`${path}.new`, JSON.stringify(this.state()), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+
+  /** What the last process wrote: names and ports at once, resolvers where the path still leads to the same namespace. */
+  async recover(): Promise<void> {
+    let saved: NetdState;
+    try {
+      saved = JSON.parse(readFileSync(statePath(this.#runRoot), 'utf8')) as NetdState;
+    } catch {
+      return;
+    }
+    if (saved.protocol !== netdProtocol) return;
+    for (const zone of saved.zones) this.zones.set(zone);
+    for (const { hold } of saved.ports) await this.ports.hold([hold]).catch(() => {});
+    for (const { namespacePath, namespaceInode, config } of saved.resolvers) {
+      if (sameNamespace(namespacePath, namespaceInode))
+        await this.attachResolver(namespacePath, config).catch(() => {});
+    }
+  }
+
+  /** For a successor: nothing is read or accepted any more; resolves when what is under way has ended. */
+  async drain(): Promise<void> {
+    this.#frozen = true;
+    clearTimeout(this.#saving);
+    await Promise.all([
+      this.ports.drain(),
+      ...[...this.#resolvers.values()].map((resolver) => resolver.drain()),
+    ]);
+  }
+
+  async close(): Promise<void> {
+    this.#frozen = true;
+    clearTimeout(this.#saving);
+    this.ports.close();
+    await Promise.all([...this.#resolvers.values()].map((resolver) => resolver.close()));
+    await this.#hostUpstream.close();
+  }
+}
+
+function sameNamespace(path: string, inode: string): boolean {
+  try {
+    return `net:[${statSync(path).ino}]` === inode;
+  } catch {
+    return false;
+  }
+}
