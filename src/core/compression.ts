@@ -37,7 +37,7 @@ function runProgram(name: keyof typeof programs, source: Readable): Readable {
   );
   pipeline(source, child.stdin, (error) => {
     // EPIPE only says that the program ended; its exit code says why.
-    if (error != null && (error as NodeJS.ErrnoException).code !== 'EPIPE') out.destroy(error);
+    if (error != null && error.code !== 'EPIPE') out.destroy(error);
   });
   child.stdout.pipe(out, { end: false });
   child.on('close', (code) => {

@@ -47,7 +47,11 @@ export async function openTrash(
       .catch((error: unknown) => {
         if (!stop.signal.aborted) deps.log.error('emptying the trash failed', { error });
       })
-      .finally(() => (running = undefined));
+      .finally(() => {
+        running = undefined;
+        // Something may have come in after the last round had looked.
+        if (again) empty();
+      });
   };
   return {
     discard: async (path) => {
@@ -60,7 +64,7 @@ export async function openTrash(
       empty();
     },
     idle: async () => {
-      while (running !== undefined) await running;
+      for (let round = running; round !== undefined; round = running) await round;
     },
     empty,
     close: async () => {

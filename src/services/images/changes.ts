@@ -12,7 +12,7 @@ function jsonList(rest: string): string[] | undefined {
   try {
     const value = JSON.parse(rest) as unknown;
     const isList = Array.isArray(value) && value.every((each) => typeof each === 'string');
-    return isList ? (value as string[]) : undefined;
+    return isList ? value : undefined;
   } catch {
     return undefined;
   }

@@ -62,7 +62,7 @@ export function parseImageConfig(bytes: Buffer): ImageConfig {
     architecture: text('architecture') === '' ? 'amd64' : text('architecture'),
     os: text('os') === '' ? 'linux' : text('os'),
     rootfs: { type: 'layers', diff_ids: diffIds },
-  } as ImageConfig;
+  };
 }
 
 /** The document's bytes; its digest is the image's id. */

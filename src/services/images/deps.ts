@@ -5,7 +5,6 @@ import type { BlobStore } from '../../core/ports/blob-store.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
 import type { Registry } from '../../core/ports/registry.ts';
 import type { SnapshotDriver } from '../../core/ports/snapshot-driver.ts';
-import type { DownloadProgress } from './download.ts';
 import type { Leases } from './leases.ts';
 import type { Gate, SharedWork } from './shared-work.ts';
 import type { ImageStore } from './store.ts';
@@ -26,6 +25,10 @@ export interface ImageServiceDeps {
   /** Pause before the second attempt at a broken download, doubled each time; default 1000. */
   readonly retryDelayMs?: number;
 }
+
+export type DownloadProgress =
+  | { readonly is: 'bytes'; readonly received: number }
+  | { readonly is: 'retry'; readonly seconds: number };
 
 /** The same with what the service itself holds. */
 export interface Room extends ImageServiceDeps {

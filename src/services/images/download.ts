@@ -6,16 +6,12 @@ import type { Ctx } from '../../core/ctx.ts';
 import { SlipwayError, invalid, toSlipwayError, unavailable } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/model/image.ts';
 import type { RegistryCredentials, Repository } from '../../core/ports/registry.ts';
-import type { Room } from './deps.ts';
+import type { DownloadProgress, Room } from './deps.ts';
 
 export interface Source {
   readonly repository: Repository;
   readonly credentials: RegistryCredentials | undefined;
 }
-
-export type DownloadProgress =
-  | { readonly is: 'bytes'; readonly received: number }
-  | { readonly is: 'retry'; readonly seconds: number };
 
 /** Attempts in a row that bring nothing. */
 const maxAttempts = 5;

@@ -117,7 +117,7 @@ export async function history(room: Room, reference: string): Promise<readonly H
       comment: entry.comment ?? '',
     };
   });
-  const newestFirst = items.reverse();
+  const newestFirst = items.toReversed();
   const [newest, ...older] = newestFirst;
   const named = { id: record.id, tags: record.tags.map(familiar) };
   if (newest === undefined)

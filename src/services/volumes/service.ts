@@ -158,7 +158,7 @@ async function prune(
   const fits = pruneCandidates(filters);
   const deleted: string[] = [];
   let spaceReclaimed = 0;
-  for (const record of [...room.volumes.values()]) {
+  for (const record of room.volumes.values()) {
     if (ctx.signal.aborted) break;
     if (!fits(record) || usersOf(room, record.name).length > 0) continue;
     const size = await driverOf(room, record.driver).usage(record.name);

@@ -72,7 +72,7 @@ export class LayerTree {
     if (known !== undefined) return known;
     let real = '';
     let links = 0;
-    const pending = path.split('/').reverse();
+    const pending = path.split('/').toReversed();
     for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
       if (part === '' || part === '.') continue;
       if (part === '..') {
@@ -85,7 +85,7 @@ export class LayerTree {
       else {
         if (++links > maxLinks) throw invalid(`too many levels of symbolic links in ${JSON.stringify(path)}`);
         if (link.startsWith('/')) real = '';
-        pending.push(...link.split('/').reverse());
+        pending.push(...link.split('/').toReversed());
       }
     }
     this.#resolved.set(path, real);
@@ -159,7 +159,7 @@ export class LayerTree {
   /** Final owners, modes and times, children before parents; returns the directories that the archive did not describe. */
   settle(): string[] {
     const implicit: string[] = [];
-    for (const [path, attributes] of [...this.#directories].reverse()) {
+    for (const [path, attributes] of [...this.#directories].toReversed()) {
       const at = this.at(path);
       const { mode, uid, gid, mtime } = attributes ?? { mode: 0o755, uid: 0, gid: 0, mtime: undefined };
       if (attributes === undefined) implicit.push(path);
@@ -167,7 +167,7 @@ export class LayerTree {
       chmodSync(at, mode);
       if (mtime !== undefined) utimesSync(at, mtime, mtime);
     }
-    return implicit.reverse();
+    return implicit.toReversed();
   }
 
   #lstat(path: string): Stats | undefined {

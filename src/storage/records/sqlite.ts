@@ -52,7 +52,9 @@ class WorkerCalls {
     return new Promise((resolve, reject) => {
       this.#calls.set(call, { resolve, reject });
       this.#worker.ref();
-      this.#worker.postMessage({ ...body, call } as Request);
+      const request: Request = { ...body, call };
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread, not a window
+      this.#worker.postMessage(request);
     });
   }
 

@@ -119,7 +119,7 @@ export class StorageWorkers {
         signal,
         source,
         onChunk,
-        resolve: resolve as Job['resolve'],
+        resolve,
         reject,
       });
       this.#dispatch(lane);
