@@ -146,7 +146,6 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
   const registry = createRegistry({
     insecureRegistries: options.insecureRegistries,
     mirrors: options.registryMirrors,
-    log,
   });
   const platform = { os: 'linux', architecture: goArch() };
   const images = await openImages({

@@ -11,7 +11,7 @@ import type { SpecBuilder } from '../../core/ports/spec-builder.ts';
 import type { ImageService } from '../images/index.ts';
 import type { ContainerNetworking, NetworkVerbs } from '../networks/index.ts';
 import type { VolumeService } from '../volumes/index.ts';
-import type { ContainerTable } from './table.ts';
+import type { ContainerTable, Entry } from './table.ts';
 
 export interface ContainerOptions {
   readonly dataRoot: string;
@@ -57,4 +57,6 @@ export interface Room extends ContainerDeps {
   readonly table: ContainerTable;
   /** One transition at a time per container id. */
   readonly queue: KeyedQueue;
+  /** The start of a restart policy, inside the container's queue; given here because exits lead to starts and starts to exits. */
+  readonly startAgain: (entry: Entry) => Promise<void>;
 }

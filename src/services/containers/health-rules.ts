@@ -12,6 +12,12 @@ export interface HealthSettings {
   readonly retries: number;
 }
 
+/** The checks of one run of a container. */
+export interface HealthMonitor {
+  readonly health: Health;
+  stop(): void;
+}
+
 const keepProbes = 5;
 
 export function judgeProbe(

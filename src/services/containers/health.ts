@@ -6,14 +6,9 @@ import { formatNano, nowNano } from '../../core/time.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { execCreate, execStart } from './exec.ts';
-import { judgeProbe, type HealthSettings } from './health-rules.ts';
+import { judgeProbe, type HealthMonitor, type HealthSettings } from './health-rules.ts';
 import type { Entry } from './table.ts';
 import type { Health, HealthProbe } from './types.ts';
-
-export interface HealthMonitor {
-  readonly health: Health;
-  stop(): void;
-}
 
 const nanosPerMilli = 1_000_000;
 const defaults = { intervalMs: 30_000, timeoutMs: 30_000, startIntervalMs: 5_000, retries: 3 };

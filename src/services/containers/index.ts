@@ -3,7 +3,7 @@
  * health, reconciling after the daemon's own restart). Called by the API's routes and by the composition root.
  */
 
-import type { Ctx } from '../../core/ctx.ts';
+import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
 import { KeyedQueue } from '../../core/keyed-queue.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { ContainerDirectory, RestoredContainer } from '../networks/index.ts';
@@ -22,7 +22,7 @@ import { loadContainers, observe, planFor, reconcile } from './reconcile.ts';
 import type { Action } from './reconcile-plan.ts';
 import { removeContainer } from './remove.ts';
 import { renameContainer } from './rename.ts';
-import { startContainer } from './start.ts';
+import { startContainer, startInQueue } from './start.ts';
 import { containerStats } from './stats.ts';
 import { killContainer, restartContainer, stopContainer } from './stop.ts';
 import { ContainerTable } from './table.ts';
@@ -106,7 +106,13 @@ export function createContainers(deps: ContainerDeps): {
   readonly service: ContainerService;
   readonly lifecycle: ContainersLifecycle;
 } {
-  const room: Room = { ...deps, table: new ContainerTable(), queue: new KeyedQueue() };
+  const room: Room = {
+    ...deps,
+    table: new ContainerTable(),
+    queue: new KeyedQueue(),
+    startAgain: (entry) =>
+      startInQueue(room, backgroundCtx(deps.log), entry, { restartCount: entry.record.restartCount }),
+  };
   const directory = createDirectory(room);
   const running = (): readonly RestoredContainer[] =>
     [...room.table.entries()]

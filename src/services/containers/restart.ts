@@ -1,7 +1,5 @@
-import { backgroundCtx } from '../../core/ctx.ts';
 import { commitRecord, withState } from './commit.ts';
 import type { Room } from './deps.ts';
-import { startInQueue } from './start.ts';
 import type { Entry } from './table.ts';
 
 /** Starts a container again after its back-off, unless a person stops or removes it before. */
@@ -18,7 +16,7 @@ export function scheduleRestart(room: Room, entry: Entry): void {
 
 async function restartNow(room: Room, entry: Entry): Promise<void> {
   if (room.table.get(entry.id) !== entry || entry.record.state.status !== 'restarting') return;
-  await startInQueue(room, backgroundCtx(room.log), entry, { restartCount: entry.record.restartCount });
+  await room.startAgain(entry);
 }
 
 /** Ends the waiting for a restart; the container then counts as exited. Inside the container's queue. */

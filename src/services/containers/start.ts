@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import type { Ctx } from '../../core/ctx.ts';
-import { conflict, isKind, notModified, toSlipwayError } from '../../core/errors.ts';
+import { conflict, isKind, notModified, toSlipwayError, type SlipwayError } from '../../core/errors.ts';
 import { never, type ContainerRecord } from '../../core/model/container.ts';
 import type { ResolvedUser, SpecInput } from '../../core/ports/spec-builder.ts';
 import type { Task } from '../../core/ports/runtime.ts';
@@ -16,6 +16,7 @@ import { watchExit } from './exits.ts';
 import { startHealth } from './health.ts';
 import { chooseNamespaces, sharedIpcMounts } from './namespaces.ts';
 import { bundleDirectory, exitPath } from './paths.ts';
+import { removeInQueue } from './remove.ts';
 import { ensureDirectory } from './rootfs-files.ts';
 import { startFailure } from './start-errors.ts';
 import { newEnded, type Entry } from './table.ts';
@@ -67,7 +68,9 @@ export async function startInQueue(room: Room, ctx: Ctx, entry: Entry, options: 
   try {
     await withUndo(own, (undo) => start(room, own, undo, entry, options));
   } catch (error) {
-    throw await failed(room, entry, before, error);
+    const failure = await failed(room, entry, before, error);
+    if (before.hostConfig.AutoRemove === true) await removeUnstarted(room, own, entry, failure);
+    throw failure;
   } finally {
     entry.starting = undefined;
   }
@@ -75,8 +78,22 @@ export async function startInQueue(room: Room, ctx: Ctx, entry: Entry, options: 
   startHealth(room, entry);
 }
 
+/** `--rm` holds for a container that could not start, too. */
+async function removeUnstarted(room: Room, ctx: Ctx, entry: Entry, failure: SlipwayError): Promise<void> {
+  try {
+    await removeInQueue(room, ctx, entry, { volumes: true, force: false });
+  } catch (error) {
+    failure.undoErrors.push(toSlipwayError(error));
+  }
+}
+
 /** Puts the failure into the record, as Docker does, and ends who waits for output. */
-async function failed(room: Room, entry: Entry, before: ContainerRecord, error: unknown): Promise<Error> {
+async function failed(
+  room: Room,
+  entry: Entry,
+  before: ContainerRecord,
+  error: unknown,
+): Promise<SlipwayError> {
   for (const pending of entry.pending) pending.settle(undefined);
   entry.pending.clear();
   const failure = fromRuntime.get(error as object) ?? { error: toSlipwayError(error), exitCode: 128 };

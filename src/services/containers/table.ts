@@ -2,7 +2,7 @@ import { conflict, invalid, notFound } from '../../core/errors.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { Attachment, AttachOptions, Task } from '../../core/ports/runtime.ts';
 import type { ExecSession } from './exec-session.ts';
-import type { HealthMonitor } from './health.ts';
+import type { HealthMonitor } from './health-rules.ts';
 import type { WaitCondition, WaitResult } from './types.ts';
 
 /** An attachment asked for before the start. */
