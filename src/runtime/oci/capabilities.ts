@@ -17,9 +17,10 @@ export const defaultCapabilities: readonly string[] =
     .split(/\s+/)
     .map((name) => `CAP_${name}`);
 
-/** The capabilities that this kernel knows; `last` is the number in /proc/sys/kernel/cap_last_cap. */
-export function knownCapabilities(last: number): readonly string[] {
-  return names.slice(0, last + 1);
+/** The capabilities that this kernel knows; `last` is the number in /proc/sys/kernel/cap_last_cap, `own` the
+ * daemon's own bounding set as a mask: what it lacks (in a container, on a hardened host) it cannot give. */
+export function knownCapabilities(last: number, own = ~0n): readonly string[] {
+  return names.slice(0, last + 1).filter((_name, bit) => ((own >> BigInt(bit)) & 1n) === 1n);
 }
 
 function normalize(name: string): string {

@@ -34,6 +34,11 @@ function readNumber(path: string, fallback: number): number {
   }
 }
 
+function ownBoundingSet(): bigint {
+  const line = /^CapBnd:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  return line?.[1] === undefined ? ~0n : BigInt(`0x${line[1]}`);
+}
+
 function hasSwapLimit(layout: CgroupLayout): boolean {
   // v2 has no file in the root cgroup to ask; /proc/swaps may be empty while the controller still limits swap.
   if (layout.version === 2) return true;
@@ -52,7 +57,7 @@ export function readMachineFacts(layout: CgroupLayout, instance: string): Machin
     kernelRelease: release(),
     // The file is there exactly when the kernel has seccomp filters.
     seccomp: existsSync('/proc/sys/kernel/seccomp/actions_avail'),
-    capabilities: knownCapabilities(readNumber('/proc/sys/kernel/cap_last_cap', lastKnown)),
+    capabilities: knownCapabilities(readNumber('/proc/sys/kernel/cap_last_cap', lastKnown), ownBoundingSet()),
     layout,
     swapLimit: hasSwapLimit(layout),
     pidsLimit: layout.version === 2 || layout.controllers['pids'] !== undefined,

@@ -11,6 +11,10 @@ export interface ExecSession {
   exitCode: number | undefined;
   pid: number;
   task: ExecTask | undefined;
+  /** Settles when the end is in this session; there once it runs. */
+  exit: Promise<unknown> | undefined;
+  /** The client has seen the end of the output. */
+  outputEnded: boolean;
   /** The size given before the process was there. */
   size: readonly [number, number] | undefined;
 }
@@ -25,6 +29,8 @@ export function newExecSession(id: string, containerId: string, input: ExecCreat
     exitCode: undefined,
     pid: 0,
     task: undefined,
+    exit: undefined,
+    outputEnded: false,
     size: undefined,
   };
 }

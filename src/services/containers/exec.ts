@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict, internal, invalid, toSlipwayError, type SlipwayError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
@@ -15,6 +16,8 @@ import type { ExecCreateInput, ExecStartInput, ExecStartResult, ExecView } from 
 
 /** Ended sessions stay for inspect this long; clients ask for the exit code after the stream has ended. */
 const keepEndedMs = 5 * 60_000;
+/** Between the end of the output and the exit; longer when the process closed its output and runs on. */
+const exitGraceMs = 1000;
 
 function runningTask(entry: Entry): Task {
   const { state, id } = entry.record;
@@ -141,7 +144,12 @@ export async function execStart(
     finish(room, entry, session, exitCode);
     return { exitCode };
   });
-  return { tty: session.input.tty, attachment: session.task.attachment, exit };
+  session.exit = exit;
+  const { attachment } = session.task;
+  attachment?.stdout.once('end', () => {
+    session.outputEnded = true;
+  });
+  return { tty: session.input.tty, attachment, exit };
 }
 
 /** Failures of the container's state or of a user's look-up keep their own words. */
@@ -183,7 +191,12 @@ export function execView(session: ExecSession): ExecView {
 }
 
 export async function execInspect(room: Room, execId: string): Promise<ExecView> {
-  return execView(sessionOf(room, execId).session);
+  const { session } = sessionOf(room, execId);
+  // Clients ask for the exit code the moment the output ends, which may be a little before the exit is known here.
+  if (session.running && session.outputEnded && session.exit !== undefined) {
+    await Promise.race([session.exit, delay(exitGraceMs, undefined, { ref: false })]);
+  }
+  return execView(session);
 }
 
 export async function execResize(room: Room, execId: string, rows: number, columns: number): Promise<void> {

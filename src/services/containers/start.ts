@@ -252,6 +252,15 @@ async function runTask(
   const { config, hostConfig } = record;
   const driver = room.logDrivers.get(hostConfig.LogConfig?.Type ?? '');
   const limits = driver?.validate(hostConfig.LogConfig?.Config ?? {}) ?? { maxSize: 0, maxFile: 1 };
+  const chosen = driver?.attributes?.(hostConfig.LogConfig?.Config ?? {}, {
+    id: record.id,
+    name: record.name,
+    imageId: record.imageId,
+    imageName: record.imageRef,
+    labels: config.Labels ?? {},
+    env: config.Env ?? [],
+  });
+  const attributes = chosen === undefined ? {} : { attributes: chosen };
   const pending = [...entry.pending];
   const bundle = bundleDirectory(options, record.id);
   const cgroupPaths = room.specs.cgroupPaths(record);
@@ -269,7 +278,7 @@ async function runTask(
       ...(hostConfig.ConsoleSize == null ? {} : { consoleSize: hostConfig.ConsoleSize }),
       openStdin: config.OpenStdin === true,
       stdinOnce: config.StdinOnce === true,
-      log: { path: record.logPath === '' ? undefined : record.logPath, ...limits },
+      log: { path: record.logPath === '' ? undefined : record.logPath, ...limits, ...attributes },
       exitPath: exitPath(options, record.id),
       runtime: record.runtime,
       cgroupPaths,
