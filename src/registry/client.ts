@@ -5,7 +5,6 @@ import { SlipwayError, invalid, notFound, unauthorized, unavailable } from '../c
 import type { Descriptor } from '../core/model/image.ts';
 import type { Registry, RegistryCredentials, Repository } from '../core/ports/registry.ts';
 import { defaultDomain } from '../core/reference.ts';
-import { parseChallenge } from './auth.ts';
 import type { EndpointOptions } from './endpoints.ts';
 import { refusalOf, type Asked } from './errors.ts';
 import { HttpClient, readBody } from './http.ts';
@@ -170,14 +169,7 @@ async function refreshToken(
 ): Promise<string> {
   const endpoint = (await session.endpoints(domain)).find((each) => !each.isMirror);
   if (endpoint === undefined || credentials.password === undefined) return '';
-  const message = await session.sendTo(ctx, endpoint, {
-    method: 'GET',
-    path: '/v2/',
-    scopes: [],
-    credentials: undefined,
-  });
-  message.resume();
-  const challenge = parseChallenge(message.headers['www-authenticate']);
+  const challenge = session.challenge(endpoint);
   if (challenge?.scheme !== 'bearer') return '';
   const { tls, base } = endpoint;
   const plain = base.protocol === 'http:';

@@ -43,6 +43,11 @@ export class Session {
     return this.#tokens;
   }
 
+  /** What an endpoint asked for last. */
+  challenge(endpoint: Endpoint): Challenge | undefined {
+    return this.#challenges.get(endpoint.base.origin);
+  }
+
   async endpoints(domain: string): Promise<Endpoint[]> {
     const all = await endpointsOf(this.#options, domain);
     return this.#plain.has(domain) ? all.filter((endpoint) => endpoint.base.protocol === 'http:') : all;

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { notFound, unavailable } from '../../../src/core/errors.ts';
+import type { Ctx } from '../../../src/core/ctx.ts';
+import type { Registry, Repository } from '../../../src/core/ports/registry.ts';
+import { familiar, repositoryName } from '../../../src/core/reference.ts';
+
+interface Stored {
+  readonly blobs: Map<string, Buffer>;
+  readonly manifests: Map<string, { readonly mediaType: string; readonly bytes: Buffer }>;
+  readonly tags: Set<string>;
+}
+
+/** A registry in memory, for every domain. */
+export function createMemoryRegistry(): Registry {
+  const repositories = new Map<string, Stored>();
+  const of = (repository: Repository): Stored => {
+    const name = repositoryName(repository);
+    const found = repositories.get(name) ?? { blobs: new Map(), manifests: new Map(), tags: new Set() };
+    repositories.set(name, found);
+    return found;
+  };
+  const check = (ctx: Ctx): void => {
+    if (ctx.signal.aborted) throw unavailable('context canceled');
+  };
+  const digestOf = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  return {
+    manifest: async (ctx, repository, reference) => {
+      check(ctx);
+      const found = of(repository).manifests.get(reference);
+      const shown = `${familiar(repositoryName(repository))}${reference.includes(':') ? '@' : ':'}${reference}`;
+      if (found === undefined)
+        throw notFound(`manifest for ${shown} not found: manifest unknown: manifest unknown`);
+      const { mediaType, bytes } = found;
+      return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes };
+    },
+    blob: async (ctx, repository, { digest }, _credentials, offset = 0) => {
+      check(ctx);
+      const data = of(repository).blobs.get(digest);
+      if (data === undefined) throw notFound(`blob ${digest}: blob unknown: blob unknown to registry`);
+      return Readable.from([data.subarray(offset)], { objectMode: false });
+    },
+    tags: async (_ctx, repository) => [...of(repository).tags].sort(),
+    pushBlob: async (ctx, repository, { digest }, open, _credentials, from, onProgress) => {
+      check(ctx);
+      const { blobs } = of(repository);
+      if (blobs.has(digest)) return { outcome: 'exists' };
+      const mounted = from === undefined ? undefined : of(from).blobs.get(digest);
+      const data = mounted ?? (await buffer(await open()));
+      blobs.set(digest, data);
+      if (mounted !== undefined) return { outcome: 'mounted' };
+      onProgress?.(data.length);
+      return { outcome: 'uploaded' };
+    },
+    pushManifest: async (ctx, repository, reference, mediaType, bytes) => {
+      check(ctx);
+      const digest = digestOf(bytes);
+      for (const key of [reference, digest]) of(repository).manifests.set(key, { mediaType, bytes });
+      if (!reference.includes(':')) of(repository).tags.add(reference);
+      return { digest };
+    },
+    login: async () => ({ status: 'Login Succeeded', identityToken: '' }),
+  };
+}

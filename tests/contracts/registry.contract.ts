@@ -1,0 +1,123 @@
+/** What every registry client must do, against a registry that is empty at first. */
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { backgroundCtx } from '../../src/core/ctx.ts';
+import type { Descriptor } from '../../src/core/model/image.ts';
+import type { Registry } from '../../src/core/ports/registry.ts';
+
+const ctx = backgroundCtx();
+const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+const sha = (data: Buffer): string => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+const describe = (data: Buffer, mediaType: string): Descriptor => ({
+  mediaType,
+  digest: sha(data),
+  size: data.length,
+});
+
+export function registryContract(
+  name: string,
+  open: () => Promise<{ registry: Registry; domain: string; close: () => Promise<void> }>,
+): void {
+  const it = (what: string, body: (registry: Registry, domain: string) => Promise<void>): void => {
+    test(`${name}: ${what}`, async () => {
+      const { registry, domain, close } = await open();
+      try {
+        await body(registry, domain);
+      } finally {
+        await close();
+      }
+    });
+  };
+
+  const push = async (
+    registry: Registry,
+    domain: string,
+    path: string,
+    tag: string,
+  ): Promise<{ layer: Buffer; manifest: Buffer }> => {
+    const layer = randomBytes(200_000);
+    const config = Buffer.from('{}');
+    const repository = { domain, path };
+    for (const data of [layer, config]) {
+      const open = async (): Promise<Readable> => Readable.from([data], { objectMode: false });
+      await registry.pushBlob(ctx, repository, describe(data, 'application/octet-stream'), open, undefined);
+    }
+    const manifest = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: manifestType,
+        config: describe(config, 'application/vnd.oci.image.config.v1+json'),
+        layers: [describe(layer, 'application/vnd.oci.image.layer.v1.tar')],
+      }),
+    );
+    const { digest } = await registry.pushManifest(ctx, repository, tag, manifestType, manifest, undefined);
+    assert.equal(digest, sha(manifest));
+    return { layer, manifest };
+  };
+
+  it('gives back what was pushed: by tag, by digest, whole and from an offset', async (registry, domain) => {
+    const repository = { domain, path: 'team/app' };
+    const { layer, manifest } = await push(registry, domain, 'team/app', 'v1');
+    for (const reference of ['v1', sha(manifest)]) {
+      const got = await registry.manifest(ctx, repository, reference, undefined);
+      assert.deepEqual(got.descriptor, {
+        mediaType: manifestType,
+        digest: sha(manifest),
+        size: manifest.length,
+      });
+      assert.ok(got.bytes.equals(manifest));
+    }
+    const descriptor = describe(layer, '');
+    assert.ok((await buffer(await registry.blob(ctx, repository, descriptor, undefined))).equals(layer));
+    const rest = await buffer(await registry.blob(ctx, repository, descriptor, undefined, 150_000));
+    assert.ok(rest.equals(layer.subarray(150_000)));
+    assert.deepEqual(await registry.tags(ctx, repository, undefined), ['v1']);
+  });
+
+  it('sends a blob once, and mounts it from another repository', async (registry, domain) => {
+    const { layer } = await push(registry, domain, 'one/app', 'v1');
+    const descriptor = describe(layer, '');
+    const sent: number[] = [];
+    const send = (path: string, from?: string): Promise<{ outcome: string }> =>
+      registry.pushBlob(
+        ctx,
+        { domain, path },
+        descriptor,
+        async () => Readable.from([layer], { objectMode: false }),
+        undefined,
+        from === undefined ? undefined : { domain, path: from },
+        (bytes) => sent.push(bytes),
+      );
+    assert.equal((await send('one/app')).outcome, 'exists');
+    assert.equal((await send('two/app', 'one/app')).outcome, 'mounted');
+    assert.deepEqual(sent, []);
+    assert.equal((await send('three/app', 'none/app')).outcome, 'uploaded');
+    assert.equal(sent.at(-1), layer.length);
+  });
+
+  it('says what it lacks in the words of Docker', async (registry, domain) => {
+    await push(registry, domain, 'team/app', 'v1');
+    await assert.rejects(registry.manifest(ctx, { domain, path: 'team/app' }, 'v2', undefined), {
+      kind: 'notFound',
+      message: /^manifest for .*team\/app:v2 not found: manifest unknown/,
+    });
+    const absent = describe(Buffer.from('absent'), '');
+    await assert.rejects(registry.blob(ctx, { domain, path: 'team/app' }, absent, undefined), {
+      kind: 'notFound',
+    });
+  });
+
+  it('ends when it is cancelled', async (registry, domain) => {
+    const signal = AbortSignal.abort();
+    await assert.rejects(
+      registry.manifest({ ...ctx, signal }, { domain, path: 'team/app' }, 'v1', undefined),
+      {
+        kind: 'unavailable',
+      },
+    );
+  });
+}

@@ -1,0 +1,214 @@
+/** What every storage driver must do. */
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { backgroundCtx } from '../../src/core/ctx.ts';
+import { chainIdOf } from '../../src/core/model/image.ts';
+import type { SnapshotDriver } from '../../src/core/ports/snapshot-driver.ts';
+import { encodeHeader, simpleHeader, tarEnd, tarEntries, tarPadding } from '../../src/core/tar/index.ts';
+
+const ctx = backgroundCtx();
+
+export interface SnapshotHarness {
+  readonly driver: SnapshotDriver;
+  /** Changes a mounted snapshot as a process in the container would. */
+  write(key: string, path: string, text: string): Promise<void>;
+  remove(key: string, path: string): Promise<void>;
+  /** Undefined when there is no such file. */
+  read(key: string, path: string): Promise<string | undefined>;
+  /** Puts an archive into a file that `unpackFile` can read. */
+  file(data: Buffer): Promise<string>;
+  close(): Promise<void>;
+}
+
+export function archiveOf(files: Readonly<Record<string, string>>): Buffer {
+  return Buffer.concat([
+    ...Object.entries(files).flatMap(([name, text]) => {
+      const data = Buffer.from(text);
+      const type = name.endsWith('/') ? 'directory' : 'file';
+      return [encodeHeader(simpleHeader(name, { type, size: data.length })), data, tarPadding(data.length)];
+    }),
+    tarEnd,
+  ]);
+}
+
+const diffIdOf = (data: Buffer): string => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+const stream = (data: Buffer): Readable => Readable.from([data], { objectMode: false });
+
+async function names(archive: Readable): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { header } of tarEntries(archive)) found.push(header.name);
+  return found.sort();
+}
+
+const base = archiveOf({ 'etc/': '', 'etc/a': 'one', 'etc/b': 'two' });
+const top = archiveOf({ 'etc/a': 'changed', 'etc/.wh.b': '' });
+
+async function unpackTwo(driver: SnapshotDriver): Promise<{ low: string; high: string }> {
+  const low = diffIdOf(base);
+  const high = chainIdOf(low, diffIdOf(top));
+  await driver.unpack(ctx, low, undefined, stream(base));
+  await driver.unpack(ctx, high, low, stream(top));
+  return { low, high };
+}
+
+export function snapshotDriverContract(name: string, open: () => Promise<SnapshotHarness>): void {
+  const it = (what: string, body: (harness: SnapshotHarness) => Promise<void>): void => {
+    test(`${name}: ${what}`, async () => {
+      const harness = await open();
+      try {
+        await body(harness);
+      } finally {
+        await harness.close();
+      }
+    });
+  };
+
+  it('unpacks layers and lists them; again is a no-op that drains the stream', async ({ driver }) => {
+    const { low, high } = await unpackTwo(driver);
+    assert.deepEqual([...(await driver.list()).layers].sort(), [low, high].sort());
+    assert.equal((await driver.layer(low))?.parent, undefined);
+    assert.equal((await driver.layer(low))?.size, 6);
+    assert.equal((await driver.layer(high))?.parent, low);
+    assert.equal((await driver.layer(high))?.size, 7);
+    const again = stream(base);
+    assert.deepEqual(await driver.unpack(ctx, low, undefined, again), { size: 6 });
+    assert.equal(again.readableEnded, true);
+    assert.equal(await driver.hasLayer(`sha256:${'0'.repeat(64)}`), false);
+    assert.equal(await driver.layer(`sha256:${'0'.repeat(64)}`), undefined);
+  });
+
+  it('unpacks from a file, several at once, the parent in whatever order', async ({ driver, file }) => {
+    const [low, high] = [await file(base), await file(top)];
+    const done = await Promise.all([
+      driver.unpackFile(ctx, {
+        file: high,
+        compression: 'none',
+        parent: diffIdOf(base),
+        diffId: diffIdOf(top),
+      }),
+      driver.unpackFile(ctx, { file: low, compression: 'none', parent: undefined, diffId: diffIdOf(base) }),
+      driver.unpackFile(ctx, { file: low, compression: 'none', parent: undefined, diffId: diffIdOf(base) }),
+    ]);
+    assert.equal(done[0].chainId, chainIdOf(diffIdOf(base), diffIdOf(top)));
+    assert.deepEqual(done[1], { chainId: diffIdOf(base), diffId: diffIdOf(base), size: 6 });
+    assert.deepEqual(done[2], done[1]);
+    const unnamed = await driver.unpackFile(ctx, { file: low, compression: 'none', parent: undefined });
+    assert.equal(unnamed.diffId, diffIdOf(base));
+  });
+
+  it('refuses content that is not what the id says, and archives that break, and keeps nothing', async ({
+    driver,
+    file,
+  }) => {
+    const wrong = diffIdOf(Buffer.from('other'));
+    await assert.rejects(driver.unpack(ctx, wrong, undefined, stream(base)), { kind: 'invalid' });
+    const path = await file(base);
+    const input = { file: path, compression: 'none', parent: undefined, diffId: wrong } as const;
+    await assert.rejects(driver.unpackFile(ctx, input), { kind: 'invalid' });
+    const cut = base.subarray(0, 700);
+    await assert.rejects(driver.unpack(ctx, diffIdOf(cut), undefined, stream(cut)), { kind: 'invalid' });
+    const climbing = archiveOf({ '../x': 'y' });
+    await assert.rejects(driver.unpack(ctx, diffIdOf(climbing), undefined, stream(climbing)), {
+      kind: 'invalid',
+    });
+    assert.deepEqual(await driver.list(), { layers: [], snapshots: [] });
+  });
+
+  it('a snapshot shows the layers below; its changes are its own', async ({
+    driver,
+    write,
+    read,
+    remove,
+  }) => {
+    const { high } = await unpackTwo(driver);
+    await driver.prepare('one', high);
+    await driver.prepare('two', high);
+    assert.equal(await driver.snapshotParent('one'), high);
+    assert.equal(await driver.snapshotParent('none'), undefined);
+    const { path } = await driver.mount('one', { volatile: false });
+    assert.equal(path, driver.mountPath('one'));
+    assert.equal((await driver.mount('one', { volatile: false })).path, path);
+    await driver.mount('two', { volatile: true });
+    assert.equal(await read('one', 'etc/a'), 'changed');
+    assert.equal(await read('one', 'etc/b'), undefined);
+    await write('one', 'etc/a', 'mine');
+    await write('one', 'new', '12345');
+    await remove('two', 'etc/a');
+    assert.equal(await read('two', 'etc/a'), undefined);
+    assert.equal(await read('two', 'new'), undefined);
+    assert.deepEqual(await driver.changes(ctx, 'one'), [
+      { path: '/etc', kind: 'modified' },
+      { path: '/etc/a', kind: 'modified' },
+      { path: '/new', kind: 'added' },
+    ]);
+    assert.deepEqual(await driver.changes(ctx, 'two'), [
+      { path: '/etc', kind: 'modified' },
+      { path: '/etc/a', kind: 'deleted' },
+    ]);
+    assert.deepEqual(await names(await driver.diff(ctx, 'one')), ['etc/', 'etc/a', 'new']);
+    assert.deepEqual(await names(await driver.diff(ctx, 'two')), ['etc/', 'etc/.wh.a']);
+    assert.equal(await driver.usage('one'), 9);
+    await driver.unmount('one');
+    await driver.unmount('one');
+    await driver.mount('one', { volatile: false });
+    assert.equal(await read('one', 'etc/a'), 'mine');
+  });
+
+  it('a diff unpacked as a layer gives the same files', async ({ driver, write, read, remove }) => {
+    const { low } = await unpackTwo(driver);
+    await driver.prepare('one', low);
+    await driver.mount('one', { volatile: false });
+    await write('one', 'etc/a', 'committed');
+    await remove('one', 'etc/b');
+    const chunks: Buffer[] = [];
+    for await (const chunk of await driver.diff(ctx, 'one')) chunks.push(chunk as Buffer);
+    const layer = Buffer.concat(chunks);
+    const chainId = chainIdOf(low, diffIdOf(layer));
+    await driver.unpack(ctx, chainId, low, stream(layer));
+    await driver.prepare('two', chainId);
+    await driver.mount('two', { volatile: false });
+    assert.equal(await read('two', 'etc/a'), 'committed');
+    assert.equal(await read('two', 'etc/b'), undefined);
+  });
+
+  it('a layer can be written out again', async ({ driver }) => {
+    const { high } = await unpackTwo(driver);
+    assert.deepEqual(await names(await driver.diffLayer(ctx, high)), ['etc/', 'etc/.wh.b', 'etc/a']);
+    assert.ok(Object.keys(await driver.describe({ layer: high })).length > 0);
+  });
+
+  it('a snapshot without layers is empty', async ({ driver, write, read }) => {
+    await driver.prepare('bare', undefined);
+    await driver.mount('bare', { volatile: true });
+    await write('bare', 'x', '1');
+    assert.equal(await read('bare', 'x'), '1');
+    assert.deepEqual(await driver.changes(ctx, 'bare'), [{ path: '/x', kind: 'added' }]);
+  });
+
+  it('refuses a key twice, a parent that is not there, and keys that are paths', async ({ driver }) => {
+    await driver.prepare('one', undefined);
+    await assert.rejects(driver.prepare('one', undefined), { kind: 'conflict' });
+    await assert.rejects(driver.prepare('two', `sha256:${'0'.repeat(64)}`), { kind: 'notFound' });
+    for (const key of ['', '..', '../x', 'a/b', 'a\0b', 'x'.repeat(200)])
+      await assert.rejects(driver.prepare(key, undefined), { kind: 'invalid' }, JSON.stringify(key));
+    await assert.rejects(driver.mount('none', { volatile: false }), { kind: 'notFound' });
+    assert.deepEqual((await driver.list()).snapshots, ['one']);
+  });
+
+  it('removes what is mounted, what is gone, and lists no more of it', async ({ driver }) => {
+    const { low, high } = await unpackTwo(driver);
+    await driver.prepare('one', high);
+    await driver.mount('one', { volatile: false });
+    for (let i = 0; i < 2; i++) {
+      await driver.removeSnapshot('one');
+      await driver.removeLayer(high);
+      await driver.removeLayer(low);
+    }
+    assert.deepEqual(await driver.list(), { layers: [], snapshots: [] });
+    await unpackTwo(driver);
+    await driver.sync();
+  });
+}
