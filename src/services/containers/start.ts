@@ -3,7 +3,7 @@ import type { Ctx } from '../../core/ctx.ts';
 import { conflict, isKind, notModified, toSlipwayError, type SlipwayError } from '../../core/errors.ts';
 import { never, type ContainerRecord } from '../../core/model/container.ts';
 import type { ResolvedUser, SpecInput } from '../../core/ports/spec-builder.ts';
-import type { Task } from '../../core/ports/runtime.ts';
+import type { Task, TaskSpec } from '../../core/ports/runtime.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
 import { networkFileMounts, writeNetworkFiles } from './bundle.ts';
@@ -240,6 +240,24 @@ async function specInput(
   };
 }
 
+/** Where the shim writes the output, how much of it is kept, and what stands in every line. */
+function taskLog(room: Room, record: ContainerRecord): TaskSpec['log'] {
+  const { config, hostConfig } = record;
+  const driver = room.logDrivers.get(hostConfig.LogConfig?.Type ?? '');
+  const logOptions = hostConfig.LogConfig?.Config ?? {};
+  const limits = driver?.validate(logOptions) ?? { maxSize: 0, maxFile: 1 };
+  const attributes = driver?.attributes?.(logOptions, {
+    id: record.id,
+    name: record.name,
+    imageId: record.imageId,
+    imageName: record.imageRef,
+    labels: config.Labels ?? {},
+    env: config.Env ?? [],
+  });
+  const path = record.logPath === '' ? undefined : record.logPath;
+  return attributes === undefined ? { path, ...limits } : { path, ...limits, attributes };
+}
+
 async function runTask(
   room: Room,
   ctx: Ctx,
@@ -250,17 +268,6 @@ async function runTask(
 ): Promise<Task> {
   const { options } = room;
   const { config, hostConfig } = record;
-  const driver = room.logDrivers.get(hostConfig.LogConfig?.Type ?? '');
-  const limits = driver?.validate(hostConfig.LogConfig?.Config ?? {}) ?? { maxSize: 0, maxFile: 1 };
-  const chosen = driver?.attributes?.(hostConfig.LogConfig?.Config ?? {}, {
-    id: record.id,
-    name: record.name,
-    imageId: record.imageId,
-    imageName: record.imageRef,
-    labels: config.Labels ?? {},
-    env: config.Env ?? [],
-  });
-  const attributes = chosen === undefined ? {} : { attributes: chosen };
   const pending = [...entry.pending];
   const bundle = bundleDirectory(options, record.id);
   const cgroupPaths = room.specs.cgroupPaths(record);
@@ -278,7 +285,7 @@ async function runTask(
       ...(hostConfig.ConsoleSize == null ? {} : { consoleSize: hostConfig.ConsoleSize }),
       openStdin: config.OpenStdin === true,
       stdinOnce: config.StdinOnce === true,
-      log: { path: record.logPath === '' ? undefined : record.logPath, ...limits, ...attributes },
+      log: taskLog(room, record),
       exitPath: exitPath(options, record.id),
       runtime: record.runtime,
       cgroupPaths,

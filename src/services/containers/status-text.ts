@@ -1,7 +1,7 @@
 /** How long ago, in the words that Docker's list uses. Pure. */
 
 import { parseNano } from '../../core/time.ts';
-import type { ContainerRecord } from '../../core/model/container.ts';
+import { never, type ContainerRecord } from '../../core/model/container.ts';
 import type { HealthStatus } from './types.ts';
 
 const minute = 60;
@@ -49,8 +49,12 @@ export function statusText(record: ContainerRecord, health: HealthStatus | undef
       return 'Removal In Progress';
     case 'dead':
       return 'Dead';
-    case 'created':
     case 'starting':
+      // Until it runs, it is what it was.
+      if (state.startedAt === never) return 'Created';
+      if (record.restartCount === 0) return `Exited (${state.exitCode}) ${since(state.finishedAt, nowMs)} ago`;
+      return `Restarting (${state.exitCode}) ${since(state.finishedAt, nowMs)} ago`;
+    case 'created':
       return 'Created';
     case 'exited':
       return `Exited (${state.exitCode}) ${since(state.finishedAt, nowMs)} ago`;
