@@ -69,6 +69,7 @@ export const systemRoutes: Routes<
   | 'SystemEvents'
   | 'SystemDataUsage'
   | 'SystemAuth'
+  | 'BuildPrune'
 > = {
   SystemPing: ping,
   SystemPingHead: ping,
@@ -77,6 +78,8 @@ export const systemRoutes: Routes<
     exchange.json(200, encodeInfo(await services.system.info(exchange.clientCtx), exchange.version));
   },
   SystemEvents: events,
+  // `docker system prune` asks for this too; without a builder there is no cache to remove.
+  BuildPrune: (_services, exchange) => exchange.json(200, { CachesDeleted: null, SpaceReclaimed: 0 }),
   SystemDataUsage: diskUsage,
   SystemAuth: async (services, exchange) => {
     const body = (await exchange.requiredBody()) as Readonly<Record<string, string | undefined>>;
