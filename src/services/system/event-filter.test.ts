@@ -41,7 +41,7 @@ test('values are alternatives, filters are all needed', () => {
     { type: ['container'], container: ['other'] },
   ];
   for (const filters of failing) assert.equal(eventFilter(filters)(event), false, JSON.stringify(filters));
-  assert.throws(() => eventFilter({ nope: ['x'] }), { kind: 'invalid', message: "invalid filter 'nope'" });
+  assert.equal(eventFilter({ nope: ['x'] })(event), true, 'dockerd ignores what it does not know');
 });
 
 const created: NewEvent = { type: 'container', action: 'create', actorId: 'a', attributes: {} };

@@ -1,26 +1,21 @@
 /** Docker's filters of events, compiled once a stream. Pure. */
 
-import { invalid } from '../../core/errors.ts';
 import type { EngineEvent } from '../../core/events.ts';
 
 type Filters = Readonly<Record<string, readonly string[]>>;
 type Test = (event: EngineEvent) => boolean;
 
-const known = new Set([
+/** Kinds of object that a filter of the same name picks by id or name. */
+const kinds = new Set([
   'builder',
   'config',
   'container',
   'daemon',
-  'event',
-  'image',
-  'label',
   'network',
   'node',
   'plugin',
-  'scope',
   'secret',
   'service',
-  'type',
   'volume',
 ]);
 
@@ -59,7 +54,8 @@ function matchesLabel(event: EngineEvent, value: string): boolean {
   return found !== undefined && (equals < 0 || found === value.slice(equals + 1));
 }
 
-function testOf(name: string, values: readonly string[]): Test {
+/** Undefined for a filter of no meaning, which dockerd takes in silence. */
+function testOf(name: string, values: readonly string[]): Test | undefined {
   switch (name) {
     case 'event':
       return (event) => matchesAction(event, values);
@@ -72,16 +68,16 @@ function testOf(name: string, values: readonly string[]): Test {
     case 'image':
       return (event) => matchesImage(event, values);
     default:
-      return (event) => event.type === name && names(event, values);
+      return kinds.has(name) ? (event) => event.type === name && names(event, values) : undefined;
   }
 }
 
-/** Values of one filter are alternatives, different filters must all hold; `invalid` on an unknown one. */
+/** Values of one filter are alternatives, different filters must all hold. */
 export function eventFilter(filters: Filters): Test {
   const tests: Test[] = [];
   for (const [name, values] of Object.entries(filters)) {
-    if (!known.has(name)) throw invalid(`invalid filter '${name}'`);
-    if (values.length > 0) tests.push(testOf(name, values));
+    const test = values.length > 0 ? testOf(name, values) : undefined;
+    if (test !== undefined) tests.push(test);
   }
   return (event) => tests.every((test) => test(event));
 }

@@ -122,7 +122,7 @@ export interface DiskUsage {
 export interface SystemService {
   info(ctx: Ctx): Promise<EngineInfo>;
   version(): EngineVersion;
-  /** Ends on `ctx`'s cancellation or at `untilNano`. Unknown filters are refused with `invalid`. */
+  /** Ends on `ctx`'s cancellation or at `untilNano`. Filters that nothing knows are ignored, as by dockerd. */
   events(ctx: Ctx, input: EventsInput): AsyncIterable<EngineEvent>;
   /** Kinds asked for; none means all. */
   diskUsage(ctx: Ctx, kinds: readonly DiskUsageKind[]): Promise<DiskUsage>;
