@@ -83,9 +83,11 @@ async function remoteTarget(
     const linked = path.posix.resolve(path.posix.dirname(target), stat.linkTarget);
     return { target: linked, found: toTarget(await client().containers.statPath(container, linked)) };
   } catch (error) {
-    // HEAD answers carry no text: a missing container shows again, with its message, when the copy is sent.
-    if (error instanceof ApiError && error.status === 404)
+    if (error instanceof ApiError && error.status === 404) {
+      // HEAD answers carry no text, so whether the container or the path is missing shows only here.
+      await client().containers.inspect(container);
       return { target, found: { exists: false, isDirectory: false } };
+    }
     throw error;
   }
 }

@@ -73,8 +73,8 @@ async function runAttached(
     await client.containers.start(id);
   } catch (error) {
     stream?.destroy();
-    // The name must be free again when the command ends.
-    if (removed) await waiting.result.catch(() => undefined);
+    // The name must be free again when the command ends, whether or not the engine sees to that itself.
+    if (removed) await client.containers.remove(id, { force: true }).catch(() => undefined);
     throw error;
   }
   const stopSize = body.Tty ? followSize(io, (size) => client.containers.resize(id, size)) : () => undefined;

@@ -36,11 +36,16 @@ function componentText(component: NonNullable<EngineVersion['Components']>[numbe
   const lines = [` ${component.Name}:`, `  Version:\t${component.Version}`];
   const engine = component.Name === 'Engine';
   if (engine) {
+    const given = (label: string, value: string | undefined): void => {
+      if (value !== undefined && value !== '') lines.push(`  ${label}:\t${value}`);
+    };
     lines.push(
       `  API version:\t${details['ApiVersion'] ?? ''} (minimum version ${details['MinAPIVersion'] ?? ''})`,
-      `  Go version:\t${details['GoVersion'] ?? ''}`,
-      `  Git commit:\t${details['GitCommit'] ?? ''}`,
-      `  Built:\t${longDate(details['BuildTime'] ?? '')}`,
+    );
+    given('Go version', details['GoVersion']);
+    given('Git commit', details['GitCommit']);
+    given('Built', longDate(details['BuildTime'] ?? ''));
+    lines.push(
       `  OS/Arch:\t${details['Os'] ?? ''}/${details['Arch'] ?? ''}`,
       `  Experimental:\t${details['Experimental'] ?? 'false'}`,
     );
