@@ -14,13 +14,13 @@ const ctx = backgroundCtx();
 export interface SnapshotHarness {
   readonly driver: SnapshotDriver;
   /** Changes a mounted snapshot as a process in the container would. */
-  write(key: string, path: string, text: string): Promise<void>;
-  remove(key: string, path: string): Promise<void>;
+  readonly write: (key: string, path: string, text: string) => Promise<void>;
+  readonly remove: (key: string, path: string) => Promise<void>;
   /** Undefined when there is no such file. */
-  read(key: string, path: string): Promise<string | undefined>;
+  readonly read: (key: string, path: string) => Promise<string | undefined>;
   /** Puts an archive into a file that `unpackFile` can read. */
-  file(data: Buffer): Promise<string>;
-  close(): Promise<void>;
+  readonly file: (data: Buffer) => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 export function archiveOf(files: Readonly<Record<string, string>>): Buffer {

@@ -7,11 +7,11 @@ import type { VolumeDriver } from '../../src/core/ports/volume-driver.ts';
 export interface VolumeHarness {
   readonly driver: VolumeDriver;
   /** Names of what lies in a volume. */
-  look(name: string): Promise<readonly string[]>;
-  write(name: string, file: string, text: string): Promise<void>;
+  readonly look: (name: string) => Promise<readonly string[]>;
+  readonly write: (name: string, file: string, text: string) => Promise<void>;
   /** A directory on the host with these files, for `fill`. */
-  source(files: Readonly<Record<string, string>>): Promise<string>;
-  close(): Promise<void>;
+  readonly source: (files: Readonly<Record<string, string>>) => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 export function volumeDriverContract(name: string, open: () => Promise<VolumeHarness>): void {

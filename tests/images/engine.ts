@@ -34,7 +34,7 @@ export interface Storage {
   readonly records: RecordStore;
   readonly blobs: BlobStore;
   readonly snapshots: SnapshotDriver;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** `folder`: an existing one (then it stays); else a new one that goes with `close`. */
