@@ -319,9 +319,15 @@ test('commit: a layer on top of an image; the parent cannot go before the child'
 test('what was loaded is there after the daemon was killed and started again', async () => {
   const made = { ...image([base, top]), tags: ['app'] };
   await engine.images.load(ctx, { source: stream(dockerArchive([made])) }, none);
+  // A layer and a blob that no record names: what a daemon leaves that is killed during a pull.
+  const stray = tarOf([{ name: 'stray', text: 'x' }]);
+  const { digest } = await engine.blobs.ingest(ctx, stream(stray), {});
+  await engine.snapshots.unpack(ctx, digest, undefined, stream(stray));
   await engine.records.close();
   const again = await openEngine({ folder: engine.root });
   try {
+    assert.equal(await again.snapshots.hasLayer(digest), false);
+    assert.equal(await again.blobs.has(digest), undefined);
     assert.equal(again.images.resolve('app').id, made.id);
     assert.deepEqual(await again.images.collectGarbage(ctx), { layers: [], blobs: [] });
     const [blob] = [await again.blobs.ingest(ctx, stream(Buffer.from('left behind')), {})];

@@ -11,4 +11,6 @@ export interface VolumeRecord {
   readonly mountpoint: string;
   /** Whether the engine made up its name for a container. */
   readonly anonymous: boolean;
+  /** Set while its data is being removed: a daemon that finds it so finishes that. */
+  readonly removing?: true;
 }

@@ -1,3 +1,4 @@
+import { backgroundCtx } from '../../core/ctx.ts';
 import { collectGarbage, findOrphans } from './gc.ts';
 import type { ImageServiceDeps, Room } from './deps.ts';
 import { distribution, domainOf } from './distribution.ts';
@@ -15,7 +16,10 @@ import type { ImageService } from './types.ts';
 
 const concurrentDownloads = 3;
 
-/** Reads the records and builds the service. Nothing is collected yet: that is the reconciler's to ask for. */
+/**
+ * Reads the records and builds the service. Layers that no image names are removed first: they are what an earlier
+ * daemon left half-way, never synced, and must not be taken for whole ones.
+ */
 export async function openImages(deps: ImageServiceDeps): Promise<ImageService> {
   const store = new ImageStore(deps.records);
   await store.open();
@@ -26,6 +30,11 @@ export async function openImages(deps: ImageServiceDeps): Promise<ImageService> 
     downloads: new SharedWork(),
     gate: new Gate(concurrentDownloads),
   };
+  try {
+    await collectGarbage(room, backgroundCtx(deps.log));
+  } catch (error) {
+    deps.log.error('collecting unused layers failed', { error });
+  }
   return {
     resolve: (reference) => store.resolve(reference),
     find: (reference) => store.find(reference),

@@ -131,6 +131,12 @@ function usersOf(room: Room, name: string): string[] {
     .map((use) => use.containerId);
 }
 
+async function finishRemoval(room: Room, record: VolumeRecord): Promise<void> {
+  await driverOf(room, record.driver).remove(record.name);
+  await room.records.commit([{ op: 'delete', kind: 'volume', id: record.name }]);
+  room.volumes.delete(record.name);
+}
+
 async function remove(room: Room, name: string, force: boolean): Promise<void> {
   await room.queue.run(name, async () => {
     const record = room.volumes.get(name);
@@ -142,10 +148,11 @@ async function remove(room: Room, name: string, force: boolean): Promise<void> {
     if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
     const driver = driverOf(room, record.driver);
     await driver.unmount(name, record.options);
-    // The record first: data without a record is found by reconciling, a record without data would be a lie.
-    await room.records.commit([{ op: 'delete', kind: 'volume', id: name }]);
-    room.volumes.delete(name);
-    await driver.remove(name);
+    // Intent first: after a crash the data of a removed volume must not turn up in a new one of the same name.
+    await room.records.commit([
+      { op: 'put', kind: 'volume', id: name, record: { ...record, removing: true } },
+    ]);
+    await finishRemoval(room, record);
     emit(room, 'destroy', record);
   });
 }
@@ -241,7 +248,7 @@ async function usage(room: Room): Promise<readonly VolumeUsage[]> {
   );
 }
 
-/** Reads the records and builds the service. */
+/** Reads the records, finishes what an earlier daemon was removing, and builds the service. */
 export async function openVolumes(deps: VolumeServiceDeps): Promise<VolumeService> {
   const records = await deps.records.list('volume');
   const room: Room = {
@@ -250,6 +257,7 @@ export async function openVolumes(deps: VolumeServiceDeps): Promise<VolumeServic
     queue: new KeyedQueue(),
     mounted: new Map(),
   };
+  for (const record of records.filter((each) => each.removing === true)) await finishRemoval(room, record);
   return {
     create: async (ctx, input) => (await ensure(room, ctx, input)).record,
     ensure: (ctx, input) => ensure(room, ctx, input),
