@@ -91,8 +91,9 @@ export async function attachContainer(
       if (gone) return;
       gone = true;
       if (pending !== undefined && entry.pending.delete(pending)) pending.settle(undefined);
+      const live = attachment !== undefined && !attachment.stdout.readableEnded;
       attachment?.detach();
-      if (entry.task !== undefined) emitContainer(room, entry.record, 'detach');
+      if (live && entry.task !== undefined) emitContainer(room, entry.record, 'detach');
     },
   };
 }

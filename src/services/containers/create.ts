@@ -55,6 +55,21 @@ function checkLogging(room: Room, record: ContainerRecord): void {
   driver.validate(record.hostConfig.LogConfig?.Config ?? {});
 }
 
+/**
+ * A missing network is an error of the start, as with Docker: a 404 from create makes clients look for the image.
+ */
+function planEndpoints(
+  room: Room,
+  input: Parameters<Room['networks']['planEndpoints']>[0],
+): ContainerRecord['endpoints'] {
+  try {
+    return room.networks.planEndpoints(input);
+  } catch (error) {
+    if (isKind(error, 'notFound')) return {};
+    throw error;
+  }
+}
+
 interface Plan {
   readonly record: ContainerRecord;
   readonly mounts: readonly PlannedMount[];
@@ -72,7 +87,7 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
   const warnings = room.specs.validate(hostConfig);
   const resolve = (ref: string): ContainerRecord => room.table.resolve(ref).record;
   const mounts = planMounts({ config, hostConfig, resolve });
-  const endpoints = room.networks.planEndpoints({
+  const endpoints = planEndpoints(room, {
     containerId: id,
     containerName: name,
     config,

@@ -8,6 +8,7 @@ import { KeyedQueue } from '../../core/keyed-queue.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { ContainerDirectory, RestoredContainer } from '../networks/index.ts';
 import { attachContainer } from './attach.ts';
+import { containerChanges } from './changes.ts';
 import { exportContainer, getArchive, putArchive, statPath } from './archive.ts';
 import { createContainer } from './create.ts';
 import type { ContainerDeps, Room } from './deps.ts';
@@ -84,7 +85,7 @@ function service(room: Room): ContainerService {
     top: (ctx, ref, args) => topContainer(room, ctx, ref, args),
     stats: (ctx, ref, input) => containerStats(room, ctx, ref, input),
     update: (ctx, ref, input) => updateContainer(room, ctx, ref, input),
-    changes: (ctx, ref) => room.snapshots.changes(ctx, room.table.resolve(ref).record.snapshotKey),
+    changes: (ctx, ref) => containerChanges(room, ctx, ref),
     export: (ctx, ref) => exportContainer(room, ctx, ref),
     statPath: (ctx, ref, path) => statPath(room, ctx, ref, path),
     getArchive: (ctx, ref, path) => getArchive(room, ctx, ref, path),

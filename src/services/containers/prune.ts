@@ -23,7 +23,7 @@ export async function pruneContainers(room: Room, ctx: Ctx, filters: Filters): P
   const before = until === undefined ? undefined : untilNano(until, nowNano());
   const removed: string[] = [];
   let spaceReclaimed = 0;
-  for (const entry of [...room.table.entries()]) {
+  for (const entry of Array.from(room.table.entries())) {
     ctx.signal.throwIfAborted();
     if (!prunable(entry, filters, before)) continue;
     const size = await room.snapshots.usage(entry.record.snapshotKey).catch(() => 0);

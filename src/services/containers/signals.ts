@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { invalid } from '../../core/errors.ts';
 
 const byName = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [name.slice(3), Number(number)]),
+  Object.entries(constants.signals).map(([name, number]) => [name.slice(3), number]),
 );
 const rtMin = 34;
 const rtMax = 64;

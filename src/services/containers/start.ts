@@ -107,10 +107,10 @@ async function failed(
     );
   }
   for (const waiting of entry.waiting) {
-    // Nobody will see an exit of a start that never was; a removal may still come.
-    if (waiting.condition === 'removed') continue;
+    // There is no exit to see of a start that never was: who waits for one goes on waiting, as with Docker.
+    if (waiting.condition !== 'not-running') continue;
     entry.waiting.delete(waiting);
-    waiting.settle({ exitCode: failure.exitCode, error: failure.error.message });
+    waiting.settle({ exitCode: failure.exitCode });
   }
   if (isKind(failure.error, 'internal'))
     room.log.error('start failed', { container: entry.id, error: failure.error });
@@ -131,10 +131,11 @@ async function start(
 ): Promise<void> {
   const before = entry.record;
   undo.push('claims of addresses and ports', () => room.networks.release(entry.id));
-  const reservation = room.networks.reserve(before);
+  const planned = withEndpoints(room, before);
+  const reservation = room.networks.reserve(planned);
   const starting: ContainerRecord = {
     ...withState(before, { status: 'starting', error: '', oomKilled: false }),
-    endpoints: { ...before.endpoints, ...reservation.endpoints },
+    endpoints: { ...planned.endpoints, ...reservation.endpoints },
     ports: reservation.ports,
     manuallyStopped: false,
   };
@@ -152,6 +153,20 @@ async function start(
   if (prepared.network !== undefined) room.host.closeFd(prepared.network.fd);
   prepared.network = undefined;
   await commitRunning(room, undo, entry, starting, task, options);
+}
+
+/** A network that did not exist at create must exist now: `notFound` otherwise. */
+function withEndpoints(room: Room, record: ContainerRecord): ContainerRecord {
+  const joins = record.hostConfig.NetworkMode?.startsWith('container:') === true;
+  if (joins || Object.keys(record.endpoints).length > 0) return record;
+  const endpoints = room.networks.planEndpoints({
+    containerId: record.id,
+    containerName: record.name,
+    config: record.config,
+    hostConfig: record.hostConfig,
+    networking: undefined,
+  });
+  return { ...record, endpoints };
 }
 
 interface Prepared {

@@ -52,7 +52,8 @@ export function statusText(record: ContainerRecord, health: HealthStatus | undef
     case 'starting':
       // Until it runs, it is what it was.
       if (state.startedAt === never) return 'Created';
-      if (record.restartCount === 0) return `Exited (${state.exitCode}) ${since(state.finishedAt, nowMs)} ago`;
+      if (record.restartCount === 0)
+        return `Exited (${state.exitCode}) ${since(state.finishedAt, nowMs)} ago`;
       return `Restarting (${state.exitCode}) ${since(state.finishedAt, nowMs)} ago`;
     case 'created':
       return 'Created';
