@@ -16,7 +16,8 @@
 /* Docker cuts a line into pieces of this size; only the last one carries the newline. */
 #define PIECE 16384
 #define FLUSH_AT 65536
-#define FRAMING 1024
+/* Room for everything of an entry but its text; the attributes may take half of it. */
+#define FRAMING 32768
 #define RETRY_NS 1000000000u
 
 /* A line that began in an earlier read. Its time is that of its first byte, for all of its pieces. */

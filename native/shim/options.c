@@ -79,6 +79,7 @@ const char *options_parse(struct options *to, int argc, char **argv) {
     if (wrong) return wrong;
   }
   if (!to->id || !to->bundle || !to->runtime_path || !to->exit_path || !to->socket_path) return "an option is missing";
+  if (strlen(to->bundle) > 200) return "the path of the bundle is too long";
   if (!to->spill_dir) to->spill_dir = to->bundle;
   return NULL;
 }

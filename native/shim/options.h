@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define MAX_INITIAL 16
+#define MAX_INITIAL 64
 #define MAX_CGROUPS 24
 #define MAX_RUNTIME_ARGS 16
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -32,6 +33,8 @@ static void become_runtime(const struct session *session, char **args, const int
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   umask(022);
+  /* A runtime without its shim would start a container that nobody holds. Does not pass on to what it forks. */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   /* The runtime sets what the spec says; without a word there the container must not inherit the shim's protection. */
   write_small("/proc/self/oom_score_adj", "0", 1);
   execv(args[0], args);

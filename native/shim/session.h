@@ -49,6 +49,8 @@ void sessions_wake_terminals(void);
 int session_stdin_ready(const struct session *session);
 /* Takes all of it; at most MAX_PAYLOAD, only when ready. */
 void session_stdin_write(struct session *session, const uint8_t *data, size_t size);
+/* The process takes bytes again, or will never. */
+void session_stdin_flush(struct session *session);
 /* A client's stdin ended; with close_stdin that ends the process' stdin after what waits. */
 void session_stdin_end(struct session *session);
 void session_resize(struct session *session, uint16_t rows, uint16_t columns);

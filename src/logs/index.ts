@@ -4,6 +4,7 @@
  */
 import { notImplemented } from '../core/errors.ts';
 import type { LogDriver } from '../core/ports/log-driver.ts';
+import { chooseAttributes } from './json-file/attributes.ts';
 import { removeFiles } from './json-file/files.ts';
 import { parseJsonFileOptions } from './json-file/options.ts';
 import { readJsonFile } from './json-file/read.ts';
@@ -12,7 +13,13 @@ export { defaultLogLimits } from './json-file/options.ts';
 
 /** Docker's json-file: one JSON object a line, rotated by size. */
 export function createJsonFileDriver(): LogDriver {
-  return { name: 'json-file', validate: parseJsonFileOptions, read: readJsonFile, remove: removeFiles };
+  return {
+    name: 'json-file',
+    validate: parseJsonFileOptions,
+    attributes: chooseAttributes,
+    read: readJsonFile,
+    remove: removeFiles,
+  };
 }
 
 /** Keeps nothing. */

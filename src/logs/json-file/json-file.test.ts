@@ -125,3 +125,28 @@ test('a line that is written in two parts is delivered once and whole', async ()
     assert.equal((await iterator.next()).done, true);
   });
 });
+
+test('labels, environment and tag of the container become attributes', () => {
+  const driver = createJsonFileDriver();
+  const container = {
+    id: '0123456789abcdef',
+    name: 'web',
+    imageId: 'sha256:fedcba9876543210',
+    imageName: 'nginx:1',
+    labels: { team: 'x', stage: 'prod', other: 'o' },
+    env: ['A=1', 'B=2=2', 'C'],
+  };
+  const choose = (options: Record<string, string>) => driver.attributes?.(options, container);
+  assert.equal(choose({ 'max-size': '1m' }), undefined);
+  assert.deepEqual(choose({ labels: 'team,none', env: 'B,C' }), { team: 'x', B: '2=2', C: '' });
+  assert.deepEqual(choose({ 'labels-regex': '^(team|stage)$', 'env-regex': 'A' }), {
+    team: 'x',
+    stage: 'prod',
+    A: '1',
+  });
+  assert.deepEqual(choose({ tag: '{{.Name}}/{{ .ID }} {{.ImageID}}' }), {
+    tag: 'web/0123456789ab fedcba987654',
+  });
+  assert.throws(() => driver.validate({ tag: '{{.Nosuch}}' }), /invalid tag log opt/);
+  assert.throws(() => driver.validate({ 'env-regex': '(' }), /invalid env-regex log opt/);
+});

@@ -1,4 +1,5 @@
 import { invalid } from '../../core/errors.ts';
+import { attributeOptions, checkAttributeOptions } from './attributes.ts';
 import { parseHumanSize } from '../size.ts';
 
 export interface LogLimits {
@@ -9,9 +10,6 @@ export interface LogLimits {
 
 /** Docker has no limit by default, and full disks are what comes of it. `max-size=-1` asks for that. */
 export const defaultLogLimits: LogLimits = { maxSize: 100_000_000, maxFile: 5 };
-
-/** Options that choose extra attributes for each line. */
-const attributeOptions = new Set(['labels', 'labels-regex', 'env', 'env-regex', 'tag']);
 
 function maxSizeOf(text: string): number {
   if (text === '-1') return 0;
@@ -39,6 +37,7 @@ export function parseJsonFileOptions(options: Readonly<Record<string, string>>):
   if (compress !== undefined && !/^(0|f|false)$/i.test(compress)) {
     throw invalid("log opt 'compress' is not supported: rotated logs are kept as they are");
   }
+  checkAttributeOptions(options);
   const size = options['max-size'];
   const file = options['max-file'];
   const maxSize = size === undefined ? defaultLogLimits.maxSize : maxSizeOf(size);

@@ -4,6 +4,7 @@ import { conflict, unavailable } from '../../core/errors.ts';
 import type { Attachment, ExecSpec, ExecTask } from '../../core/ports/runtime.ts';
 import { ShimAttachment } from './attachment.ts';
 import { openConnection } from './connection.ts';
+import { withConsoleSize } from './console-size.ts';
 import type { ShimControl } from './control.ts';
 import { runtimeError } from './failure.ts';
 import {
@@ -62,7 +63,10 @@ export async function startExec(input: ExecInput): Promise<StartedExec> {
   const [rows, columns] = spec.consoleSize ?? [0, 0];
   let frame: Frame | undefined;
   try {
-    writeFileSync(document, JSON.stringify(spec.process));
+    writeFileSync(
+      document,
+      JSON.stringify(withConsoleSize(spec.process, spec.terminal ? spec.consoleSize : undefined)),
+    );
     connection.send(encodeExec(flags, rows, columns, document));
     frame = await outcome;
   } finally {

@@ -7,6 +7,7 @@ import { withUndo } from '../../core/undo.ts';
 import { ShimAttachment } from './attachment.ts';
 import { cleanupTask, killProcess } from './cleanup.ts';
 import { adoptConnection, type ShimConnection } from './connection.ts';
+import { withConsoleSize } from './console-size.ts';
 import { ShimControl, type StartOutcome } from './control.ts';
 import { runtimeNamed, type ShimDeps } from './deps.ts';
 import { runtimeError } from './failure.ts';
@@ -41,10 +42,16 @@ function shimArguments(deps: ShimDeps, spec: TaskSpec): string[] {
   return args;
 }
 
+function documentOf(spec: TaskSpec): unknown {
+  if (!spec.terminal || !spec.consoleSize) return spec.ociSpec;
+  const document = spec.ociSpec as { process?: unknown };
+  return { ...document, process: withConsoleSize(document.process, spec.consoleSize) };
+}
+
 function writeBundle(spec: TaskSpec): void {
   // On a tmpfs: cheaper than a turn through the thread pool.
   mkdirSync(spec.bundle, { recursive: true, mode: 0o711 });
-  writeFileSync(join(spec.bundle, 'config.json'), JSON.stringify(spec.ociSpec));
+  writeFileSync(join(spec.bundle, 'config.json'), JSON.stringify(documentOf(spec)));
   mkdirSync(dirname(spec.exitPath), { recursive: true, mode: 0o710 });
   // The record of the run before must not be taken for this one's.
   rmSync(spec.exitPath, { force: true });
@@ -97,6 +104,25 @@ function requireStarted(spec: TaskSpec, outcome: StartOutcome) {
   throw runtimeError({ verb: 'create', runtime: spec.runtime, command: commandOf(spec), status, text });
 }
 
+const stuckAfterMs = 10_000;
+
+/** A start that was cancelled and still does not come to an end (a runtime that hangs in the kernel) is given up. */
+async function startedOrStuck(ctx: Ctx, control: ShimControl): Promise<StartOutcome> {
+  let timer: NodeJS.Timeout | undefined;
+  const { promise, resolve } = Promise.withResolvers<StartOutcome>();
+  const onAbort = (): void => {
+    timer = setTimeout(() => resolve({ kind: 'lost' }), stuckAfterMs);
+  };
+  if (ctx.signal.aborted) onAbort();
+  else ctx.signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([control.started, promise]);
+  } finally {
+    ctx.signal.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+  }
+}
+
 /** Spawns shim and runtime; resolves once the process runs. On failure nothing is left behind. */
 export async function startTask(deps: ShimDeps, ctx: Ctx, spec: TaskSpec): Promise<Task> {
   runtimeNamed(deps, spec.runtime);
@@ -122,7 +148,7 @@ export async function startTask(deps: ShimDeps, ctx: Ctx, spec: TaskSpec): Promi
       control.close();
       for (const attachment of attachments) attachment.detach();
     });
-    const state = requireStarted(spec, await control.started);
+    const state = requireStarted(spec, await startedOrStuck(ctx, control));
     if (ctx.signal.aborted) {
       killProcess(deps, state.pid, state.pidStartTicks);
       await control.exited;
