@@ -88,10 +88,14 @@ export function parsePlatformText(text: string, host: Platform): Platform {
     );
   const architecture = (name: string): string => aliases[name] ?? name;
   const [first = '', second, variant] = parts;
-  if (second !== undefined)
-    return { os: first, architecture: architecture(second), ...(variant !== undefined && { variant }) };
-  if (['linux', 'windows', 'darwin', 'freebsd'].includes(first)) return { ...host, os: first };
-  return { os: host.os, architecture: architecture(first) };
+  const isSystem = ['linux', 'windows', 'darwin', 'freebsd'].includes(first);
+  if (isSystem && second === undefined) return { ...host, os: first };
+  const [os, name, kind] = isSystem ? [first, second ?? '', variant] : [host.os, first, second];
+  if (!isSystem && variant !== undefined)
+    throw invalid(
+      `invalid platform: ${JSON.stringify(text)}: unknown operating system or architecture: invalid argument`,
+    );
+  return { os, architecture: architecture(name), ...(kind !== undefined && { variant: kind }) };
 }
 
 export const formatPlatform = (platform: Platform): string =>
