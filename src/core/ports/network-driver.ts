@@ -23,6 +23,8 @@ export interface EndpointPlan {
   /** Whether this endpoint carries the default route. */
   readonly defaultRoute: boolean;
   readonly sysctls: readonly string[];
+  /** Whether ports are published: the container may then reach itself through the host. */
+  readonly published: boolean;
 }
 
 /** One kind of network. Knows the kernel, not containers; keeps no state. */

@@ -110,6 +110,27 @@ const ctBits = (key: 'state' | 'status', bits: number): readonly NftExpression[]
 export const established = ctBits('state', ctEstablishedOrRelated);
 export const destinationTranslated = ctBits('status', ctStatusDnat);
 
+/** A bit of the packet's mark, kept from the first hook to the last: the packet came in by a bridge of ours. */
+const fromBridgeBit = 0x1000;
+
+export const markFromBridge: readonly NftExpression[] = [
+  { expr: 'meta', key: 'mark', dreg: 0 },
+  {
+    expr: 'bitwise',
+    sreg: 0,
+    dreg: 0,
+    mask: hostOrder(~fromBridgeBit >>> 0),
+    xor: hostOrder(fromBridgeBit),
+  },
+  { expr: 'metaSet', key: 'mark', sreg: 0 },
+];
+
+export const markedFromBridge: readonly NftExpression[] = [
+  { expr: 'meta', key: 'mark', dreg: 0 },
+  { expr: 'bitwise', sreg: 0, dreg: 0, mask: hostOrder(fromBridgeBit), xor: hostOrder(0) },
+  { expr: 'cmp', op: 'neq', sreg: 0, data: hostOrder(0) },
+];
+
 /**
  * Looks the packet's (address,) protocol and port up in a map and sends it to the address and port found there.
  * Registers: key from 0, value from 8.

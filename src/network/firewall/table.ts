@@ -13,6 +13,8 @@ import {
   inSet,
   isVersion,
   loadAddress,
+  markedFromBridge,
+  markFromBridge,
   pairInSet,
   toLocal,
   translateBy,
@@ -120,7 +122,12 @@ const chains: readonly ChainPlan[] = [
   {
     chain: 'prerouting',
     hook: { type: 'nat', hook: 'prerouting', priority: -100, policy: 'accept' },
-    rules: [...publishedRules(4), ...publishedRules(6)],
+    rules: [
+      // Where br_netfilter is on, the last hook no longer tells by which interface the packet came.
+      { comment: 'came by a bridge', expressions: [...inSet('iifname', 'bridges'), ...markFromBridge] },
+      ...publishedRules(4),
+      ...publishedRules(6),
+    ],
   },
   {
     chain: 'output',
@@ -141,8 +148,14 @@ const chains: readonly ChainPlan[] = [
         ],
       },
       {
-        comment: 'own published port',
-        expressions: [...pairInSet('bridge_pairs'), ...destinationTranslated, { expr: 'masquerade' }],
+        // The answer must come back through us to be turned around: a neighbour would answer directly, and a container itself not at all.
+        comment: 'published port reached from a container',
+        expressions: [
+          ...inSet('oifname', 'bridges'),
+          ...markedFromBridge,
+          ...destinationTranslated,
+          { expr: 'masquerade' },
+        ],
       },
       {
         comment: 'to the outside',

@@ -44,6 +44,7 @@ export function endpointPlan(
     ipv6: withPrefix(endpoint.ipv6, endpoint.ipv6PrefixLength),
     ipv6Gateway: endpoint.ipv6Gateway,
     defaultRoute: gatewayEndpoint(room.state, endpoints)?.networkId === endpoint.networkId,
+    published: record.ports.length > 0,
     sysctls: splitSysctls(endpoint.spec.DriverOpts?.[endpointSysctls]),
   };
 }

@@ -100,6 +100,8 @@ export function planEndpoint(namespacePath: string, plan: EndpointPlan, mtu: num
           { op: 'createVeth', name: host, mtu, bridge, peer },
           // Isolated ports reach the bridge itself but no other port: icc=false without filtering bridged traffic.
           ...(icc ? [] : [{ op: 'setBridgePort', name: host, isolated: true } as const]),
+          // Where br_netfilter is on, a packet to the own published port turns around inside the bridge.
+          ...(plan.published ? [{ op: 'setBridgePort', name: host, hairpin: true } as const] : []),
           { op: 'setLink', name: host, up: true },
         ],
       },

@@ -1,0 +1,235 @@
+/** The networks service on the real kernel, with its records in memory, and containers that are bare namespaces. */
+
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { backgroundCtx } from '#src/core/ctx.ts';
+import { EventBus } from '#src/core/events.ts';
+import { newId } from '#src/core/ids.ts';
+import { createLogger, silentLogger } from '#src/core/log.ts';
+import { initialState, type ContainerRecord } from '#src/core/model/container.ts';
+import type { HostConfig, NetworkingConfig } from '#src/core/model/container-spec.ts';
+import type { Host } from '#src/core/ports/host.ts';
+import type { NetHelper } from '#src/core/ports/net-helper.ts';
+import type { RecordKind, RecordKinds, RecordStore } from '#src/core/ports/record-store.ts';
+import { createHost } from '#src/host/index.ts';
+import {
+  createBridgeDriver,
+  createFirewall,
+  createHostDriver,
+  createNetHelper,
+  createNoneDriver,
+} from '#src/network/index.ts';
+import { createNetworksService, type NetworksService } from '#src/services/networks/index.ts';
+
+export const instance = 'sliptest';
+export const ctx = backgroundCtx(
+  process.env['SLIPWAY_TEST_LOG'] === undefined
+    ? silentLogger
+    : createLogger('debug', (line) => process.stderr.write(line)),
+);
+const root = join(import.meta.dirname, '../..');
+
+export const netProgram = {
+  path: process.execPath,
+  args: ['--max-semi-space-size=1', '--max-old-space-size=64', join(root, 'src/netd/main.ts')],
+};
+
+/** Records in memory: what they are for here is to outlive a service. */
+export function memoryRecords(): RecordStore {
+  const kinds = new Map<string, Map<string, unknown>>();
+  return {
+    list: <K extends RecordKind>(kind: K) =>
+      Promise.resolve([...(kinds.get(kind)?.values() ?? [])] as RecordKinds[K][]),
+    commit(changes) {
+      for (const change of changes) {
+        const table = kinds.get(change.kind) ?? new Map<string, unknown>();
+        kinds.set(change.kind, table);
+        if (change.op === 'put') table.set(change.id, change.record);
+        else table.delete(change.id);
+      }
+      return Promise.resolve();
+    },
+    damaged: () => Promise.resolve([]),
+    close: () => Promise.resolve(),
+  };
+}
+
+export interface Box {
+  readonly record: ContainerRecord;
+  readonly namespace: { readonly fd: number; readonly path: string };
+}
+
+/** Runs a command in a namespace and gives its output; throws when it fails. */
+export function inside(box: Pick<Box, 'namespace'>, ...command: readonly string[]): string {
+  return execFileSync('nsenter', [`--net=${box.namespace.path}`, ...command], {
+    encoding: 'utf8',
+    timeout: 15_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/** A web page served inside a namespace until the process is killed. */
+export async function servePage(box: Pick<Box, 'namespace'>, text: string, port = 80): Promise<ChildProcess> {
+  const script = `require('http').createServer((q, s) => s.end(${JSON.stringify(text)} + q.socket.remoteAddress)).listen(${port}, () => console.log('up'))`;
+  return serveScript(box, script);
+}
+
+export async function serveScript(box: Pick<Box, 'namespace'>, script: string): Promise<ChildProcess> {
+  const child = spawn('nsenter', [`--net=${box.namespace.path}`, process.execPath, '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.once('data', () => resolve());
+    child.once('exit', (code) => reject(new Error(`the server ended: ${code}`)));
+  });
+  return child;
+}
+
+export class World {
+  readonly runRoot = mkdtempSync(join(tmpdir(), 'slip-'));
+  readonly host: Host & { close(): Promise<void> } = createHost();
+  readonly records = memoryRecords();
+  readonly events = new EventBus();
+  readonly boxes = new Map<string, Box>();
+  helper: NetHelper;
+  networks: NetworksService;
+  upstream = '';
+  readonly #children: ChildProcess[] = [];
+
+  constructor() {
+    this.helper = this.#makeHelper();
+    this.networks = this.#makeService();
+  }
+
+  /** A daemon that was killed and comes back: new service and client, same records, kernel and slipway-net. */
+  async restart(): Promise<void> {
+    this.helper.close();
+    this.helper = this.#makeHelper();
+    this.networks = this.#makeService();
+    await this.start();
+  }
+
+  async start(): Promise<void> {
+    const running = [...this.boxes.values()].map(({ record, namespace }) => ({ record, namespace }));
+    await this.networks.restore(ctx, running);
+  }
+
+  keep(child: ChildProcess): ChildProcess {
+    this.#children.push(child);
+    return child;
+  }
+
+  plan(name: string, hostConfig: HostConfig = {}, networking?: NetworkingConfig): ContainerRecord {
+    const id = newId();
+    const config = { ExposedPorts: { '80/tcp': {} } };
+    const endpoints = this.networks.planEndpoints({
+      containerId: id,
+      containerName: name,
+      config,
+      hostConfig,
+      networking,
+    });
+    return {
+      id,
+      name,
+      createdAt: '2026-01-01T00:00:00Z',
+      config,
+      hostConfig,
+      imageId: '',
+      imageRef: '',
+      platform: 'linux/amd64',
+      path: '',
+      args: [],
+      driver: '',
+      snapshotKey: id,
+      mounts: [],
+      endpoints,
+      ports: [],
+      state: { ...initialState, status: 'running' },
+      restartCount: 0,
+      manuallyStopped: false,
+      logPath: '',
+      runtime: '',
+    };
+  }
+
+  async run(name: string, hostConfig: HostConfig = {}, networking?: NetworkingConfig): Promise<Box> {
+    return this.launch(this.plan(name, hostConfig, networking));
+  }
+
+  async launch(planned: ContainerRecord): Promise<Box> {
+    const record = { ...planned, ...this.networks.reserve(planned) };
+    const namespace = await this.networks.createNamespace(ctx);
+    try {
+      const ports = await this.networks.attach(ctx, record, namespace);
+      const box = { record: { ...record, ports }, namespace };
+      this.boxes.set(record.id, box);
+      return box;
+    } catch (error) {
+      this.networks.release(record.id);
+      this.host.closeFd(namespace.fd);
+      throw error;
+    }
+  }
+
+  async stop(box: Box): Promise<void> {
+    const current = this.boxes.get(box.record.id) ?? box;
+    this.boxes.delete(box.record.id);
+    await this.networks.detach(ctx, current.record);
+    this.networks.release(box.record.id);
+    this.host.closeFd(box.namespace.fd);
+  }
+
+  async end(): Promise<void> {
+    for (const child of this.#children) child.kill('SIGKILL');
+    for (const box of this.boxes.values()) this.host.closeFd(box.namespace.fd);
+    await this.networks.removeAll(ctx);
+    await this.host.close();
+    rmSync(this.runRoot, { recursive: true, force: true });
+  }
+
+  #makeHelper(): NetHelper {
+    return createNetHelper({ host: this.host, runRoot: this.runRoot, program: netProgram, log: ctx.log });
+  }
+
+  #makeService(): NetworksService {
+    const service = createNetworksService({
+      engineId: 'test',
+      records: this.records,
+      events: this.events,
+      drivers: [createBridgeDriver({ host: this.host, instance }), createHostDriver(), createNoneDriver()],
+      firewall: createFirewall({ host: this.host, instance }),
+      helper: this.helper,
+      host: this.host,
+      facts: {
+        ipv6: true,
+        ephemeralPorts: { first: 32_768, last: 60_999 },
+        readResolvConf: () => (this.upstream === '' ? '' : `nameserver ${this.upstream}\n`),
+      },
+      log: ctx.log,
+    });
+    service.bindContainers({
+      find: (reference) => this.#find(reference).record,
+      list: () => [...this.boxes.values()].map((box) => box.record),
+      update: async (_ctx, id, change) => {
+        const box = this.#find(id);
+        const record = await change(box.record);
+        this.boxes.set(id, { ...box, record });
+        return record;
+      },
+      namespace: (record) => this.boxes.get(record.id)?.namespace,
+      networksChanged: () => Promise.resolve(),
+    });
+    return service;
+  }
+
+  #find(reference: string): Box {
+    const found = [...this.boxes.values()].find(
+      ({ record }) => record.id === reference || record.name === reference,
+    );
+    if (found === undefined) throw new Error(`No such container: ${reference}`);
+    return found;
+  }
+}
