@@ -39,7 +39,15 @@ async function removeContainers(settings: Settings): Promise<void> {
 /** Only a folder that the engine made is deleted: a mistyped DATA_ROOT must not cost somebody's home. */
 function looksOurs(folder: string): boolean {
   const names = readdirSync(folder);
-  const known = ['state.db', 'slipwayd.pid', 'slipwayd.log', 'containers', 'overlay2', 'content'];
+  const known = [
+    'state.db',
+    'slipwayd.pid',
+    'slipwayd.log',
+    'containers',
+    'overlay2',
+    'content',
+    'net-state.json',
+  ];
   return names.length === 0 || names.some((name) => known.includes(name));
 }
 
