@@ -1,9 +1,7 @@
 import { constants } from 'node:os';
 import { invalid } from '../../core/errors.ts';
 
-const byName = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [name.slice(3), number]),
-);
+const byName = new Map(Object.entries(constants.signals).map(([name, number]) => [name.slice(3), number]));
 const rtMin = 34;
 const rtMax = 64;
 

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ContainerConfig, HostConfig } from '../../core/model/container-spec.ts';
+import { checkName, randomName } from './names.ts';
+import { parseSignal } from './signals.ts';
+import { validateCreate } from './validate.ts';
+
+const facts = { cpus: 2, runtimes: ['crun'] };
+const host = (hostConfig: HostConfig): readonly [ContainerConfig, HostConfig] => [{}, hostConfig];
+
+const refused: readonly (readonly [readonly [ContainerConfig, HostConfig], string | RegExp])[] = [
+  [host({ Memory: 5_000_000 }), 'Minimum memory limit allowed is 6MB'],
+  [
+    host({ Memory: 10_000_000, MemorySwap: 7_000_000 }),
+    /^Minimum memoryswap limit should be larger than memory limit/,
+  ],
+  [host({ MemorySwap: 10_000_000 }), /^You should always set the Memory limit when using Memoryswap limit/],
+  [host({ NanoCpus: 3e9 }), 'range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],
+  [
+    host({ NanoCpus: 1e9, CpuQuota: 1000 }),
+    'Conflicting options: Nano CPUs and CPU Quota cannot both be set',
+  ],
+  [host({ CpusetCpus: '0-7' }), 'Requested CPUs are not available - requested 0-7, available: 0-1'],
+  [host({ CpusetCpus: 'a' }), 'Invalid value a for cpuset cpus'],
+  [host({ BlkioWeight: 5 }), 'Range of blkio weight is from 10 to 1000'],
+  [
+    host({ AutoRemove: true, RestartPolicy: { Name: 'always' } }),
+    `can't create 'AutoRemove' container with restart policy`,
+  ],
+  [
+    host({ RestartPolicy: { Name: 'always', MaximumRetryCount: 3 } }),
+    /maximum retry count can only be used with 'on-failure'/,
+  ],
+  [host({ PortBindings: { '80/foo': [] } }), 'invalid port specification: "80/foo"'],
+  [host({ PortBindings: { '80/tcp': [{ HostPort: '70000' }] } }), 'invalid port specification: "70000"'],
+  [host({ PidMode: 'container:' }), 'Invalid PID mode: container:'],
+  [host({ NetworkMode: 'container:x', Dns: ['1.1.1.1'] }), 'conflicting options: dns and the network mode'],
+  [host({ Runtime: 'gvisor' }), 'unknown or invalid runtime name: gvisor'],
+  [host({ OomScoreAdj: 2000 }), 'Invalid value 2000, range for oom score adj is [-1000, 1000]'],
+  [
+    [{ WorkingDir: 'relative' }, {}],
+    `the working directory 'relative' is invalid, it needs to be an absolute path`,
+  ],
+  [[{ Env: ['=x'] }, {}], 'invalid environment variable: =x'],
+  [[{ StopSignal: 'SIGNONE' }, {}], 'Invalid signal: SIGNONE'],
+  [[{ Healthcheck: { Interval: 10 } }, {}], 'Interval in Healthcheck cannot be less than one millisecond'],
+];
+
+for (const [[config, hostConfig], message] of refused) {
+  test(`refused: ${message}`, () => {
+    assert.throws(() => validateCreate(config, hostConfig, facts), { kind: 'invalid', message });
+  });
+}
+
+test('an ordinary container passes', () => {
+  const hostConfig = {
+    Memory: 64e6,
+    MemorySwap: 128e6,
+    NanoCpus: 5e8,
+    PortBindings: { '80/tcp': [{ HostPort: '8080-8090' }], '53/udp': null },
+  };
+  validateCreate({ Env: ['A=b', 'C'], WorkingDir: '/x', StopSignal: 'SIGINT' }, hostConfig, facts);
+});
+
+test('names', () => {
+  assert.equal(checkName('/web-1.a_b'), 'web-1.a_b');
+  for (const bad of ['a', '-ab', 'a b', 'a/b', '../x', 'a\0b', '', 'a'.repeat(256)]) {
+    assert.throws(() => checkName(bad), { kind: 'invalid', message: /^Invalid container name \(/ });
+  }
+});
+
+test('made-up names pass as names, avoid taken ones and end in the fallback', () => {
+  assert.equal(checkName(randomName(() => false, 'x')).includes('_'), true);
+  assert.equal(
+    randomName(() => true, 'the-id'),
+    'the-id',
+  );
+});
+
+test('signals by name and number', () => {
+  assert.equal(parseSignal('SIGTERM'), 15);
+  assert.equal(parseSignal('kill'), 9);
+  assert.equal(parseSignal('37'), 37);
+  assert.equal(parseSignal('SIGRTMIN+3'), 37);
+  for (const bad of ['0', '65', 'SIGX', '-9', 'RTMIN+99'])
+    assert.throws(() => parseSignal(bad), { kind: 'invalid' });
+});
