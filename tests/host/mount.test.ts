@@ -69,7 +69,7 @@ async function overlay(count: number): Promise<string> {
   }
   await host.mount({
     source: 'overlay',
-    target: join(cwd, 'merged'),
+    target: 'merged',
     fstype: 'overlay',
     flags: [],
     data: `lowerdir=${lower.join(':')},upperdir=upper,workdir=work`,

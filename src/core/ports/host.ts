@@ -30,7 +30,7 @@ export interface MountRequest {
   /** Flags of mount(2) by name: `ro`, `nosuid`, `nodev`, `noexec`, `bind`, `rec`, `remount`, `private`, `rprivate`, `shared`, `rshared`, `slave`, `rslave`, ... */
   readonly flags: readonly string[];
   readonly data?: string;
-  /** Working directory for relative lower paths of an overlay. */
+  /** Working directory for a relative target and the relative paths of an overlay (short ones: all must fit in a page). */
   readonly cwd?: string;
 }
 

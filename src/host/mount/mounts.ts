@@ -1,6 +1,7 @@
 /** Mounting and unmounting on the thread pool: a slow umount holds up neither the main loop nor the network. */
 
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { MountRequest } from '../../core/ports/host.ts';
 import { kernelError, offLoop } from '../ffi/kernel-error.ts';
 import { libc } from '../ffi/libc.ts';
@@ -19,8 +20,8 @@ export async function mount(request: MountRequest, withDirectory: MountWithDirec
   if (request.cwd === undefined) return mountCalls(request);
   const data = absoluteOverlayData(request.data ?? '', request.cwd);
   if (data === undefined) return withDirectory(request);
-  const { cwd: _cwd, ...rest } = request;
-  await mountCalls({ ...rest, data });
+  const { cwd, ...rest } = request;
+  await mountCalls({ ...rest, target: resolve(cwd, request.target), data });
 }
 
 async function mountCalls(request: MountRequest): Promise<void> {
