@@ -40,7 +40,7 @@ async function closeRoot(room: Room, entry: Entry): Promise<void> {
 }
 
 const missing = (record: ContainerRecord, path: string): Error =>
-  notFound(`Could not find the file ${path} in container ${record.id}`);
+  notFound(`Could not find the file ${path} in container ${record.name}`);
 
 interface Located {
   /** Descriptor of the directory that holds it. */

@@ -1,0 +1,45 @@
+// timeout: 300
+/** Programs written with the SDKs, against the built engine. */
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { runProgram, startEngine, type Engine } from '../scenarios/engine.ts';
+
+let engine: Engine;
+before(async () => {
+  engine = await startEngine();
+});
+after(async () => await engine.close());
+
+test('the Python SDK', async () => {
+  const script = join(import.meta.dirname, 'python_sdk.py');
+  // Debian's python3-docker belongs to Debian's Python, whichever comes first in the path.
+  const outcome = await runProgram('/usr/bin/python3', [script, `unix://${engine.socket}`]);
+  assert.equal(outcome.stdout.trim(), 'done', outcome.stderr + engine.log().slice(-2000));
+  assert.equal(await engine.ok('docker', ['ps', '-aq']), '');
+});
+
+/** Installed once into the cache: a client for tests, no dependency of the engine. */
+function installDockerode(): string {
+  const folder = join(import.meta.dirname, '../../.cache/dockerode');
+  if (!existsSync(join(folder, 'node_modules/dockerode'))) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{"private":true}\n');
+    execFileSync('npm', ['install', '--no-save', '--ignore-scripts', 'dockerode@4.0.9'], {
+      cwd: folder,
+      stdio: 'pipe',
+    });
+  }
+  return folder;
+}
+
+test('dockerode', async () => {
+  const folder = installDockerode();
+  const script = join(import.meta.dirname, 'dockerode.cjs');
+  const outcome = await runProgram(process.execPath, [script, folder, engine.socket]);
+  assert.equal(outcome.stdout.trim(), 'done', outcome.stderr + engine.log().slice(-2000));
+  assert.equal(await engine.ok('docker', ['ps', '-aq']), '');
+});
