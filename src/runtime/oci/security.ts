@@ -79,14 +79,15 @@ const ulimitNames = new Set([
 
 export interface Rlimit {
   readonly type: string;
-  readonly soft: number;
-  readonly hard: number;
+  /** A number, or the raw JSON of "unlimited". */
+  readonly soft: number | object;
+  readonly hard: number | object;
 }
 
-// RLIM_INFINITY is 2^64-1, which a JSON number cannot carry exactly; the runtimes read 2^63-1 and above as unlimited.
-const unlimited = 9_223_372_036_854_775_807n;
-const limit = (value: number | undefined): number =>
-  value === undefined || value < 0 ? Number(unlimited) : value;
+// RLIM_INFINITY is 2^64-1, which no JavaScript number can carry: it goes into the document as text.
+const unlimited = (JSON as unknown as { rawJSON(text: string): object }).rawJSON('18446744073709551615');
+const limit = (value: number | undefined): number | object =>
+  value === undefined || value < 0 ? unlimited : value;
 
 export function rlimits(hostConfig: HostConfig): readonly Rlimit[] {
   return (hostConfig.Ulimits ?? []).map((ulimit) => {

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { initialState, type ContainerRecord } from '../../core/model/container.ts';
+import { checkFilters, checkValues, listFilters, matches, matchesLabels, untilNano } from './filters.ts';
+import type { Filters } from './types.ts';
+
+const record = {
+  id: 'abc'.repeat(21) + 'd',
+  name: 'web_1',
+  createdAt: '2024-01-02T00:00:00Z',
+  config: { Labels: { app: 'x', empty: '' }, ExposedPorts: { '80/tcp': {} } },
+  endpoints: { front: { networkName: 'front', networkId: 'n'.repeat(64) } },
+  mounts: [{ type: 'volume', name: 'data', source: '/v', destination: '/d' }],
+  ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort: 8080 }],
+  state: { ...initialState, status: 'exited', exitCode: 3 },
+} as unknown as ContainerRecord;
+
+const facts = {
+  health: 'none',
+  isFrom: (reference: string) => reference === 'busybox',
+  resolve: () => ({ ...record, createdAt: '2024-01-01T00:00:00Z' }),
+};
+const passes = (filters: Filters): boolean => matches(record, filters, facts);
+
+const yes: readonly Filters[] = [
+  {},
+  { id: ['abcabc'] },
+  { name: ['web'] },
+  { name: ['^/web_1$'] },
+  { name: ['nope', 'eb_'] },
+  { status: ['running', 'exited'] },
+  { exited: ['3'] },
+  { label: ['app'] },
+  { label: ['app=x', 'empty'] },
+  { network: ['front'] },
+  { volume: ['data'] },
+  { volume: ['/d'] },
+  { publish: ['8080'] },
+  { publish: ['8000-9000/tcp'] },
+  { expose: ['80/tcp'] },
+  { ancestor: ['busybox'] },
+  { health: ['none'] },
+  { since: ['older'] },
+];
+const no: readonly Filters[] = [
+  { id: ['b'] },
+  { name: ['^eb'] },
+  { name: ['(a+)+$'] },
+  { status: ['running'] },
+  { exited: ['0'] },
+  { label: ['app=y'] },
+  { label: ['app', 'missing'] },
+  { network: ['back'] },
+  { publish: ['8081'] },
+  { publish: ['8080/udp'] },
+  { ancestor: ['alpine'] },
+  { before: ['older'] },
+  { name: ['web'], status: ['paused'] },
+];
+
+for (const filters of yes)
+  test(`passes ${JSON.stringify(filters)}`, () => assert.equal(passes(filters), true));
+for (const filters of no)
+  test(`is held back by ${JSON.stringify(filters)}`, () => assert.equal(passes(filters), false));
+
+test('unknown filters and values are refused', () => {
+  assert.throws(() => checkFilters({ colour: ['red'] }, listFilters), { message: `invalid filter 'colour'` });
+  assert.throws(() => checkValues({ status: ['asleep'] }), { message: `invalid filter 'status=asleep'` });
+  assert.throws(() => checkValues({ exited: ['x'] }), { message: `invalid filter 'exited=x'` });
+});
+
+test('a label is not found on the prototype', () => {
+  assert.equal(matchesLabels({}, ['toString']), false);
+});
+
+test('until: seconds, times and durations', () => {
+  assert.equal(untilNano('1700000000', 0n), 1_700_000_000_000_000_000n);
+  assert.equal(untilNano('2024-01-01T00:00:00Z', 0n), 1_704_067_200_000_000_000n);
+  assert.equal(untilNano('1h30m', 10_000_000_000_000_000n), 10_000_000_000_000_000n - 5_400_000_000_000n);
+  assert.throws(() => untilNano('soon', 0n), { message: `invalid filter 'until=soon'` });
+});
