@@ -18,6 +18,18 @@ function isTerminal(fd: number): boolean {
   return process.getBuiltinModule('node:tty').isatty(fd);
 }
 
+/** `write /dev/stdout: no space left on device`, the words that Go's programs have for it. */
+function writeError(fd: number, error: unknown): Error {
+  if (codeOf(error) === 'EPIPE') return new CliError('', EXIT_PIPE);
+  const reason =
+    codeOf(error) === 'ENOSPC'
+      ? 'no space left on device'
+      : error instanceof Error
+        ? error.message
+        : String(error);
+  return new CliError(`write /dev/${fd === 1 ? 'stdout' : 'stderr'}: ${reason}`);
+}
+
 const codeOf = (error: unknown): unknown =>
   error instanceof Error && 'code' in error ? error.code : undefined;
 
@@ -36,8 +48,7 @@ function writeAll(fd: number, bytes: Uint8Array): void {
     try {
       at += fs.writeSync(fd, bytes, at);
     } catch (error) {
-      if (codeOf(error) === 'EPIPE') throw new CliError('', EXIT_PIPE);
-      if (codeOf(error) !== 'EAGAIN') throw error;
+      if (codeOf(error) !== 'EAGAIN') throw writeError(fd, error);
       waitShortly();
     }
   }
@@ -67,8 +78,7 @@ async function sendAll(fd: number, stream: () => NodeJS.WriteStream, bytes: Uint
     try {
       rest = rest.subarray(await writeOnce(fd, rest));
     } catch (error) {
-      if (codeOf(error) === 'EPIPE') throw new CliError('', EXIT_PIPE);
-      if (codeOf(error) !== 'EAGAIN') throw error;
+      if (codeOf(error) !== 'EAGAIN') throw writeError(fd, error);
       return throughStream(stream(), rest);
     }
   }

@@ -4,16 +4,14 @@ import {
   CONTAINER_INSPECT,
   CONTAINERS,
   DISK_USAGE,
-  EVENTS,
   IMAGES,
   IMAGE_INSPECT,
-  INFO,
   NETWORKS,
   NETWORK_INSPECT,
-  STATS,
   VERSION_ANSWER,
   VOLUMES,
 } from './fake-data.ts';
+import { EVENTS, INFO, STATS } from './fake-engine-facts.ts';
 
 export interface Answer {
   readonly status: number;

@@ -92,56 +92,86 @@ function checkModes(flags: Flags): void {
   }
 }
 
+/** The list of a flag, `null` when it was not given: the API tells the two apart. */
+function listOrNull(flags: Flags, name: string): readonly string[] | null {
+  const list = flags.list(name);
+  return list.length === 0 ? null : list;
+}
+
+function logConfig(flags: Flags): Record<string, unknown> {
+  const driver = flags.string('log-driver');
+  const options = keyValues(flags.list('log-opt'));
+  if (driver === 'none' && Object.keys(options).length > 0) {
+    throw new CliError(`invalid logging opts for driver ${driver}`);
+  }
+  return { Type: driver, Config: options };
+}
+
+/** Namespaces, capabilities and what else keeps the container apart from the host. */
+function isolation(flags: Flags): Record<string, unknown> {
+  const security = securityOptions(flags.list('security-opt'));
+  return {
+    CapAdd: capabilities(flags.list('cap-add')),
+    CapDrop: capabilities(flags.list('cap-drop')),
+    CgroupnsMode: flags.string('cgroupns'),
+    GroupAdd: listOrNull(flags, 'group-add'),
+    IpcMode: flags.string('ipc'),
+    PidMode: flags.string('pid'),
+    UTSMode: flags.string('uts'),
+    UsernsMode: flags.string('userns'),
+    Isolation: flags.string('isolation'),
+    Privileged: flags.bool('privileged'),
+    ReadonlyRootfs: flags.bool('read-only'),
+    SecurityOpt: security.options.length === 0 ? null : security.options,
+    ...(security.unconfinedPaths ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
+    ...(flags.list('sysctl').length === 0 ? {} : { Sysctls: flags.map('sysctl') }),
+  };
+}
+
+function files(flags: Flags, binds: readonly string[]): Record<string, unknown> {
+  return {
+    Binds: binds.length === 0 ? null : binds,
+    VolumeDriver: flags.string('volume-driver'),
+    VolumesFrom: listOrNull(flags, 'volumes-from'),
+    ShmSize: flags.number('shm-size'),
+    ...(flags.list('storage-opt').length === 0 ? {} : { StorageOpt: flags.map('storage-opt') }),
+    ...(flags.list('tmpfs').length === 0 ? {} : { Tmpfs: parseTmpfs(flags.list('tmpfs')) }),
+    ...(flags.list('mount').length === 0 ? {} : { Mounts: flags.list('mount').map(parseMount) }),
+  };
+}
+
+function names(flags: Flags): Record<string, unknown> {
+  return {
+    Dns: flags.list('dns'),
+    DnsOptions: [...flags.list('dns-option'), ...flags.list('dns-opt')],
+    DnsSearch: flags.list('dns-search'),
+    ExtraHosts: listOrNull(flags, 'add-host')?.map(extraHost) ?? null,
+    Links: listOrNull(flags, 'link'),
+  };
+}
+
 function hostConfig(
   flags: Flags,
   ports: ReturnType<typeof parsePorts>,
   binds: readonly string[],
   mode: string,
 ): Record<string, unknown> {
-  const security = securityOptions(flags.list('security-opt'));
-  const logDriver = flags.string('log-driver');
-  const logOptions = keyValues(flags.list('log-opt'));
-  if (logDriver === 'none' && Object.keys(logOptions).length > 0)
-    throw new CliError(`invalid logging opts for driver ${logDriver}`);
   return {
-    Binds: binds.length === 0 ? null : binds,
     ContainerIDFile: flags.string('cidfile'),
-    LogConfig: { Type: logDriver, Config: logOptions },
+    LogConfig: logConfig(flags),
     NetworkMode: mode,
     PortBindings: ports,
+    PublishAllPorts: flags.bool('publish-all'),
     RestartPolicy: parseRestart(flags.string('restart')),
     AutoRemove: flags.bool('rm'),
-    VolumeDriver: flags.string('volume-driver'),
-    VolumesFrom: flags.list('volumes-from').length === 0 ? null : flags.list('volumes-from'),
     Annotations: flags.map('annotation'),
-    CapAdd: capabilities(flags.list('cap-add')),
-    CapDrop: capabilities(flags.list('cap-drop')),
-    CgroupnsMode: flags.string('cgroupns'),
-    Dns: flags.list('dns'),
-    DnsOptions: [...flags.list('dns-option'), ...flags.list('dns-opt')],
-    DnsSearch: flags.list('dns-search'),
-    ExtraHosts: flags.list('add-host').length === 0 ? null : flags.list('add-host').map(extraHost),
-    GroupAdd: flags.list('group-add').length === 0 ? null : flags.list('group-add'),
-    IpcMode: flags.string('ipc'),
-    Links: flags.list('link').length === 0 ? null : flags.list('link'),
     OomScoreAdj: flags.number('oom-score-adj'),
-    PidMode: flags.string('pid'),
-    Privileged: flags.bool('privileged'),
-    PublishAllPorts: flags.bool('publish-all'),
-    ReadonlyRootfs: flags.bool('read-only'),
-    SecurityOpt: security.options.length === 0 ? null : security.options,
-    ...(Object.keys(flags.map('storage-opt')).length === 0 ? {} : { StorageOpt: flags.map('storage-opt') }),
-    ...(flags.list('tmpfs').length === 0 ? {} : { Tmpfs: parseTmpfs(flags.list('tmpfs')) }),
-    UTSMode: flags.string('uts'),
-    UsernsMode: flags.string('userns'),
-    ShmSize: flags.number('shm-size'),
-    ...(flags.list('sysctl').length === 0 ? {} : { Sysctls: flags.map('sysctl') }),
-    ...(flags.string('runtime') === '' ? {} : { Runtime: flags.string('runtime') }),
-    Isolation: flags.string('isolation'),
+    ...names(flags),
+    ...files(flags, binds),
+    ...isolation(flags),
     ...buildResources(flags),
-    ...(flags.list('mount').length === 0 ? {} : { Mounts: flags.list('mount').map(parseMount) }),
+    ...(flags.string('runtime') === '' ? {} : { Runtime: flags.string('runtime') }),
     ...(flags.changed('init') ? { Init: flags.bool('init') } : {}),
-    ...(security.unconfinedPaths ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
   };
 }
 

@@ -2,45 +2,44 @@
 import { type CommandModule, minArgs } from '../../command.ts';
 import { CliError } from '../../exit.ts';
 import { errorText } from '../../failure.ts';
+import type { Flags } from '../../flags/parse.ts';
 import { parseRestart } from '../../run/restart-policy.ts';
+
+const NUMBERS: Readonly<Record<string, string>> = {
+  'blkio-weight': 'BlkioWeight',
+  'cpu-period': 'CpuPeriod',
+  'cpu-quota': 'CpuQuota',
+  'cpu-rt-period': 'CpuRealtimePeriod',
+  'cpu-rt-runtime': 'CpuRealtimeRuntime',
+  'cpu-shares': 'CpuShares',
+  cpus: 'NanoCpus',
+  memory: 'Memory',
+  'memory-reservation': 'MemoryReservation',
+  'memory-swap': 'MemorySwap',
+  'pids-limit': 'PidsLimit',
+};
+const TEXTS: Readonly<Record<string, string>> = { 'cpuset-cpus': 'CpusetCpus', 'cpuset-mems': 'CpusetMems' };
+
+/** Only what was given: the engine keeps the rest. */
+function updateBody(flags: Flags): Record<string, unknown> {
+  const given = <T>(table: Readonly<Record<string, string>>, read: (name: string) => T): [string, T][] =>
+    Object.entries(table)
+      .filter(([name]) => flags.changed(name))
+      .map(([name, field]) => [field, read(name)]);
+  return {
+    ...Object.fromEntries(given(NUMBERS, (name) => flags.number(name))),
+    ...Object.fromEntries(given(TEXTS, (name) => flags.string(name))),
+    ...(flags.changed('restart') ? { RestartPolicy: parseRestart(flags.string('restart')) } : {}),
+  };
+}
 
 export const command: CommandModule = {
   args: minArgs(1),
   async run({ io, flags, args, client }) {
-    const rows = [
-      'blkio-weight',
-      'cpu-period',
-      'cpu-quota',
-      'cpu-rt-period',
-      'cpu-rt-runtime',
-      'cpu-shares',
-      'cpus',
-      'cpuset-cpus',
-      'cpuset-mems',
-      'memory',
-      'memory-reservation',
-      'memory-swap',
-      'pids-limit',
-      'restart',
-    ];
-    if (!rows.some((name) => flags.changed(name)))
+    const body = updateBody(flags);
+    if (Object.keys(body).length === 0) {
       throw new CliError('you must provide one or more flags when using this command');
-    const body = {
-      BlkioWeight: flags.number('blkio-weight'),
-      CpuPeriod: flags.number('cpu-period'),
-      CpuQuota: flags.number('cpu-quota'),
-      CpuRealtimePeriod: flags.number('cpu-rt-period'),
-      CpuRealtimeRuntime: flags.number('cpu-rt-runtime'),
-      CpuShares: flags.number('cpu-shares'),
-      NanoCpus: flags.number('cpus'),
-      CpusetCpus: flags.string('cpuset-cpus'),
-      CpusetMems: flags.string('cpuset-mems'),
-      Memory: flags.number('memory'),
-      MemoryReservation: flags.number('memory-reservation'),
-      MemorySwap: flags.number('memory-swap'),
-      ...(flags.changed('pids-limit') ? { PidsLimit: flags.number('pids-limit') } : {}),
-      ...(flags.string('restart') === '' ? {} : { RestartPolicy: parseRestart(flags.string('restart')) }),
-    };
+    }
     const warnings: string[] = [];
     const errors: string[] = [];
     for (const id of args) {
