@@ -35,58 +35,62 @@ const before =
   (version: ApiVersion): boolean =>
     version < minor;
 
+// Answers.
+
 /** Attach and exec streams say whether they are multiplexed in their media type (else always raw-stream). */
 export const namesMultiplexedStreams = since(42);
 /** Logs carry a media type of their own. */
 export const namesLogStreams = since(42);
 /** `VirtualSize` of images repeats `Size`. */
 export const hasVirtualSize = before(44);
-/** Network inspect and container inspect: `GraphDriver` and network settings of the default bridge at the top level. */
+/** The addresses on the default bridge stand at the top level of `NetworkSettings` too. */
 export const hasTopLevelAddresses = before(52);
-/** `Bridge`, `HairpinMode`, `LinkLocalIPv6*`, `SecondaryIP*` of `NetworkSettings`. */
+/** `Bridge`, `HairpinMode`, `LinkLocalIPv6*`, `Secondary*` of `NetworkSettings`, long without meaning. */
 export const hasBridgeSettings = before(52);
-/** `Config.MacAddress` in create and inspect. */
+/** `MacAddress` in a container's config, in both directions. */
 export const hasConfigMacAddress = before(44);
 /** `DNSNames` of an endpoint. */
 export const hasDnsNames = since(44);
 /** The short container id among an endpoint's `Aliases`. */
 export const hasShortIdAlias = before(45);
+/** `GwPriority` of an endpoint. */
+export const hasGwPriority = since(48);
+/** `EnableIPv4` of a network. */
+export const hasEnableIPv4 = since(48);
 /** `ImageManifestDescriptor` of a container. */
 export const hasManifestDescriptor = since(48);
-/** `Container`, `ContainerConfig` of an image. */
-export const hasImageContainer = before(45);
-/** Image config without the fields that only containers have. */
-export const hasFullImageConfig = before(50);
-/** Fields that 1.52 stopped repeating in image inspect (`Parent`, `DockerVersion`, empty values). */
-export const hasLegacyImageFields = before(52);
-/** `Descriptor` and `Manifests` of images. */
+/** `Descriptor` of an image. */
 export const hasImageDescriptor = since(48);
+/** `Container` and `ContainerConfig` of an image. */
+export const hasImageContainer = before(45);
+/** An image's config with the fields that only containers have. */
+export const hasFullImageConfig = before(50);
+/** `Parent` and `DockerVersion` of an image. */
+export const hasLegacyImageFields = before(52);
 /** `status`, `id` and `from` beside the structured fields of an event. */
 export const hasFlatEventFields = before(52);
-/** `prune` events carry the reclaimed space, image events exist... and image pulls without tag are `latest`. */
-export const removesByWaitCondition = since(30);
-/** `AnonymousVolumes` only: `volumes prune` took all unused volumes before. */
-export const prunesNamedVolumes = before(42);
 /** A health summary in the container list. */
 export const listsHealth = since(52);
-/** `NetworkSettings.Networks` of the list carry `MacAddress` and `DriverOpts`. */
-export const hasGwPriority = since(48);
-/** `EnableIPv4` of networks. */
-export const hasEnableIPv4 = since(48);
-/** `KernelMemory` in info and host config. */
+/** `KernelMemory` of info and host config. */
 export const hasKernelMemory = before(42);
-/** `BuildCache`, `Containers`, ... of `system df` as flat lists, else also summaries by kind. */
+/** `system df` as flat lists, else as totals by kind. */
 export const hasFlatDiskUsage = before(52);
-/** `SwapFree`-like and cluster fields that info lost. */
-export const hasClusterStore = before(44);
+/** `BridgeNfIptables` and `BridgeNfIp6tables` of info. */
 export const hasBridgeNfWarnings = before(50);
-/** Stopping takes a signal. */
+
+// Requests.
+
+/** The client removes a container that was run with `--rm`, not the engine. */
+export const clientRemoves = before(25);
+/** Pruning takes named volumes too, not only anonymous ones. */
+export const prunesNamedVolumes = before(42);
+/** Stop and restart take a signal. */
 export const stopTakesSignal = since(42);
 /** Exec takes a console size. */
 export const execTakesConsoleSize = since(42);
-/** Read-only mounts were not recursive. */
+/** Read-only mounts are not recursive. */
 export const readOnlyMountsAreFlat = before(44);
-/** Default IPC mode `shareable`. */
+/** The IPC mode is `shareable` unless said otherwise. */
 export const ipcIsShareable = before(40);
-/** Default cgroup namespace `host`. */
+/** The cgroup namespace is the host's unless said otherwise. */
 export const cgroupNamespaceIsHost = before(41);

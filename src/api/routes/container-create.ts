@@ -10,6 +10,7 @@ import type {
 import type { BodyOf } from '../exchange.ts';
 import {
   cgroupNamespaceIsHost,
+  clientRemoves,
   hasConfigMacAddress,
   ipcIsShareable,
   readOnlyMountsAreFlat,
@@ -29,6 +30,7 @@ function hostConfigOf(given: HostConfig, version: ApiVersion): HostConfig {
   };
   if (ipcIsShareable(version) && (given.IpcMode ?? '') === '') set({ IpcMode: 'shareable' });
   if (cgroupNamespaceIsHost(version) && (given.CgroupnsMode ?? '') === '') set({ CgroupnsMode: 'host' });
+  if (clientRemoves(version) && given.AutoRemove === true) set({ AutoRemove: false });
   if (readOnlyMountsAreFlat(version) && given.Mounts != null) {
     set({
       Mounts: given.Mounts.map((mount) =>

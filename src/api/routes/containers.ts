@@ -7,11 +7,13 @@ import type { Exchange } from '../exchange.ts';
 import { hasBody } from '../body.ts';
 import { sendStream } from '../streams/send.ts';
 import type { ApiServices } from '../services.ts';
+import { stopTakesSignal } from '../versions.ts';
 import { createBody } from './container-create.ts';
 import type { Routes } from './route.ts';
 
 function stopInput(exchange: Exchange): StopInput {
-  return { signal: exchange.query.optional('signal'), timeout: exchange.query.integer('t') };
+  const signal = stopTakesSignal(exchange.version) ? exchange.query.optional('signal') : undefined;
+  return { signal, timeout: exchange.query.integer('t') };
 }
 
 async function start(services: ApiServices, exchange: Exchange): Promise<void> {
