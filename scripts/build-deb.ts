@@ -1,4 +1,7 @@
-/** Makes `dist/slipway_VERSION_ARCH.deb` of what `make build` left in dist/. */
+/**
+ * Makes `dist/slipway_VERSION_ARCH.deb` of what `make build` left in dist/; `--compression=none` for one that is only
+ * installed once, in the test machine.
+ */
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -16,6 +19,7 @@ import { dirname, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+const compression = process.argv.includes('--compression=none') ? ['-Znone'] : ['-Zxz', '-z6'];
 const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 /** Where each part goes, from the project's folder to the installed system; a folder's content is copied whole. */
@@ -24,7 +28,6 @@ const parts: readonly (readonly [string, string])[] = [
   ['dist/bin/slipwayd', 'usr/lib/slipway/bin/slipwayd'],
   ['dist/bin/slipway-net', 'usr/lib/slipway/bin/slipway-net'],
   ['dist/bin/slipway-shim', 'usr/lib/slipway/bin/slipway-shim'],
-  ['packaging/bin/wait-ready', 'usr/lib/slipway/bin/wait-ready'],
   ['dist/lib', 'usr/lib/slipway/lib'],
   ['packaging/slipwayd.service', 'lib/systemd/system/slipwayd.service'],
   ['packaging/debian/default', 'etc/default/slipway'],
@@ -65,7 +68,7 @@ try {
   layOut(tree);
   writeControl(tree);
   const target = join(root, `dist/slipway_${version}_${arch}.deb`);
-  execFileSync('dpkg-deb', ['--root-owner-group', '-Zxz', '-z1', '--build', tree, target], {
+  execFileSync('dpkg-deb', ['--root-owner-group', ...compression, '--build', tree, target], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   process.stdout.write(`${target}\n`);

@@ -3,9 +3,15 @@
 import { mkdirSync } from 'node:fs';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { lockDataRoot, writePidFile } from './daemon/lock.ts';
+import { systemdNotifier } from './daemon/notify.ts';
 import { helpText, parseCommand, type DaemonOptions } from './daemon/options.ts';
 import { productVersion } from './daemon/version.ts';
+import { keepFilePagesFew } from './host/index.ts';
 import { createLogger, type Logger } from './core/log.ts';
+
+/** When the start is over, and how much of programs and libraries a working daemon may keep resident. */
+const settledMs = 3000;
+const mostFileKb = 32_768;
 
 function endOn(signals: readonly NodeJS.Signals[], log: Logger, daemon: Daemon, cleanUp: () => void): void {
   let ending = false;
@@ -29,6 +35,7 @@ async function run(options: DaemonOptions): Promise<void> {
   const log = createLogger(options.logLevel, (line) => process.stderr.write(line));
   process.umask(0o022);
   mkdirSync(options.dataRoot, { recursive: true, mode: 0o711 });
+  const notifyReady = systemdNotifier((error) => log.warn('systemd is not told', { error }));
   const lock = await lockDataRoot(options.dataRoot);
   const removePidFile = options.pidFile === undefined ? undefined : writePidFile(options.pidFile);
   // One forgotten rejection must not take the engine down; it is a defect all the same and shows in the log.
@@ -40,6 +47,8 @@ async function run(options: DaemonOptions): Promise<void> {
   });
   // A terminal that closes must not end the engine.
   process.on('SIGHUP', () => {});
+  keepFilePagesFew(settledMs, mostFileKb);
+  notifyReady();
   log.info('slipwayd is ready', { addresses: daemon.addresses.join(' '), version: productVersion });
 }
 

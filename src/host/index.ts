@@ -9,5 +9,5 @@ export { createLightHost, type LightHost } from './light-host.ts';
 export { errorCode, KernelError } from './ffi/kernel-error.ts';
 export { cgroupLayout } from './cgroup/layout.ts';
 export { parseMountInfo, type MountInfo } from './mount/mountinfo.ts';
-export { releaseFilePages } from './memory/release.ts';
+export { keepFilePagesFew, releaseFilePages } from './memory/release.ts';
 export { setUpCgroups, undoCgroupSetup, type CgroupSetupOptions } from './cgroup-setup.ts';

@@ -42,7 +42,7 @@ function addContracts(content: string): void {
 async function makePayload(folder: string): Promise<string> {
   const content = join(folder, 'content');
   mkdirSync(content);
-  await run(process.execPath, [join(repository, 'scripts/build-deb.ts')]);
+  await run(process.execPath, [join(repository, 'scripts/build-deb.ts'), '--compression=none']);
   const deb = globSync('dist/slipway_*.deb', { cwd: repository })[0];
   if (deb === undefined) throw new Error('no package was built');
   copyFileSync(join(repository, deb), join(content, 'slipway.deb'));

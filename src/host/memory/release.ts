@@ -44,3 +44,25 @@ export function releaseFilePages(): number {
   }
   return released;
 }
+
+const pageKb = 4;
+const checkEveryMs = 20_000;
+
+/** Resident kilobytes that are backed by files, from the third field of statm. */
+const residentFileKb = (): number =>
+  Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[2]) * pageKb;
+
+/**
+ * Gives pages back `afterMs` from now, and again whenever work has brought in more than `mostKb` of them. Does not keep
+ * the process alive; the returned function ends it.
+ */
+export function keepFilePagesFew(afterMs: number, mostKb: number): () => void {
+  const first = setTimeout(releaseFilePages, afterMs).unref();
+  const later = setInterval(() => {
+    if (residentFileKb() > mostKb) releaseFilePages();
+  }, checkEveryMs).unref();
+  return () => {
+    clearTimeout(first);
+    clearInterval(later);
+  };
+}
