@@ -152,7 +152,8 @@ async function start(
   const task = await runTask(room, ctx, undo, entry, starting, ociSpec);
   if (prepared.network !== undefined) room.host.closeFd(prepared.network.fd);
   prepared.network = undefined;
-  await commitRunning(room, undo, entry, starting, task, options);
+  const published = { ...starting, ports: prepared.ports ?? starting.ports };
+  await commitRunning(room, undo, entry, published, task, options);
 }
 
 /** A network that did not exist at create must exist now: `notFound` otherwise. */
@@ -171,11 +172,13 @@ function withEndpoints(room: Room, record: ContainerRecord): ContainerRecord {
 
 interface Prepared {
   rootPath: string;
+  /** As they were published in the end; undefined where nothing was. */
+  ports: ContainerRecord['ports'] | undefined;
   /** A namespace made for this start; its descriptor is ours until the container's process holds it. */
   network: { readonly fd: number; readonly path: string } | undefined;
 }
 
-const newPrepared = (): Prepared => ({ rootPath: '', network: undefined });
+const newPrepared = (): Prepared => ({ rootPath: '', network: undefined, ports: undefined });
 
 async function prepareNetwork(
   room: Room,
@@ -194,7 +197,7 @@ async function prepareNetwork(
   prepared.network = made;
   const namespace = { path: made.path };
   undo.push('network attachment', (own) => room.networks.detach(own, record, namespace));
-  await room.networks.attach(ctx, record, namespace);
+  prepared.ports = await room.networks.attach(ctx, record, namespace);
 }
 
 async function prepareRoot(
