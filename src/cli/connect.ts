@@ -26,7 +26,10 @@ function pem(flags: Flags, flag: string, fallback: string): string | undefined {
     return fs.readFileSync(file, 'utf8');
   } catch (error) {
     if (!flags.changed(flag)) return undefined;
-    throw new CliError(`unable to read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(/ENOENT/.test(reason) ? `open ${file}: no such file or directory` : reason, {
+      cause: error,
+    });
   }
 }
 
