@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client.h"
@@ -30,9 +31,13 @@ static void on_connection(struct source *source, uint32_t events) {
   }
 }
 
+/* The file of our socket: a container that starts again listens at the same path while we may still feed a slow client. */
+static struct stat own_file;
+
 int server_listen(const char *path) {
   listener.fd = console_listen(path);
   if (listener.fd < 0) return -1;
+  if (lstat(path, &own_file) < 0) return -1;
   listener.handle = on_connection;
   spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   loop_set(&listener, EPOLLIN);
@@ -40,6 +45,9 @@ int server_listen(const char *path) {
 }
 
 void server_close(void) {
-  if (listener.fd >= 0) unlink(shim.options.socket_path);
+  struct stat now;
+  if (listener.fd >= 0 && lstat(shim.options.socket_path, &now) == 0 && now.st_ino == own_file.st_ino &&
+      now.st_ctim.tv_sec == own_file.st_ctim.tv_sec && now.st_ctim.tv_nsec == own_file.st_ctim.tv_nsec)
+    unlink(shim.options.socket_path);
   loop_close(&listener);
 }

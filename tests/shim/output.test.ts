@@ -1,13 +1,15 @@
 /** Output to several clients, slow ones among them: nothing is lost, and the container is never held up. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { backgroundCtx } from '../../src/core/ctx.ts';
 import { isKind } from '../../src/core/errors.ts';
 import type { Attachment } from '../../src/core/ports/runtime.ts';
+import { textOf } from '../contracts/runtime.contract.ts';
 import { createMachine, type ShimMachine } from './machine.ts';
 
 const all = { stdin: false, stdout: true, stderr: true } as const;
@@ -166,6 +168,35 @@ describe('output to clients', () => {
     await task.exit;
     task.release();
     await machine.runtime.cleanup(ctx, spec);
+  });
+
+  it('a container that starts again keeps its socket although its former shim still feeds a slow client', async () => {
+    const first = machine.spec(['/bin/seq', '1', '500000'], { attachments: [all] });
+    const old = await machine.runtime.start(ctx, first);
+    await old.exit;
+    old.release();
+    await machine.runtime.cleanup(ctx, first);
+    const again = machine.spec(['/bin/sleep', '1000']);
+    const task = await machine.runtime.start(ctx, { ...again, containerId: first.containerId });
+    assert.deepEqual(await digestOf((old.attachments[0] as Attachment).stdout), digestOfSeq(500_000));
+    while (existsSync(`/proc/${old.shimPid}`)) await delay(5);
+    (await task.attach(all)).detach();
+    await machine.finish({ ...again, containerId: first.containerId }, task);
+  });
+
+  it('a process without root may open its stdout and stderr by name', async () => {
+    for (const runtime of ['crun', 'runc']) {
+      const script = 'id -u; echo one > /dev/stdout; echo two > /proc/self/fd/2';
+      const user = { uid: 1000, gid: 1000 };
+      const spec = machine.spec(['/bin/sh', '-c', script], { runtime, attachments: [all] });
+      const document = spec.ociSpec as { process: object };
+      const withUser = { ...document, process: { ...document.process, user } };
+      const task = await machine.runtime.start(ctx, { ...spec, ociSpec: withUser });
+      const [attachment] = task.attachments as [Attachment];
+      const [out, err] = await Promise.all([textOf(attachment.stdout), textOf(attachment.stderr)]);
+      assert.deepEqual([out, err], ['1000\none\n', 'two\n'], runtime);
+      await machine.finish(spec, task);
+    }
   });
 
   it('many execs at once keep their outputs and codes apart', async () => {

@@ -63,10 +63,8 @@ export async function startExec(input: ExecInput): Promise<StartedExec> {
   const [rows, columns] = spec.consoleSize ?? [0, 0];
   let frame: Frame | undefined;
   try {
-    writeFileSync(
-      document,
-      JSON.stringify(withConsoleSize(spec.process, spec.terminal ? spec.consoleSize : undefined)),
-    );
+    const process = withConsoleSize(spec.process, spec.terminal ? spec.consoleSize : undefined);
+    writeFileSync(document, JSON.stringify(process), { mode: 0o600 });
     connection.send(encodeExec(flags, rows, columns, document));
     frame = await outcome;
   } finally {

@@ -49,9 +49,9 @@ function documentOf(spec: TaskSpec): unknown {
 }
 
 function writeBundle(spec: TaskSpec): void {
-  // On a tmpfs: cheaper than a turn through the thread pool.
+  // The environment in it may hold secrets. On a tmpfs: cheaper than a turn through the thread pool.
   mkdirSync(spec.bundle, { recursive: true, mode: 0o711 });
-  writeFileSync(join(spec.bundle, 'config.json'), JSON.stringify(documentOf(spec)));
+  writeFileSync(join(spec.bundle, 'config.json'), JSON.stringify(documentOf(spec)), { mode: 0o600 });
   mkdirSync(dirname(spec.exitPath), { recursive: true, mode: 0o710 });
   // The record of the run before must not be taken for this one's.
   rmSync(spec.exitPath, { force: true });
