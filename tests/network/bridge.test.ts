@@ -12,7 +12,11 @@ const fetchPage = async (url: string): Promise<string> => {
   return response.text();
 };
 const cannot = async (what: () => unknown, message: string): Promise<void> => {
-  await assert.rejects(async () => await what(), () => true, message);
+  await assert.rejects(
+    async () => await what(),
+    () => true,
+    message,
+  );
 };
 const wget = (box: Parameters<typeof inside>[0], url: string): string =>
   inside(box, 'curl', '-sS', '-m', '2', url);
@@ -24,18 +28,10 @@ isolated(import.meta.filename, () => {
 
   before(async () => {
     world = new World();
-    outside = { namespace: await world.host.createNetns() };
-    run(`ip link add uplink mtu 1400 type veth peer name eth9 mtu 1400`);
-    run(`nsenter --net=/proc/${process.pid}/fd/${outside.namespace.fd} true`);
-    run(`ip link set eth9 netns /proc/${process.pid}/fd/${outside.namespace.fd}`);
-    run('ip addr add 192.0.2.2/24 dev uplink && ip link set uplink up && ip route add default via 192.0.2.1');
-    inside(outside, 'sh', '-c', 'ip addr add 192.0.2.1/24 dev eth9 && ip link set eth9 up');
+    outside = await world.addOutside();
     await world.start();
   });
-  after(async () => {
-    await world.end();
-    world.host.closeFd(outside.namespace.fd);
-  });
+  after(() => world.end());
 
   test('a new engine has its three networks; the default bridge follows the uplink', () => {
     const names = world.networks.list().map(({ network }) => [network.name, network.driver]);
@@ -51,7 +47,7 @@ isolated(import.meta.filename, () => {
   test('containers on the bridge reach each other, the outside by NAT, and are reached where they are published', async () => {
     const web = await world.run('web', { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } });
     const other = await world.run('other');
-    world.keep(await servePage(web, 'hello '));
+    const server = world.keep(await servePage(web, 'hello '));
     world.keep(await servePage(outside, 'outside '));
     assert.equal(web.record.endpoints['bridge']?.ipv4, '172.17.0.2');
     assert.equal(web.record.endpoints['bridge']?.macAddress, '02:42:ac:11:00:02');
@@ -74,6 +70,7 @@ isolated(import.meta.filename, () => {
     inside(other, 'ip', 'route', 'add', '127.0.0.0/8', 'via', '172.17.0.1', 'table', '7');
     inside(other, 'ip', 'addr', 'add', '172.17.99.99/32', 'dev', 'eth0');
 
+    server.kill('SIGKILL');
     await world.stop(web);
     await cannot(() => fetchPage('http://127.0.0.1:8080/'), 'unpublished');
     const again = await world.run('again', { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } });

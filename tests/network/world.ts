@@ -97,6 +97,7 @@ export class World {
   networks: NetworksService;
   upstream = '';
   readonly #children: ChildProcess[] = [];
+  readonly #outside: number[] = [];
 
   constructor() {
     this.helper = this.#makeHelper();
@@ -114,6 +115,19 @@ export class World {
   async start(): Promise<void> {
     const running = [...this.boxes.values()].map(({ record, namespace }) => ({ record, namespace }));
     await this.networks.restore(ctx, running);
+  }
+
+  /** Another machine, 192.0.2.1, behind an uplink with a small MTU. */
+  async addOutside(): Promise<Pick<Box, 'namespace'>> {
+    const namespace = await this.host.createNetns();
+    const run = (command: string): unknown => execFileSync('sh', ['-c', command]);
+    run(
+      `ip link add uplink mtu 1400 type veth peer name eth9 mtu 1400 && ip link set eth9 netns ${namespace.path}`,
+    );
+    run('ip addr add 192.0.2.2/24 dev uplink && ip link set uplink up && ip route add default via 192.0.2.1');
+    inside({ namespace }, 'sh', '-c', 'ip addr add 192.0.2.1/24 dev eth9 && ip link set eth9 up');
+    this.#outside.push(namespace.fd);
+    return { namespace };
   }
 
   keep(child: ChildProcess): ChildProcess {
@@ -185,6 +199,7 @@ export class World {
   async end(): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL');
     for (const box of this.boxes.values()) this.host.closeFd(box.namespace.fd);
+    for (const fd of this.#outside) this.host.closeFd(fd);
     await this.networks.removeAll(ctx);
     await this.host.close();
     rmSync(this.runRoot, { recursive: true, force: true });

@@ -40,7 +40,10 @@ export class Resolver {
   readonly #limit = new RateLimit(ratePerSecond, burst, performance.now());
   #config: ResolverConfig;
   #forwarded = 0;
+  /** Datagrams that were read and whose answers have not left yet. */
+  #unanswered = 0;
   #drained: (() => void) | undefined;
+  #closed = false;
 
   /** Takes over the descriptors of `held`. */
   constructor(deps: ResolverDeps, held: HeldResolver) {
@@ -48,7 +51,8 @@ export class Resolver {
     this.#held = held;
     this.#config = held.config;
     this.#ownUpstream = new Upstream(deps.host, { fd: held.namespaceFd });
-    this.#udp = createSocket('udp4');
+    // Addresses are addresses: Node would send each through its resolver.
+    this.#udp = createSocket({ type: 'udp4', lookup: (address, _options, done) => done(null, address, 4) });
     this.#tcp = createServer((socket) => this.#connection(socket));
     this.#tcp.maxConnections = maxConnections;
   }
@@ -78,17 +82,33 @@ export class Resolver {
    */
   async drain(): Promise<void> {
     this.#tcp.close();
-    if (this.#forwarded > 0) {
+    await new Promise<void>((resolve) => {
       const deadline = setTimeout(() => this.#drained?.(), drainMs);
-      await new Promise<void>((resolve) => (this.#drained = resolve));
-      clearTimeout(deadline);
-    }
-    await this.close();
+      this.#drained = () => {
+        clearTimeout(deadline);
+        this.#drained = undefined;
+        // In this very turn: nothing more may be read.
+        this.#closeUdp();
+        resolve();
+      };
+      if (this.#unanswered === 0) this.#drained();
+    });
+    await this.#rest();
   }
 
   async close(): Promise<void> {
-    this.#udp.close();
+    this.#closeUdp();
     this.#tcp.close();
+    await this.#rest();
+  }
+
+  #closeUdp(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#udp.close();
+  }
+
+  async #rest(): Promise<void> {
     for (const socket of this.#connections) socket.destroy();
     await this.#ownUpstream.close();
     this.#deps.host.closeFd(this.#held.namespaceFd);
@@ -98,8 +118,14 @@ export class Resolver {
     if (!this.#limit.take(performance.now())) return;
     const query = parseQuery(message);
     if (query === undefined) return;
+    this.#unanswered++;
+    const sent = (): void => {
+      this.#unanswered--;
+      if (this.#unanswered === 0) this.#drained?.();
+    };
     const send = (response: Buffer): void => {
-      this.#udp.send(response, from.port, from.address, () => {});
+      if (this.#closed) return;
+      this.#udp.send(response, from.port, from.address, sent);
     };
     const local = answerLocally(this.#deps.zones, this.#config, query, query.udpSize);
     if (local !== undefined) send(local);
@@ -144,7 +170,6 @@ export class Resolver {
       return response ?? encodeResponse(query, responseCode.serverFailure, [], 512);
     } finally {
       this.#forwarded--;
-      if (this.#forwarded === 0) this.#drained?.();
     }
   }
 
