@@ -105,9 +105,10 @@ export class Exchange<O extends OperationId = OperationId> {
 
   /** Sends a whole answer. */
   send(status: number, contentType: string, text: string): void {
-    const bytes = Buffer.from(text);
-    this.response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': bytes.length });
-    this.response.end(this.request.method === 'HEAD' ? undefined : bytes);
+    const length = Buffer.byteLength(text);
+    this.response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': length });
+    // A string goes out in one write together with the head.
+    this.response.end(this.request.method === 'HEAD' ? undefined : text);
   }
 
   empty(status: number): void {

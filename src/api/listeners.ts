@@ -34,7 +34,8 @@ export interface OpenListener {
   close(): Promise<void>;
 }
 
-const headTimeoutMs = 60_000;
+/** As dockerd: a client may connect ahead of its first request. */
+const headTimeoutMs = 300_000;
 /** As Go's server: X-Registry-Config of a build may be long. */
 const maximumHeaderBytes = 1024 * 1024;
 

@@ -23,6 +23,9 @@ const upgrades: Partial<Readonly<Record<OperationId, string>>> = {
   ContainerAttachWebsocket: 'websocket',
 };
 
+/** A client that is gone is no failure of ours; without a listener Node would end the process. */
+function ignore(): void {}
+
 export interface DispatcherOptions {
   /** For the `Server` header. */
   readonly productVersion: string;
@@ -54,15 +57,17 @@ export class Dispatcher {
   };
 
   readonly onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    response.on('error', ignore);
     void this.#handle(request, response, undefined);
   };
 
   readonly onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const response = new ServerResponse(request);
+    response.on('error', ignore);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
     response.on('finish', () => socket.end());
-    socket.on('error', () => {});
+    socket.on('error', ignore);
     const upgrade = new UpgradeRequest(request, socket, head, isPlainHijack(socket));
     void this.#handle(request, response, upgrade);
   };

@@ -19,7 +19,7 @@ export async function streamProgress(
   let response: ServerResponse | undefined;
   const write = (message: object): void => {
     response ??= exchange.stream(200, 'application/json');
-    if (response.destroyed) return;
+    if (response.destroyed || response.writableEnded) return;
     // A slow reader misses steps of a bar, never a message of its own.
     if (response.writableNeedDrain && (message as ProgressMessage).progressDetail?.current !== undefined)
       return;
