@@ -3,7 +3,6 @@
  * It is shared with docker, so that a login made there works here.
  */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { CliError } from './exit.ts';
 
@@ -31,7 +30,7 @@ export interface ConfigFile {
 type Env = Readonly<Record<string, string | undefined>>;
 
 export function configDirectory(env: Env, flag: string): string {
-  const home = env['HOME'] ?? os.homedir();
+  const home = env['HOME'] ?? process.getBuiltinModule('node:os').homedir();
   return (
     [flag, env['SLIPWAY_CONFIG'], env['DOCKER_CONFIG']].find((d) => d !== undefined && d !== '') ??
     path.join(home, '.docker')

@@ -1,5 +1,4 @@
 /** Passwords of registries: in the client's config file or in one of docker's credential helpers. */
-import { spawnSync } from 'node:child_process';
 import type { AuthConfig } from '../client/index.ts';
 import { type ConfigFile, saveAuths } from './config.ts';
 import { CliError } from './exit.ts';
@@ -21,6 +20,8 @@ interface HelperAnswer {
 }
 
 function callHelper(helper: string, action: 'get' | 'store' | 'erase', input: string): string {
+  // Loaded only here: it would cost each `run` a millisecond or two.
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
   const result = spawnSync(`docker-credential-${helper}`, [action], { input, encoding: 'utf8' });
   if (result.error !== undefined) {
     throw new CliError(`error getting credentials - err: ${result.error.message}, out: \`\``);

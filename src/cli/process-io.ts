@@ -105,7 +105,9 @@ const stdin: Source = {
     return isTerminal(0);
   },
   async *chunks() {
-    for await (const chunk of process.stdin) yield bytesOf(chunk as string | Uint8Array);
+    // Who stops reading in between, after a prompt, may go on later.
+    for await (const chunk of process.stdin.iterator({ destroyOnReturn: false }))
+      yield bytesOf(chunk as string | Uint8Array);
   },
   setRaw(raw) {
     if (isTerminal(0)) process.stdin.setRawMode(raw);

@@ -1,7 +1,7 @@
 /** `login`. */
 import { type CommandModule, maxArgs } from '../../command.ts';
 import { findAuth, HUB, storeAuth } from '../../credentials.ts';
-import { CliError } from '../../exit.ts';
+import { CliError, EXIT_INTERRUPTED } from '../../exit.ts';
 import type { Io } from '../../io.ts';
 
 async function readAll(io: Io): Promise<string> {
@@ -12,16 +12,28 @@ async function readAll(io: Io): Promise<string> {
     .replace(/\r?\n$/, '');
 }
 
+/** What the typed keys leave: a raw terminal hands over Backspace and Ctrl-U as they are. */
+function edited(keys: string): string {
+  let text = '';
+  for (const key of keys) {
+    if (key === '\u007f' || key === '\b') text = text.slice(0, -1);
+    else if (key === '\u0015') text = '';
+    else text += key;
+  }
+  return text;
+}
+
 /** Reads a line from the terminal; a secret is not shown while it is typed. */
 async function ask(io: Io, question: string, secret: boolean): Promise<string> {
-  io.stdout.write(question);
+  // Before the question: what is typed at once must not show either.
   if (secret) io.stdin.setRaw(true);
-  let text = '';
+  io.stdout.write(question);
+  let keys = '';
   try {
     for await (const chunk of io.stdin.chunks()) {
-      text += Buffer.from(chunk).toString('utf8');
-      if (text.includes('\u0003')) throw new CliError('', 130);
-      if (/[\r\n]/.test(text)) break;
+      keys += Buffer.from(chunk).toString('utf8');
+      if (keys.includes('\u0003')) throw new CliError('', EXIT_INTERRUPTED);
+      if (/[\r\n]/.test(keys)) break;
     }
   } finally {
     if (secret) {
@@ -29,7 +41,7 @@ async function ask(io: Io, question: string, secret: boolean): Promise<string> {
       io.stdout.write('\n');
     }
   }
-  return text.split(/[\r\n]/)[0] ?? '';
+  return edited(keys.split(/[\r\n]/)[0] ?? '');
 }
 
 const serverName = (text: string): string =>
