@@ -1,0 +1,101 @@
+/** The fault loop: the k-th call of any port fails, and what is left equals what was before. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CreateInput } from '#src/services/containers/index.ts';
+import { createWorld, ctx, type Fault } from './world.ts';
+
+type World = Awaited<ReturnType<typeof createWorld>>;
+
+const input: CreateInput = {
+  name: 'web',
+  platform: undefined,
+  config: { Image: 'busybox', Cmd: ['sleep', '100'], Volumes: { '/scratch': {} } },
+  hostConfig: {
+    Binds: ['data:/data'],
+    NetworkMode: 'front',
+    PortBindings: { '80/tcp': [{ HostPort: '8080' }] },
+  },
+  networkingConfig: {},
+};
+
+async function prepared(): Promise<World> {
+  const world = await createWorld();
+  await world.networks.create(ctx, { name: 'front' });
+  return world;
+}
+
+/** Runs `act` once for every call that it makes to a port, with that call failing; `check` looks at the rest. */
+async function eachFault(
+  setUp: () => Promise<World>,
+  act: (world: World) => Promise<unknown>,
+  check: (world: World, before: unknown, what: string) => Promise<void>,
+): Promise<number> {
+  const quiet = await setUp();
+  quiet.faults.arm(undefined);
+  await act(quiet);
+  const total = quiet.faults.calls.length;
+  quiet.end();
+  for (let at = 1; at <= total; at += 1) {
+    for (const when of ['before', 'after'] as const) {
+      const fault: Fault = { at, when };
+      const world = await setUp();
+      const before = await world.state();
+      world.faults.arm(fault);
+      await assert.rejects(act(world), /injected/, `call ${at} of ${total}: no failure came out`);
+      const what = `${world.faults.failed ?? ''}, call ${at} of ${total}`;
+      world.faults.arm(undefined);
+      await check(world, before, what);
+      world.end();
+    }
+  }
+  return total;
+}
+
+test('create: whatever fails, nothing is left and the name is free', async () => {
+  const calls = await eachFault(
+    prepared,
+    (world) => world.service.create(ctx, input),
+    async (world, before, what) => {
+      assert.deepEqual(await world.state(), before, what);
+      assert.deepEqual(world.service.records(), [], what);
+      await world.service.create(ctx, input);
+    },
+  );
+  assert.ok(calls >= 6, `only ${calls} calls were tried`);
+});
+
+test('start: whatever fails, the container is as before and starts the next time', async () => {
+  const setUp = async (): Promise<World> => {
+    const world = await prepared();
+    await world.service.create(ctx, input);
+    return world;
+  };
+  const calls = await eachFault(
+    setUp,
+    (world) => world.service.start(ctx, 'web'),
+    async (world, before, what) => {
+      assert.deepEqual(await world.state(), before, what);
+      const { state } = world.service.resolve('web');
+      assert.equal(state.status, 'created', what);
+      assert.match(state.error, /injected/, what);
+      assert.notEqual(state.exitCode, 0, what);
+      await world.service.start(ctx, 'web');
+      assert.equal(world.service.resolve('web').state.status, 'running', what);
+    },
+  );
+  assert.ok(calls >= 10, `only ${calls} calls were tried`);
+});
+
+test('a start that fails again and again never leaks', async () => {
+  const world = await prepared();
+  await world.service.create(ctx, input);
+  const before = await world.state();
+  for (let round = 0; round < 20; round += 1) {
+    world.faults.arm({ at: 3 + (round % 6), when: round % 2 === 0 ? 'before' : 'after' });
+    await assert.rejects(world.service.start(ctx, 'web'));
+  }
+  world.faults.arm(undefined);
+  assert.deepEqual(await world.state(), before);
+  world.end();
+});
