@@ -262,6 +262,7 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
   const close = async (): Promise<void> => {
     await api.close();
     containers.lifecycle.close();
+    helper.close();
     await trash.close();
     await records.close();
     await storage.workers.close();
