@@ -141,6 +141,7 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     helper,
     host,
     facts: readHostFacts(),
+    defaults: { addressPools: options.addressPools, bip: options.bip, mtu: options.mtu },
     log,
   });
   const registry = createRegistry({

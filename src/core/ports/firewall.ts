@@ -27,6 +27,7 @@ export interface FirewallPort {
 export interface Firewall {
   /** Makes the table equal to this whole picture, whatever stood there before. */
   restore(ctx: Ctx, networks: readonly FirewallNetwork[], ports: readonly FirewallPort[]): Promise<void>;
+  /** As `publish`, fails where the table is not there (someone flushed it): `restore` is the answer. */
   ensureNetwork(ctx: Ctx, network: FirewallNetwork): Promise<void>;
   removeNetwork(ctx: Ctx, network: FirewallNetwork): Promise<void>;
   publish(ctx: Ctx, ports: readonly FirewallPort[]): Promise<void>;

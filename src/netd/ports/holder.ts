@@ -83,7 +83,7 @@ export class PortHolder {
   }
 
   close(): void {
-    for (const key of [...this.#held.keys()]) this.#close(key);
+    for (const key of this.#held.keys()) this.#close(key);
   }
 
   async #bind(port: PortHold): Promise<void> {

@@ -53,7 +53,7 @@ export function relayUdp(fd: number, version6: boolean, target: RelayTarget): Re
   const close = (): void => {
     if (!open) return;
     open = false;
-    for (const key of [...flows.keys()]) forget(key);
+    for (const key of flows.keys()) forget(key);
     near.close();
   };
   // A flow has no end of its own: the successor starts fresh ones.

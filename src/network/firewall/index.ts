@@ -86,10 +86,10 @@ class NftFirewall implements Firewall {
 
   async ensureNetwork(ctx: Ctx, network: FirewallNetwork): Promise<void> {
     const wanted = networkElements(network);
-    const ids = new Set(wanted.map((placed) => `${placed.set}`));
+    const ids = new Set(wanted.map((placed) => placed.set));
     const stale = allNetworkElements(network.bridge).filter((placed) => !ids.has(placed.set));
     // Adding first makes the deletion of what may be absent succeed.
-    await this.#apply([
+    await this.#host.nftApply(undefined, [
       ...this.#changes('addElements', [...wanted, ...stale]),
       ...this.#changes('deleteElements', stale),
     ]);
@@ -115,7 +115,7 @@ class NftFirewall implements Firewall {
     const placed = ports.flatMap((port) => portElement(port) ?? []);
     if (placed.length === 0) return;
     try {
-      await this.#apply(this.#changes('addElements', placed));
+      await this.#host.nftApply(undefined, this.#changes('addElements', placed));
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw error;
       // Another value stands under one of the keys, left by a container that is gone: the claims say that the port is ours.
@@ -183,18 +183,6 @@ class NftFirewall implements Firewall {
       const elements: readonly NftElement[] = group.map((one) => one.element);
       return { family: 'inet', table: this.#table, change, set, elements };
     });
-  }
-
-  /** Applies; when someone removed the table under us, makes it again first (with what the caller adds). */
-  async #apply(changes: readonly NftChange[]): Promise<void> {
-    try {
-      await this.#host.nftApply(undefined, changes);
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT') || (await this.#rulesIntact())) throw error;
-      const networks = [...this.#bridges].length;
-      if (networks > 0) throw error;
-      await this.#host.nftApply(undefined, [...planTable(this.#table), ...changes]);
-    }
   }
 
   async #replace(placed: PlacedElement): Promise<void> {

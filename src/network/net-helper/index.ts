@@ -13,7 +13,7 @@ import {
 } from '../../core/netd-protocol.ts';
 import type { Logger } from '../../core/log.ts';
 import type { NetHelper } from '../../core/ports/net-helper.ts';
-import { Connection, ConnectionLost, openConnection } from './connection.ts';
+import { ConnectionLost, openConnection, type Connection } from './connection.ts';
 import { buildOf, launch, type LaunchHost, type NetProgram } from './launch.ts';
 
 export type { NetProgram } from './launch.ts';

@@ -3,8 +3,6 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { internal, isKind } from '../../core/errors.ts';
 import type { ContainerRecord, EndpointRecord, PublishedPort } from '../../core/model/container.ts';
-import type { FirewallPort } from '../../core/ports/firewall.ts';
-import type { PortHold } from '../../core/ports/net-helper.ts';
 import type { EndpointPlan, NamespaceHandle } from '../../core/ports/network-driver.ts';
 import { withUndo } from '../../core/undo.ts';
 import { driverOf, type Networks } from './deps.ts';
@@ -12,6 +10,8 @@ import { namedEndpoints, publishNamesOf, resolverConfig } from './names.ts';
 import { connectivityError, gatewayEndpoint, release } from './reserve.ts';
 import { scheduleSweep } from './sweep.ts';
 import type { ClaimedPort } from './ports/claims.ts';
+import { firewallPorts, portHolds } from './published.ts';
+import { publishPorts } from './walls.ts';
 
 type Endpoints = Readonly<Record<string, EndpointRecord>>;
 
@@ -47,34 +47,6 @@ export function endpointPlan(
     published: record.ports.length > 0,
     sysctls: splitSysctls(endpoint.spec.DriverOpts?.[endpointSysctls]),
   };
-}
-
-/** The address that a published port leads to: the container's own of the same kind where it has one. */
-const targetOf = (gateway: EndpointRecord, port: PublishedPort): string =>
-  port.hostIp.includes(':') && gateway.ipv6 !== '' ? gateway.ipv6 : gateway.ipv4 || gateway.ipv6;
-
-export function portHolds(room: Networks, record: ContainerRecord): readonly PortHold[] {
-  const gateway = gatewayEndpoint(room.state, record.endpoints);
-  if (gateway === undefined) return [];
-  return record.ports.map((port) => ({
-    ...port,
-    containerId: record.id,
-    containerIp: targetOf(gateway, port),
-  }));
-}
-
-export function firewallPorts(room: Networks, record: ContainerRecord): readonly FirewallPort[] {
-  const gateway = gatewayEndpoint(room.state, record.endpoints);
-  const bridge = gateway && room.state.byId(gateway.networkId)?.network.bridgeName;
-  if (bridge === undefined) return [];
-  return portHolds(room, record).map(({ protocol, hostIp, hostPort, containerIp, containerPort }) => ({
-    protocol,
-    hostIp,
-    hostPort,
-    containerIp,
-    containerPort,
-    bridge,
-  }));
 }
 
 export async function attachInterfaces(
@@ -167,7 +139,7 @@ export async function attach(
     const published = { ...record, ports };
     room.state.attached.set(record.id, { record: published, endpoints: record.endpoints });
     // Last: the map sends traffic to the container, and a port that the host uses must not lose its own.
-    await room.firewall.publish(ctx, firewallPorts(room, published));
+    await publishPorts(room, ctx, firewallPorts(room, published));
     return ports;
   });
 }

@@ -3,17 +3,17 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict, forbidden, invalid, notFound } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
-import { parseCidr, type Cidr } from '../../core/ip.ts';
-import { bridgeOption, bridgeSettings } from '../../core/model/bridge-settings.ts';
+import { formatCidr, formatIp, parseCidr, type Cidr } from '../../core/ip.ts';
+import { bridgeOption } from '../../core/model/bridge-settings.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
-import type { FirewallNetwork } from '../../core/ports/firewall.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
 import { driverOf, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
-import { planPools } from './ipam/pools.ts';
+import { planPools, type PoolSurroundings } from './ipam/pools.ts';
 import type { NetworkState } from './state.ts';
 import type { NetworkCreateRequest } from './types.ts';
+import { ensureWalls, firewallNetwork } from './walls.ts';
 
 const predefinedNames = new Set(['bridge', 'host', 'none', 'default']);
 const singletons: Readonly<Record<string, string>> = { host: 'host', null: 'null', none: 'null' };
@@ -75,22 +75,6 @@ function recordOf(request: NetworkCreateRequest, driver: string): Omit<NetworkRe
   };
 }
 
-/** What the firewall must know of a network; undefined for networks without bridge. */
-export function firewallNetwork(network: NetworkRecord): FirewallNetwork | undefined {
-  if (network.driver !== 'bridge' || network.bridgeName === undefined) return undefined;
-  const { icc, masquerade } = bridgeSettings(network);
-  const subnets = network.ipam.pools.map((pool) => pool.subnet);
-  return {
-    networkId: network.id,
-    bridge: network.bridgeName,
-    ipv4Subnets: subnets.filter((subnet) => !subnet.includes(':')),
-    ipv6Subnets: subnets.filter((subnet) => subnet.includes(':')),
-    internal: network.internal,
-    masquerade,
-    icc,
-  };
-}
-
 function checkBridgeName(room: Networks, network: NetworkRecord): void {
   const other = room.state.all().find((entry) => entry.network.bridgeName === network.bridgeName);
   if (network.bridgeName === undefined || other === undefined) return;
@@ -115,7 +99,7 @@ export async function realise(
   const walls = firewallNetwork(network);
   if (walls === undefined) return;
   undo.push('network in the firewall', (own) => room.firewall.removeNetwork(own, walls));
-  await room.firewall.ensureNetwork(ctx, walls);
+  await ensureWalls(room, ctx, walls);
 }
 
 export async function create(
@@ -128,8 +112,7 @@ export async function create(
   // From here to `add` nothing waits: two requests never choose the same subnet or name.
   if (room.state.all().some((entry) => entry.network.name === request.name))
     throw conflict(`network with name ${request.name} already exists`);
-  const around = { used: usedSubnets(room.state), hostRoutes: routes, engineId: room.engineId };
-  const { pools, warnings } = planPools(request, around);
+  const { pools, warnings } = planPools(request, surroundings(room, routes));
   const ipam = { driver: 'default', options: { ...request.ipam?.options }, pools };
   const planned = driverOf(room, driver)?.validate({ ...recordOf(request, driver), ipam });
   if (planned === undefined)
@@ -144,6 +127,19 @@ export async function create(
   });
 }
 
+function surroundings(room: Networks, hostRoutes: readonly Cidr[]): PoolSurroundings {
+  const { engineId, defaults } = room;
+  return { used: usedSubnets(room.state), hostRoutes, engineId, addressPools: defaults?.addressPools };
+}
+
+/** `10.1.0.1/24` is the gateway and, without its host bits, the subnet. */
+function bipRequest(bip: string | undefined): Pick<NetworkCreateRequest, 'ipam'> {
+  if (bip === undefined) return {};
+  const parsed = parseCidr(bip);
+  if (parsed === undefined) throw invalid(`invalid bridge address ${bip}: it must be like 10.1.0.1/24`);
+  return { ipam: { config: [{ subnet: formatCidr(parsed.cidr), gateway: formatIp(parsed.address) }] } };
+}
+
 /** `bridge`, `host` or `none`, as a new engine makes them. */
 export async function planPredefined(
   room: Networks,
@@ -154,8 +150,7 @@ export async function planPredefined(
   if (name !== 'bridge')
     return { ...base, enableIPv4: true, ipam: { driver: 'default', options: {}, pools: [] } };
   const routes = await hostRoutes(room);
-  const around = { used: usedSubnets(room.state), hostRoutes: routes, engineId: room.engineId };
-  const { pools } = planPools({}, around);
+  const { pools } = planPools(bipRequest(room.defaults?.bip), surroundings(room, routes));
   const named: NetworkRecord = { ...base, ipam: { driver: 'default', options: {}, pools } };
   const validated = driverOf(room, driver)?.validate(named) ?? named;
   // Docker shows the default bridge's settings as options.
@@ -165,6 +160,7 @@ export async function planPredefined(
     [bridgeOption.masquerade]: 'true',
     [bridgeOption.hostBinding]: '0.0.0.0',
     [bridgeOption.name]: validated.bridgeName ?? '',
+    ...(room.defaults?.mtu === undefined ? {} : { [bridgeOption.mtu]: String(room.defaults.mtu) }),
   };
   return { ...validated, options };
 }

@@ -22,6 +22,16 @@ export interface NetworkHostFacts {
   readResolvConf(): string;
 }
 
+/** What the daemon's flags say about networks. */
+export interface NetworkDefaults {
+  /** Where new networks get their IPv4 subnets from, in order; Docker's pools when empty. */
+  readonly addressPools?: readonly { readonly base: string; readonly size: number }[] | undefined;
+  /** Address and prefix length of the default bridge: `10.1.0.1/24`. */
+  readonly bip?: string | undefined;
+  /** Of the default bridge, in bytes. */
+  readonly mtu?: number | undefined;
+}
+
 export interface NetworksDeps {
   /** Seeds what must differ between two engines (IPv6 prefixes). */
   readonly engineId: string;
@@ -33,6 +43,7 @@ export interface NetworksDeps {
   readonly helper: NetHelper;
   readonly host: Pick<Host, 'createNetns' | 'routes'>;
   readonly facts: NetworkHostFacts;
+  readonly defaults?: NetworkDefaults;
   readonly log: Logger;
 }
 

@@ -6,7 +6,8 @@
 import { KeyedQueue } from '../../core/keyed-queue.ts';
 import { attach, detach } from './attach.ts';
 import { connect, disconnect } from './connect.ts';
-import { create, firewallNetwork } from './create.ts';
+import { create } from './create.ts';
+import { firewallNetwork } from './walls.ts';
 import { driverOf, type Networks, type NetworksDeps } from './deps.ts';
 import { clearedEndpoint, planEndpoints, renamedEndpoints } from './endpoints.ts';
 import { hostEntries, linkEnvironment } from './hosts.ts';
@@ -23,7 +24,7 @@ import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 
 export type * from './types.ts';
-export type { NetworkHostFacts, NetworksDeps } from './deps.ts';
+export type { NetworkDefaults, NetworkHostFacts, NetworksDeps } from './deps.ts';
 export { readHostFacts } from './host-facts.ts';
 
 function verbs(room: Networks): NetworkVerbs {

@@ -4,11 +4,11 @@ import type { Ctx } from '../../core/ctx.ts';
 import { forbidden, invalid, isKind } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
-import { firewallNetwork } from './create.ts';
 import { driverOf, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
 import type { NetworkFilters } from './types.ts';
 import { filterViews, viewOf } from './view.ts';
+import { firewallNetwork } from './walls.ts';
 
 /** Containers that hold an address of the network: attached ones, and those that are just starting. */
 function activeEndpoints(room: Networks, network: NetworkRecord): readonly string[] {

@@ -4,20 +4,40 @@
  */
 
 import type { Ctx } from '../../core/ctx.ts';
-import type { ContainerRecord } from '../../core/model/container.ts';
+import { bridgeOption } from '../../core/model/bridge-settings.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
 import type { PortHold } from '../../core/ports/net-helper.ts';
 import { hostAndPort } from '../../core/ip.ts';
-import { attachInterfaces, firewallPorts, portHolds } from './attach.ts';
-import { firewallNetwork, planPredefined } from './create.ts';
+import { attachInterfaces } from './attach.ts';
+import { planPredefined } from './create.ts';
+import { restoreWalls } from './walls.ts';
 import { driverOf, type Networks } from './deps.ts';
 import { namedEndpoints, resolverConfig, zoneOf } from './names.ts';
+import { portHolds } from './published.ts';
 import type { Claims } from './state.ts';
 import type { RestoredContainer } from './types.ts';
 
-async function loadNetworks(room: Networks): Promise<void> {
+/** Whether flags ask for another default bridge than the stored one, and no container holds on to it. */
+function isOutdated(room: Networks, stored: NetworkRecord, running: readonly RestoredContainer[]): boolean {
+  const { bip, mtu } = room.defaults ?? {};
+  const used = running.some(({ record }) =>
+    Object.values(record.endpoints).some((endpoint) => endpoint.networkId === stored.id),
+  );
+  if (!stored.predefined || stored.name !== 'bridge' || used) return false;
+  const gateway = bip?.split('/')[0];
+  const otherMtu = (stored.options[bridgeOption.mtu] ?? '') !== (mtu === undefined ? '' : String(mtu));
+  return otherMtu || (gateway !== undefined && stored.ipam.pools[0]?.gateway !== gateway);
+}
+
+async function loadNetworks(room: Networks, ctx: Ctx, running: readonly RestoredContainer[]): Promise<void> {
   for (const stored of await room.records.list('network')) {
     try {
+      if (isOutdated(room, stored, running)) {
+        await driverOf(room, stored.driver)?.remove(ctx, stored);
+        await room.records.commit([{ op: 'delete', kind: 'network', id: stored.id }]);
+        continue;
+      }
       room.state.add(driverOf(room, stored.driver)?.validate(stored) ?? stored);
     } catch (error) {
       note(room, `network ${stored.name} (${stored.id}) could not be restored`, error);
@@ -66,7 +86,7 @@ function adopt(room: Networks, record: ContainerRecord): void {
   room.state.attached.set(record.id, { record, endpoints: record.endpoints });
 }
 
-async function ensureNetworks(room: Networks, ctx: Ctx): Promise<readonly NetworkRecord[]> {
+async function ensureNetworks(room: Networks, ctx: Ctx): Promise<void> {
   const networks = room.state.all().map(({ network }) => network);
   await Promise.all(
     networks.map(async (network) => {
@@ -77,7 +97,6 @@ async function ensureNetworks(room: Networks, ctx: Ctx): Promise<readonly Networ
       }
     }),
   );
-  return networks;
 }
 
 const portKey = (port: PortHold): string =>
@@ -195,12 +214,10 @@ export async function restore(
   ctx: Ctx,
   running: readonly RestoredContainer[],
 ): Promise<void> {
-  await loadNetworks(room);
+  await loadNetworks(room, ctx, running);
   for (const { record } of running) adopt(room, record);
-  const [networks] = await Promise.all([ensureNetworks(room, ctx), room.helper.ensureRunning(ctx)]);
-  const walls = networks.flatMap((network) => firewallNetwork(network) ?? []);
-  const ports = running.flatMap(({ record }) => firewallPorts(room, record));
-  await room.firewall.restore(ctx, walls, ports);
+  await Promise.all([ensureNetworks(room, ctx), room.helper.ensureRunning(ctx)]);
+  await restoreWalls(room, ctx);
   await repairEndpoints(room, ctx, running);
   await syncHelper(room, ctx, running);
   try {

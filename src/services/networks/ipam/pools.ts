@@ -23,6 +23,8 @@ export interface PoolSurroundings {
   readonly used: readonly Cidr[];
   /** Destinations of the host's routes, the default route left out. */
   readonly hostRoutes: readonly Cidr[];
+  /** Instead of Docker's. */
+  readonly addressPools?: readonly { readonly base: string; readonly size: number }[] | undefined;
   /** Seeds the private IPv6 prefix of this engine. */
   readonly engineId: string;
 }
@@ -63,11 +65,16 @@ function localIpv6Base(engineId: string): Cidr {
   return { family: 6, prefix: 48, value: (0xfdn << 120n) | (globalId << 80n) };
 }
 
+function basesOf(family: IpFamily, around: PoolSurroundings): readonly (readonly [Cidr, number])[] {
+  const asked = (around.addressPools ?? []).map(({ base, size }) => [cidrOf(base), size] as const);
+  const own = asked.filter(([base]) => base.family === family);
+  if (own.length > 0) return own;
+  if (family === 6) return [[localIpv6Base(around.engineId), 64]];
+  return defaultPools.map(([base, prefix]) => [cidrOf(base), prefix] as const);
+}
+
 function freeDefault(family: IpFamily, around: PoolSurroundings, chosen: readonly Cidr[]): Cidr {
-  const bases: readonly (readonly [Cidr, number])[] =
-    family === 4
-      ? defaultPools.map(([base, prefix]) => [cidrOf(base), prefix] as const)
-      : [[localIpv6Base(around.engineId), 64]];
+  const bases = basesOf(family, around);
   const blocked = [...around.used, ...around.hostRoutes, ...chosen];
   for (const [base, prefix] of bases)
     for (const candidate of candidates(base, prefix))
