@@ -1,7 +1,7 @@
 /** Output to several clients, slow ones among them: nothing is lost, and the container is never held up. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import type { Readable } from 'node:stream';
@@ -69,6 +69,8 @@ describe('output to clients', () => {
     );
     assert.equal(files.filter((file) => file.endsWith('(deleted)')).length, 1);
     assert.deepEqual(await digestOf(slow.stdout), expected);
+    const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${task.shimPid}/status`, 'utf8'))?.[1];
+    assert.ok(Number(peak) < 1024, `the shim took ${peak} kB`);
     task.release();
     await machine.runtime.cleanup(ctx, spec);
   });
@@ -202,6 +204,8 @@ describe('output to clients', () => {
   it('many execs at once keep their outputs and codes apart', async () => {
     const spec = machine.spec(['/bin/sleep', '1000']);
     const task = await machine.runtime.start(ctx, spec);
+    const descriptors = (): number => readdirSync(`/proc/${task.shimPid}/fd`).length;
+    const before = descriptors();
     const results = await Promise.all(
       Array.from({ length: 40 }, async (_, i) => {
         const exec = await task.exec(ctx, {
@@ -221,6 +225,9 @@ describe('output to clients', () => {
       results,
       Array.from({ length: 40 }, (_, i) => [`${i}\n`, i]),
     );
+    // Nothing is left of them in the shim: as many descriptors as before.
+    while (descriptors() > before) await delay(5);
+    assert.equal(descriptors(), before);
     await machine.finish(spec, task);
   });
 });
