@@ -11,7 +11,7 @@ import type { Exchange } from '../exchange.ts';
 import type { ApiServices } from '../services.ts';
 import { closeGently, joinStreams, readInput, type ClientEnd } from '../streams/attach.ts';
 import { parseDetachKeys } from '../streams/detach-keys.ts';
-import { drained, stderrStream, stdoutStream, writePiece } from '../streams/frames.ts';
+import { drained, PieceBatch, stderrStream, stdoutStream, writePiece } from '../streams/frames.ts';
 import { sendStream } from '../streams/send.ts';
 import { acceptKey, WebSocketStream } from '../streams/websocket.ts';
 import { namesLogStreams, namesMultiplexedStreams } from '../versions.ts';
@@ -37,11 +37,16 @@ async function writeEntries(
   sink: Duplex | ServerResponse,
   options: { readonly framed: boolean; readonly timestamps: boolean; readonly details: boolean },
 ): Promise<void> {
-  for await (const entry of entries) {
-    if (sink.destroyed) return;
-    const stream = entry.stream === 'stderr' ? stderrStream : stdoutStream;
-    if (!writePiece(sink, options.framed ? stream : undefined, renderEntry(entry, options)))
-      await drained(sink);
+  const batch = new PieceBatch(sink);
+  try {
+    for await (const entry of entries) {
+      if (sink.destroyed) return;
+      const stream = entry.stream === 'stderr' ? stderrStream : stdoutStream;
+      const more = batch.add(options.framed ? stream : undefined, renderEntry(entry, options));
+      if (!more) await drained(sink);
+    }
+  } finally {
+    batch.flush();
   }
 }
 

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import type { LogEntry } from '../../src/core/ports/log-driver.ts';
+import { collect, startServer } from './fakes/server.ts';
+
+const line = Buffer.from(`${'x'.repeat(99)}\n`);
+
+/** A log that counts what was read of it. */
+function endlessLog(): { readonly entries: AsyncIterable<LogEntry>; readonly read: () => number } {
+  let count = 0;
+  async function* generate(): AsyncGenerator<LogEntry> {
+    for (;;) {
+      count++;
+      // A reader takes many lines from one read of the file.
+      if (count % 500 === 0) await new Promise(setImmediate);
+      yield { stream: 'stdout', line, time: '2026-01-01T00:00:00Z' };
+    }
+  }
+  return { entries: generate(), read: () => count };
+}
+
+test('a client that does not read stops the reading of the log, framed or not', async (t) => {
+  for (const tty of [false, true]) {
+    const log = endlessLog();
+    const server = await startServer(t, {
+      containers: { logs: () => Promise.resolve({ tty, entries: log.entries }) },
+    });
+    const client = server.connect();
+    client.write('GET /containers/c/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\n\r\n');
+    await collect(client, (text) => text.includes('\r\n\r\n'));
+    client.pause();
+    let before = -1;
+    for (let turn = 0; turn < 2000 && before !== log.read(); turn++) {
+      before = log.read();
+      for (let round = 0; round < 20; round++) await new Promise(setImmediate);
+    }
+    assert.ok(log.read() * line.length < 8 * 1024 * 1024, `${log.read()} lines were read`);
+    client.resume();
+    const closed = once(client, 'close');
+    await collect(client, (text) => text.length > 16 * 1024 * 1024);
+    client.destroy();
+    await closed;
+  }
+});
