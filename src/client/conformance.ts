@@ -23,5 +23,6 @@ export type Conforms = readonly [
   None<Unknown<client.WaitResult, api.ContainerWaitResponse>>,
   None<Unknown<client.ContainerTop, api.ContainerTopResponse>>,
   None<Unknown<client.FilesystemChange, api.FilesystemChange>>,
-  None<Unknown<client.BuildCacheRecord, api.BuildCache>>,
+  // `Parent` is what engines before API 1.42 say instead of `Parents`.
+  None<Exclude<Unknown<client.BuildCacheRecord, api.BuildCache>, 'Parent'>>,
 ];
