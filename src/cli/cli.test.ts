@@ -123,3 +123,13 @@ test('every command has a help page that fits its width, and loads', async () =>
     if (found !== undefined) assert.equal(typeof (await found.load()).command.run, 'function');
   }
 });
+
+test('a broken configuration is told and never overwritten', () => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'slip-config-'));
+  fs.writeFileSync(path.join(directory, 'config.json'), '{bad');
+  const config = loadConfig(directory);
+  assert.match(config.problem ?? '', /JSON/);
+  assert.throws(() => storeAuth(config, 'h', { username: 'u', password: 'p' }), /is broken and was left as it is/);
+  assert.equal(fs.readFileSync(config.file, 'utf8'), '{bad');
+  fs.rmSync(directory, { recursive: true });
+});

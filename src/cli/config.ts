@@ -14,6 +14,8 @@ export interface StoredAuth {
 
 export interface ConfigFile {
   readonly file: string;
+  /** Why the file could not be read. */
+  readonly problem?: string;
   readonly psFormat?: string;
   readonly imagesFormat?: string;
   readonly networksFormat?: string;
@@ -37,7 +39,7 @@ export function configDirectory(env: Env, flag: string): string {
   );
 }
 
-/** The file's content, empty when there is none. Throws CliError when it cannot be read. */
+/** The file's content, empty when there is none; one that cannot be read counts as empty and says so in `problem`. */
 export function loadConfig(directory: string): ConfigFile {
   const file = path.join(directory, 'config.json');
   let text: string;
@@ -49,15 +51,16 @@ export function loadConfig(directory: string): ConfigFile {
   try {
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed === 'object' && parsed !== null) return { ...parsed, file };
+    return { file, problem: 'not a JSON object' };
   } catch (error) {
-    throw new CliError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+    return { file, problem: error instanceof Error ? error.message : String(error) };
   }
-  throw new CliError(`${file}: not a JSON object`);
 }
 
 /** Rewrites the file with `auths` replaced; everything else in it stays as it is. */
 export function saveAuths(config: ConfigFile, auths: Readonly<Record<string, StoredAuth>>): void {
-  const { file, ...rest } = config;
+  const { file, problem, ...rest } = config;
+  if (problem !== undefined) throw new CliError(`${file} is broken and was left as it is: ${problem}`);
   fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   const next = `${file}.${process.pid}.tmp`;
   fs.writeFileSync(next, JSON.stringify({ ...rest, auths }, null, '\t'), { mode: 0o600 });

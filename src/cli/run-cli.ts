@@ -59,6 +59,14 @@ async function unknownCommand(io: Io, words: readonly string[]): Promise<number>
   return EXIT_FAILURE;
 }
 
+/** A broken configuration is no reason to fail; the user should know all the same. */
+function warned(io: Io, config: ConfigFile): ConfigFile {
+  if (config.problem !== undefined) {
+    io.stderr.write(`WARNING: Error parsing config file (${config.file}): ${config.problem}\n`);
+  }
+  return config;
+}
+
 function contextOf(
   io: Io,
   global: Flags,
@@ -69,7 +77,7 @@ function contextOf(
   let client: Client | undefined;
   let config: ConfigFile | undefined;
   const directory = global.changed('config') ? global.string('config') : '';
-  const loadOnce = (): ConfigFile => (config ??= loadConfig(configDirectory(io.env, directory)));
+  const loadOnce = (): ConfigFile => (config ??= warned(io, loadConfig(configDirectory(io.env, directory))));
   return {
     io,
     flags,
