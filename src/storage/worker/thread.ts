@@ -3,6 +3,7 @@
 import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { SlipwayError, internal, unavailable } from '../../core/errors.ts';
+import { releaseMemory } from './release-memory.ts';
 import {
   window,
   type FromWorker,
@@ -124,7 +125,7 @@ export class Thread {
     this.#worker.unref();
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
-      if (this.#running.size === 0) void this.terminate();
+      if (this.#running.size === 0) void this.terminate().then(releaseMemory);
     }, afterMs).unref();
   }
 
