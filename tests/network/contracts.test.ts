@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { silentLogger } from '#src/core/log.ts';
+import type { NetHelper } from '#src/core/ports/net-helper.ts';
+import type { NetworkDriver } from '#src/core/ports/network-driver.ts';
+import { createHost } from '#src/host/index.ts';
+import {
+  createBridgeDriver,
+  createFirewall,
+  createHostDriver,
+  createNetHelper,
+  createNoneDriver,
+} from '#src/network/index.ts';
+import { firewallContract } from '#tests/contracts/firewall.contract.ts';
+import { netHelperContract } from '#tests/contracts/net-helper.contract.ts';
+import { networkDriverContract } from '#tests/contracts/network-driver.contract.ts';
+import { isolated } from './isolated.ts';
+import { ctx, netProgram } from './world.ts';
+
+function ask(namespacePath: string, name: string): Promise<readonly string[]> {
+  const script = `const r = new (require('dns').Resolver)({ timeout: 1500, tries: 2 }); r.setServers(['127.0.0.11']);
+    r.resolve4(${JSON.stringify(name)}, (e, a) => console.log(JSON.stringify(e ? [] : a)));`;
+  const child = spawn('nsenter', [`--net=${namespacePath}`, process.execPath, '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return new Promise((resolve) => {
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    child.on('close', () => resolve(JSON.parse(text) as string[]));
+  });
+}
+
+function occupy(port: number): Promise<() => Promise<void>> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () =>
+      resolve(() => new Promise<void>((closed) => server.close(() => closed()))),
+    );
+  });
+}
+
+isolated(import.meta.filename, () => {
+  const host = createHost();
+  const opened: number[] = [];
+  const namespace = async (): Promise<{ path: string }> => {
+    const made = await host.createNetns();
+    opened.push(made.fd);
+    return made;
+  };
+  const closeNamespaces = async (): Promise<void> => {
+    for (const fd of opened.splice(0)) host.closeFd(fd);
+  };
+  after(() => host.close());
+
+  const drivers: readonly (readonly [NetworkDriver, boolean])[] = [
+    [createBridgeDriver({ host, instance: 'sliptest' }), true],
+    [createHostDriver(), false],
+    [createNoneDriver(), false],
+  ];
+  for (const [driver, makesLinks] of drivers)
+    networkDriverContract(driver.name, () =>
+      Promise.resolve({
+        driver,
+        makesLinks,
+        namespace,
+        async interfaces(where) {
+          const [links, addresses] = await Promise.all([host.links(where), host.addresses(where)]);
+          return links
+            .filter((link) => link.name !== 'lo')
+            .map(
+              (link) =>
+                `${link.name} ${addresses.find((one) => one.linkIndex === link.index)?.address ?? ''}`,
+            );
+        },
+        close: closeNamespaces,
+      }),
+    );
+
+  firewallContract('nftables', () => {
+    const create = (): ReturnType<typeof createFirewall> => createFirewall({ host, instance: 'sliptest' });
+    return Promise.resolve({ firewall: create(), again: create, close: () => create().clear(ctx) });
+  });
+
+  netHelperContract('slipway-net', () => {
+    const runRoot = mkdtempSync(join(tmpdir(), 'slip-'));
+    const create = (): NetHelper =>
+      createNetHelper({ host, runRoot, program: netProgram, log: silentLogger });
+    return Promise.resolve({
+      helper: create(),
+      again: create,
+      namespace: async () => (await namespace()).path,
+      lookup: ask,
+      occupy,
+      async crash(helper) {
+        const restarted = new Promise<void>((resolve) => helper.onRestart(resolve));
+        process.kill((await helper.stats(ctx)).pid, 'SIGKILL');
+        await restarted;
+      },
+      async close() {
+        await create().shutdown(ctx);
+        await closeNamespaces();
+        rmSync(runRoot, { recursive: true, force: true });
+      },
+    });
+  });
+});
