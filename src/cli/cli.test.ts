@@ -129,7 +129,10 @@ test('a broken configuration is told and never overwritten', () => {
   fs.writeFileSync(path.join(directory, 'config.json'), '{bad');
   const config = loadConfig(directory);
   assert.match(config.problem ?? '', /JSON/);
-  assert.throws(() => storeAuth(config, 'h', { username: 'u', password: 'p' }), /is broken and was left as it is/);
+  assert.throws(
+    () => storeAuth(config, 'h', { username: 'u', password: 'p' }),
+    /is broken and was left as it is/,
+  );
   assert.equal(fs.readFileSync(config.file, 'utf8'), '{bad');
   fs.rmSync(directory, { recursive: true });
 });

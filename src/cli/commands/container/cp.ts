@@ -31,6 +31,16 @@ function told({ io, flags }: CommandContext, bytes: number, where: string): void
   if (!flags.bool('quiet')) io.stderr.write(`Successfully copied ${humanSize4(bytes)} to ${where}\n`);
 }
 
+/** A device or a socket is no place for a copy. */
+function checkLocalTarget(target: string): void {
+  const stat = target === '-' ? undefined : fs.statSync(target, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isDirectory() || stat.isFile()) return;
+  const kind = stat.isBlockDevice() || stat.isCharacterDevice() ? 'device' : 'irregular file';
+  throw new CliError(
+    `invalid output path: ${JSON.stringify(target)} must be a directory or a regular file: got a ${kind}`,
+  );
+}
+
 async function fromContainer(
   c: CommandContext,
   container: string,
@@ -49,6 +59,7 @@ async function fromContainer(
     if (!fs.existsSync(parent))
       throw new CliError(`invalid output path: directory ${JSON.stringify(parent)} does not exist`);
   }
+  checkLocalTarget(target);
   const { stat, tar } = await client().containers.getArchive(container, wanted);
   if (target === '-') return writeOut(io.stdout, tar);
   const counter = new Counter();
