@@ -36,7 +36,10 @@ function startThreadPool(): void {
 
 export function createHost(options: HostOptions = {}): KernelHost {
   startThreadPool();
-  const lane = createLane(options.workerUrl ?? new URL('./kernel-worker.ts', import.meta.url));
+  const workerUrl = options.workerUrl ?? new URL('./kernel-worker.ts', import.meta.url);
+  const lane = createLane(workerUrl);
+  // For calls that take the kernel long; its thread starts with the first of them.
+  const slowLane = createLane(workerUrl);
   const children = createChildWaiter();
   const asNamespace = (fd: number): { fd: number; path: string } => ({
     fd,
@@ -69,7 +72,7 @@ export function createHost(options: HostOptions = {}): KernelHost {
     nftElements: (namespace, set) => lane.call('nftElements', namespace, set),
     nftChains: (namespace) => lane.call('nftChains', namespace),
     nftRules: (namespace, chain) => lane.call('nftRules', namespace, chain),
-    deleteConntrack: (filter) => lane.call('deleteConntrack', filter),
+    deleteConntrack: (filter) => slowLane.call('deleteConntrack', filter),
     openSocket: (namespace, socket) => lane.call('openSocket', namespace, socket),
     async networkProgram(program) {
       const fd = await lane.call('networkProgram', program);
@@ -80,7 +83,7 @@ export function createHost(options: HostOptions = {}): KernelHost {
     cgroupLayout: () => cgroupLayout(parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))),
     async close() {
       children.close();
-      await lane.close();
+      await Promise.all([lane.close(), slowLane.close()]);
     },
   };
 }

@@ -227,10 +227,10 @@ export interface Host extends NftHost<NamespaceRef> {
   links(namespace?: NamespaceRef): Promise<readonly LinkInfo[]>;
   addresses(namespace?: NamespaceRef): Promise<readonly AddressInfo[]>;
   routes(namespace?: NamespaceRef): Promise<readonly RouteInfo[]>;
-  /** Deletes connection tracking entries of a UDP/TCP port towards the host (stale after a port moves). */
+  /** Deletes connection tracking entries of UDP/TCP ports towards the host (stale after a port moves). Slow: not for a path that someone waits on. */
   deleteConntrack(filter: {
     protocol: 'tcp' | 'udp' | 'sctp';
-    hostPort: number;
+    hostPort: number | readonly number[];
     hostIp?: string;
   }): Promise<number>;
   /** Bound (and for tcp listening) sockets made inside a namespace; descriptors are valid in the main thread. */

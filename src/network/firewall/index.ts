@@ -30,6 +30,8 @@ export interface FirewallOptions {
   readonly instance: string;
 }
 
+const forgetDelayMs = 50;
+
 const hasCode = (error: unknown, code: string): boolean =>
   isErrno(error, code) || (error instanceof Error && isErrno(error.cause, code));
 
@@ -50,6 +52,7 @@ class NftFirewall implements Firewall {
   readonly #host: FirewallHost;
   readonly #table: string;
   readonly #bridges = new Set<string>();
+  readonly #forgetting = new Set<number>();
   #notes: readonly string[] = [];
 
   constructor(options: FirewallOptions) {
@@ -111,7 +114,7 @@ class NftFirewall implements Firewall {
     await this.#meetForeignChains(ctx);
   }
 
-  async publish(_ctx: Ctx, ports: readonly FirewallPort[]): Promise<void> {
+  async publish(ctx: Ctx, ports: readonly FirewallPort[]): Promise<void> {
     const placed = ports.flatMap((port) => portElement(port) ?? []);
     if (placed.length === 0) return;
     try {
@@ -121,10 +124,10 @@ class NftFirewall implements Firewall {
       // Another value stands under one of the keys, left by a container that is gone: the claims say that the port is ours.
       for (const one of placed) await this.#replace(one);
     }
-    await this.#forgetConnections(ports);
+    this.#forgetConnections(ctx, ports);
   }
 
-  async unpublish(_ctx: Ctx, ports: readonly FirewallPort[]): Promise<void> {
+  async unpublish(ctx: Ctx, ports: readonly FirewallPort[]): Promise<void> {
     const placed = ports.flatMap((port) => portElement(port) ?? []);
     if (placed.length === 0) return;
     try {
@@ -133,7 +136,7 @@ class NftFirewall implements Firewall {
       if (!hasCode(error, 'ENOENT')) throw error;
       for (const one of placed) await this.#removeOne(one);
     }
-    await this.#forgetConnections(ports);
+    this.#forgetConnections(ctx, ports);
   }
 
   async listPorts(_ctx: Ctx): Promise<readonly FirewallPort[]> {
@@ -198,14 +201,23 @@ class NftFirewall implements Firewall {
     }
   }
 
-  /** A UDP flow that the kernel knows keeps its old target for as long as it goes on: a moved port would stay dead for it. */
-  async #forgetConnections(ports: readonly FirewallPort[]): Promise<void> {
-    for (const port of ports) {
-      if (port.protocol !== 'udp') continue;
-      const anywhere = port.hostIp === '0.0.0.0' || port.hostIp === '::';
-      const address = anywhere ? {} : { hostIp: port.hostIp };
-      await this.#host.deleteConntrack({ protocol: 'udp', hostPort: port.hostPort, ...address });
-    }
+  /**
+   * A UDP flow that the kernel knows keeps its old target for as long as it goes on: a moved port would stay dead for it.
+   * In the background and collected, because finding such flows is slow.
+   */
+  #forgetConnections(ctx: Ctx, ports: readonly FirewallPort[]): void {
+    const udp = ports.filter((port) => port.protocol === 'udp').map((port) => port.hostPort);
+    if (udp.length === 0) return;
+    const waiting = this.#forgetting.size > 0;
+    for (const port of udp) this.#forgetting.add(port);
+    if (waiting) return;
+    setTimeout(() => {
+      const hostPort = [...this.#forgetting];
+      this.#forgetting.clear();
+      this.#host
+        .deleteConntrack({ protocol: 'udp', hostPort })
+        .catch((error: unknown) => ctx.log.warn('stale UDP flows could not be forgotten', { error }));
+    }, forgetDelayMs).unref();
   }
 
   async #forwarding(): Promise<void> {
