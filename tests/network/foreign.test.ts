@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { isolated } from './isolated.ts';
+import { ctx, inside, servePage, World, type Box } from './world.ts';
+
+const run = (command: string): string =>
+  execFileSync('sh', ['-c', command], {
+    encoding: 'utf8',
+    timeout: 15_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+
+isolated(import.meta.filename, () => {
+  let world: World;
+  let outside: Pick<Box, 'namespace'>;
+
+  before(async () => {
+    world = new World();
+    outside = await world.addOutside();
+    // As iptables-nft and ufw write it, and a foreign table of nft's own kind.
+    run(
+      'nft add table ip filter && nft "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }"',
+    );
+    run(
+      'nft add table inet wall && nft "add chain inet wall gate { type filter hook forward priority 10; policy drop; }"',
+    );
+    run(
+      'nft add table inet quiet && nft "add chain inet quiet gate { type filter hook forward priority 5; policy accept; }"',
+    );
+    await world.start();
+  });
+  after(() => world.end());
+
+  test('where another firewall drops, the bridges are let through by marked rules, and that is told', async () => {
+    const box = await world.run('web', { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } });
+    world.keep(await servePage(box, 'through '));
+    world.keep(await servePage(outside, 'outside '));
+    assert.match(inside(outside, 'curl', '-sS', '-m', '2', 'http://192.0.2.2:8080/'), /^through/);
+    assert.match(inside(box, 'curl', '-sS', '-m', '2', 'http://192.0.2.1/'), /^outside/);
+    const rules = run('nft list table ip filter');
+    assert.match(
+      rules,
+      /iifname "sliptest0" counter packets \d+ bytes \d+ accept comment "sliptest: in sliptest0"/,
+    );
+    assert.match(rules, /oifname "sliptest0" .* accept comment "sliptest: out sliptest0"/);
+    assert.doesNotMatch(run('nft list table inet quiet'), /sliptest/);
+    assert.equal(world.networks.status().length, 2);
+    await world.stop(box);
+  });
+
+  test('rules come once, go with their network, and all of them on clean', async () => {
+    await world.restart();
+    await world.networks.create(ctx, { name: 'extra' });
+    assert.equal(run('nft list chain inet wall gate').match(/sliptest: /g)?.length, 4);
+    await world.networks.remove(ctx, 'extra');
+    assert.equal(run('nft list chain inet wall gate').match(/sliptest: /g)?.length, 2);
+    await world.networks.removeAll(ctx);
+    assert.doesNotMatch(run('nft list ruleset'), /sliptest/);
+    await world.restart();
+  });
+
+  test('a flushed ruleset comes back with the next port', async () => {
+    const first = await world.run('first', { PortBindings: { '80/tcp': [{ HostPort: '8081' }] } });
+    world.keep(await servePage(first, 'first '));
+    run('nft flush ruleset');
+    const second = await world.run('second', { PortBindings: { '80/tcp': [{ HostPort: '8082' }] } });
+    world.keep(await servePage(second, 'second '));
+    assert.match(inside(outside, 'curl', '-sS', '-m', '2', 'http://192.0.2.2:8081/'), /^first/);
+    assert.match(inside(outside, 'curl', '-sS', '-m', '2', 'http://192.0.2.2:8082/'), /^second/);
+    await world.stop(first);
+    await world.stop(second);
+  });
+
+  test('a container does not reach the loopback of the host', async () => {
+    const box = await world.run('prober');
+    world.keep(await servePage({ namespace: { fd: -1, path: '/proc/self/ns/net' } }, 'secret ', 9099));
+    assert.match(run('curl -sS -m 2 http://127.0.0.1:9099/'), /^secret/);
+    // A container with NET_ADMIN sends 127.0.0.1 out by its interface.
+    inside(
+      box,
+      'sh',
+      '-c',
+      'ip route del table local local 127.0.0.0/8 dev lo; ip route del table local local 127.0.0.1 dev lo; ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.1/32 via 172.17.0.1 || true',
+    );
+    assert.throws(() =>
+      inside(box, 'curl', '-sS', '-m', '2', '--interface', 'eth0', 'http://127.0.0.1:9099/'),
+    );
+    const source = box.record.endpoints['bridge']?.ipv4 ?? '';
+    assert.notEqual(source, '');
+    await world.stop(box);
+  });
+});
