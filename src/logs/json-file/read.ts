@@ -88,8 +88,12 @@ async function advance(reading: Reading): Promise<boolean> {
   return true;
 }
 
+/** A reader that is slower than the writer must not keep all deleted files on the disk: beyond this it may miss some. */
+const maxHeld = 8;
+
 /** Opens files that came with rotations since, so that they stay readable even if they are rotated away before their turn. */
 async function holdNewer(path: string, reading: Reading): Promise<void> {
+  if (reading.held.length >= maxHeld) return;
   const newest = reading.held.at(-1);
   if (newest && (await inodeOf(path)) === newest.inode) return;
   reading.held.push(...(await holdFiles(path, newest)));
