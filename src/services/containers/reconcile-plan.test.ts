@@ -47,6 +47,7 @@ const observed = (
   snapshots: records.map((one) => one.snapshotKey),
   directories: records.map((one) => one.id),
   cgroups: [],
+  mounted: [],
   now: 99n,
   ...more,
 });
@@ -125,12 +126,27 @@ test('a create cut off before its snapshot gets it', () => {
   ]);
 });
 
+test('what an exit left behind is cleared up before anything starts', () => {
+  const policy: HostConfig = { RestartPolicy: { Name: 'always' } };
+  const records = [
+    record('a', 'exited'),
+    record('b', 'restarting', { hostConfig: policy }),
+    record('c', 'created', { started: false }),
+  ];
+  assert.deepEqual(plan(records, {}, { runtimeIds: ['a'], cgroups: ['b'], mounted: ['c'] }), [
+    'tidy a',
+    'tidy b',
+    'tidy c',
+    'restart b',
+  ]);
+});
+
 test('orphans go: tasks, cgroups, snapshots, directories', () => {
   assert.deepEqual(
     plan(
       [record('a', 'exited')],
       {},
-      { runtimeIds: ['x', 'a'], cgroups: ['x', 'y'], snapshots: ['a', 's'], directories: ['a', 'd'] },
+      { runtimeIds: ['x'], cgroups: ['x', 'y'], snapshots: ['a', 's'], directories: ['a', 'd'] },
     ),
     ['orphan task x', 'orphan task y', 'orphan snapshot s', 'orphan directory d'],
   );

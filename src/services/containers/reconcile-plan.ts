@@ -22,6 +22,8 @@ export interface Observed {
   readonly directories: readonly string[];
   /** Ids of cgroups of this instance. */
   readonly cgroups: readonly string[];
+  /** Keys of the writable snapshots that are mounted. */
+  readonly mounted: readonly string[];
   /** Nanoseconds since the epoch, for exits without a trace. */
   readonly now: bigint;
 }
@@ -37,6 +39,8 @@ export type Action =
   | { readonly do: 'finishRemoval'; readonly id: string }
   /** The daemon died between record and snapshot of a create. */
   | { readonly do: 'prepareSnapshot'; readonly id: string }
+  /** The daemon died after it had committed an exit and before it had cleared up. */
+  | { readonly do: 'tidy'; readonly id: string }
   | { readonly do: 'restart'; readonly id: string }
   | { readonly do: 'removeOrphan'; readonly what: 'task' | 'snapshot' | 'directory'; readonly id: string };
 
@@ -60,6 +64,15 @@ function restartsAtBoot(record: ContainerRecord): boolean {
   return policy === 'always' || (policy === 'unless-stopped' && !record.manuallyStopped);
 }
 
+/** What does not run has neither bundle nor cgroup nor mount. */
+function tidy({ id, snapshotKey }: ContainerRecord, observed: Observed): readonly Action[] {
+  const leftOver =
+    observed.runtimeIds.includes(id) ||
+    observed.cgroups.includes(id) ||
+    observed.mounted.includes(snapshotKey);
+  return leftOver ? [{ do: 'tidy', id }] : [];
+}
+
 function planRecord(record: ContainerRecord, observed: Observed): readonly Action[] {
   const { id } = record;
   const task = observed.tasks.get(id);
@@ -76,12 +89,16 @@ function planRecord(record: ContainerRecord, observed: Observed): readonly Actio
     case 'dead':
       return [{ do: 'finishRemoval', id }];
     case 'restarting':
-      return [{ do: 'restart', id }];
+      return [...tidy(record, observed), { do: 'restart', id }];
     case 'exited':
       if (record.hostConfig.AutoRemove === true) return [{ do: 'finishRemoval', id }];
-      return restartsAtBoot(record) ? [{ do: 'restart', id }] : [];
+      return restartsAtBoot(record)
+        ? [...tidy(record, observed), { do: 'restart', id }]
+        : tidy(record, observed);
     case 'created':
-      return observed.snapshots.includes(record.snapshotKey) ? [] : [{ do: 'prepareSnapshot', id }];
+      return observed.snapshots.includes(record.snapshotKey)
+        ? tidy(record, observed)
+        : [{ do: 'prepareSnapshot', id }];
   }
 }
 
@@ -107,8 +124,9 @@ const rank: Readonly<Record<Action['do'], number>> = {
   undoStart: 2,
   finishRemoval: 3,
   prepareSnapshot: 4,
-  removeOrphan: 5,
-  restart: 6,
+  tidy: 5,
+  removeOrphan: 6,
+  restart: 7,
 };
 
 /** Everything to do, in the order to do it: what lives first, then exits as they happened, then cleaning, restarts last. */

@@ -76,15 +76,25 @@ export async function observe(room: Room, ctx: Ctx): Promise<Observation> {
       if (result.task !== undefined) tasks.set(record.id, result.task);
     }),
   );
-  const [runtimeIds, onDisk, directories, cgroups] = await Promise.all([
+  const [runtimeIds, onDisk, directories, cgroups, mounts] = await Promise.all([
     room.runtime.list(),
     room.snapshots.list(),
     ids(containersDirectory(room.options)),
     instanceCgroups(room),
+    room.host.mounts(room.options.dataRoot),
   ]);
+  const mountPoints = new Set(mounts.map((mount) => mount.target));
   return {
     tasks,
-    observed: { tasks: found, runtimeIds, snapshots: onDisk.snapshots, directories, cgroups, now: nowNano() },
+    observed: {
+      tasks: found,
+      runtimeIds,
+      snapshots: onDisk.snapshots,
+      directories,
+      cgroups,
+      mounted: onDisk.snapshots.filter((key) => mountPoints.has(room.snapshots.mountPath(key))),
+      now: nowNano(),
+    },
   };
 }
 
@@ -128,6 +138,8 @@ async function perform(room: Room, ctx: Ctx, action: Action, observation: Observ
         return await handleExit(room, entry, undefined, action.exit);
       case 'undoStart':
         return await undoStart(room, ctx, entry.record, task);
+      case 'tidy':
+        return await takeDown(room, ctx, entry.record, undefined);
       case 'finishRemoval':
         await takeDown(room, ctx, entry.record, undefined);
         return await removeInQueue(room, ctx, entry, {
