@@ -173,54 +173,18 @@ test('a hijacked stream goes on after our side has ended', async () => {
   );
 });
 
+const openssl = (where: string, command: string): void =>
+  void execFileSync('openssl', command.split(' '), { cwd: where, stdio: 'ignore' });
+
 /** A certificate authority, a server's and a client's certificate, made by openssl(1). */
 function makeCertificates(where: string): void {
-  const openssl = (...args: string[]): void =>
-    void execFileSync('openssl', args, { cwd: where, stdio: 'ignore' });
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  openssl(
-    'req',
-    '-x509',
-    ...curve,
-    '-keyout',
-    'ca-key.pem',
-    '-out',
-    'ca.pem',
-    '-subj',
-    '/CN=ca',
-    '-days',
-    '2',
-  );
+  const curve = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
+  openssl(where, `req -x509 ${curve} -keyout ca-key.pem -out ca.pem -subj /CN=ca -days 2`);
   for (const name of ['server', 'client']) {
-    openssl(
-      'req',
-      ...curve,
-      '-keyout',
-      `${name}-key.pem`,
-      '-out',
-      `${name}.csr`,
-      '-subj',
-      `/CN=${name}`,
-      '-addext',
-      'subjectAltName=IP:127.0.0.1',
-    );
-    openssl(
-      'x509',
-      '-req',
-      '-in',
-      `${name}.csr`,
-      '-CA',
-      'ca.pem',
-      '-CAkey',
-      'ca-key.pem',
-      '-CAcreateserial',
-      '-copy_extensions',
-      'copy',
-      '-out',
-      `${name}.pem`,
-      '-days',
-      '2',
-    );
+    const subject = `-subj /CN=${name} -addext subjectAltName=IP:127.0.0.1`;
+    openssl(where, `req ${curve} -keyout ${name}-key.pem -out ${name}.csr ${subject}`);
+    const authority = '-CA ca.pem -CAkey ca-key.pem -CAcreateserial -copy_extensions copy -days 2';
+    openssl(where, `x509 -req -in ${name}.csr ${authority} -out ${name}.pem`);
   }
 }
 

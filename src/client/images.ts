@@ -35,9 +35,14 @@ function platformJson(platform: string | undefined): string | undefined {
   });
 }
 
-export function images(api: Api) {
-  const progress = async (request: Parameters<Api['send']>[0]): Promise<Progress> =>
+/** Sends a request that is answered by lines of progress. */
+const progressOf =
+  (api: Api) =>
+  async (request: Parameters<Api['send']>[0]): Promise<Progress> =>
     jsonValues<ProgressMessage>((await api.send(request)).body);
+
+/** What is here, and what is removed. */
+function imageLists(api: Api) {
   return {
     list: (
       input: { all?: boolean | undefined; sharedSize?: boolean; filters?: Filters } = {},
@@ -59,6 +64,30 @@ export function images(api: Api) {
         path: namePath(name, '/history'),
         query: { platform: platformJson(platform) },
       }),
+    tag: (source: string, repo: string, tag: string) =>
+      api.done({ method: 'POST', path: namePath(source, '/tag'), query: { repo, tag } }),
+    remove: (
+      name: string,
+      input: { force?: boolean; noPrune?: boolean; platforms?: readonly string[] } = {},
+    ): Promise<ImageRemoved[]> =>
+      api.json({
+        method: 'DELETE',
+        path: namePath(name, ''),
+        query: {
+          force: input.force === true ? true : undefined,
+          noprune: input.noPrune === true ? true : undefined,
+          platforms: input.platforms?.map((p) => platformJson(p) ?? ''),
+        },
+      }),
+    prune: (filters: Filters = {}): Promise<PruneReport> =>
+      api.json({ method: 'POST', path: '/images/prune', query: { filters: encodeFilters(filters) } }),
+  };
+}
+
+/** From and to registries. */
+function imageRegistries(api: Api) {
+  const progress = progressOf(api);
+  return {
     pull: (input: {
       fromImage: string;
       tag: string;
@@ -86,6 +115,31 @@ export function images(api: Api) {
         // Without this header the engine refuses the request, so it is sent empty too.
         headers: registryAuth(input.auth ?? {}),
       }),
+    search: (input: {
+      term: string;
+      limit: number;
+      filters?: Filters;
+      auth?: AuthConfig | undefined;
+    }): Promise<ImageSearchResult[]> =>
+      api.json({
+        method: 'GET',
+        path: '/images/search',
+        query: {
+          term: input.term,
+          limit: input.limit > 0 ? input.limit : undefined,
+          filters: encodeFilters(input.filters ?? {}),
+        },
+        headers: registryAuth(input.auth),
+      }),
+    login: (auth: AuthConfig): Promise<LoginResult> =>
+      api.json({ method: 'POST', path: '/auth', json: auth }),
+  };
+}
+
+/** From and to archives. */
+function imageArchives(api: Api) {
+  const progress = progressOf(api);
+  return {
     import: (input: {
       source: string;
       repo?: string | undefined;
@@ -131,40 +185,9 @@ export function images(api: Api) {
           query: { names, platform: platformJson(platform) },
         })
       ).body,
-    tag: (source: string, repo: string, tag: string) =>
-      api.done({ method: 'POST', path: namePath(source, '/tag'), query: { repo, tag } }),
-    remove: (
-      name: string,
-      input: { force?: boolean; noPrune?: boolean; platforms?: readonly string[] } = {},
-    ): Promise<ImageRemoved[]> =>
-      api.json({
-        method: 'DELETE',
-        path: namePath(name, ''),
-        query: {
-          force: input.force === true ? true : undefined,
-          noprune: input.noPrune === true ? true : undefined,
-          platforms: input.platforms?.map((p) => platformJson(p) ?? ''),
-        },
-      }),
-    search: (input: {
-      term: string;
-      limit: number;
-      filters?: Filters;
-      auth?: AuthConfig | undefined;
-    }): Promise<ImageSearchResult[]> =>
-      api.json({
-        method: 'GET',
-        path: '/images/search',
-        query: {
-          term: input.term,
-          limit: input.limit > 0 ? input.limit : undefined,
-          filters: encodeFilters(input.filters ?? {}),
-        },
-        headers: registryAuth(input.auth),
-      }),
-    prune: (filters: Filters = {}): Promise<PruneReport> =>
-      api.json({ method: 'POST', path: '/images/prune', query: { filters: encodeFilters(filters) } }),
-    login: (auth: AuthConfig): Promise<LoginResult> =>
-      api.json({ method: 'POST', path: '/auth', json: auth }),
   };
+}
+
+export function images(api: Api) {
+  return { ...imageLists(api), ...imageRegistries(api), ...imageArchives(api) };
 }
