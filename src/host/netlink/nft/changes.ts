@@ -35,6 +35,7 @@ const setAttribute = {
   dataType: 6,
   dataLength: 7,
   id: 10,
+  userdata: 13,
 };
 export const listAttribute = { table: 1, set: 2, elements: 3 } as const;
 export const elementAttribute = { key: 1, data: 2, userdata: 6 } as const;
@@ -112,6 +113,16 @@ function encodeChain(change: Extract<NftChange, { change: 'addChain' }>): Buffer
   );
 }
 
+/**
+ * Tells the `nft` program that a key is in host order (user data 0, length 4, 1): without it the names of interfaces are
+ * listed as empty. The kernel does not read it.
+ */
+function keyOrder(types: readonly NftType[]): Buffer[] {
+  const [only] = types;
+  if (types.length > 1 || (only !== 'ifname' && only !== 'mark')) return [];
+  return [attribute(setAttribute.userdata, Buffer.from([0, 4, 1, 0, 0, 0]))];
+}
+
 function encodeSet(change: Extract<NftChange, { change: 'addSet' }>, id: number): Buffer {
   const key = concatenated(change.key);
   const { data } = change;
@@ -133,6 +144,7 @@ function encodeSet(change: Extract<NftChange, { change: 'addSet' }>, id: number)
           attribute(setAttribute.dataLength, be32(value.length)),
         ]),
     attribute(setAttribute.id, be32(id)),
+    ...keyOrder(change.key),
   );
 }
 
