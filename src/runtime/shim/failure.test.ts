@@ -67,6 +67,11 @@ test('versions with known holes are named', () => {
   assert.match(runtimeWarnings('crun', '1.8.1')[0] ?? '', /CVE-2025-24965/);
   assert.deepEqual(runtimeWarnings('crun', '1.20'), []);
   assert.deepEqual(runtimeWarnings('runc', '1.3.3'), []);
+  assert.deepEqual(runtimeWarnings('runc', '1.2.9'), []);
+  assert.match(
+    runtimeWarnings('runc', '1.3.0')[0] ?? '',
+    /^runc 1\.3\.0 is older .*CVE-2025-31133.* \(upstream 1\.3\.3;/,
+  );
   assert.deepEqual(runtimeWarnings('runc', 'unknown'), []);
 });
 

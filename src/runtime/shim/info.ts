@@ -4,6 +4,8 @@ import type { ConfiguredRuntime } from './deps.ts';
 
 interface Advisory {
   readonly runtime: 'crun' | 'runc';
+  /** First version of the branch that this is about; the beginning when absent. */
+  readonly from?: readonly [number, number, number];
   /** First version with the fix. */
   readonly fixed: readonly [number, number, number];
   readonly names: string;
@@ -14,6 +16,12 @@ const advisories: readonly Advisory[] = [
   { runtime: 'runc', fixed: [1, 1, 12], names: 'CVE-2024-21626' },
   { runtime: 'runc', fixed: [1, 1, 14], names: 'CVE-2024-45310' },
   { runtime: 'runc', fixed: [1, 2, 8], names: 'CVE-2025-31133, CVE-2025-52565, CVE-2025-52881' },
+  {
+    runtime: 'runc',
+    from: [1, 3, 0],
+    fixed: [1, 3, 3],
+    names: 'CVE-2025-31133, CVE-2025-52565, CVE-2025-52881',
+  },
   { runtime: 'crun', fixed: [1, 20, 0], names: 'CVE-2025-24965' },
 ];
 
@@ -29,7 +37,10 @@ function isOlder(version: readonly number[], than: readonly number[]): boolean {
 export function runtimeWarnings(kind: string, version: string): readonly string[] {
   const numbers = version.split(/[.+-]/).slice(0, 3).map(Number);
   if (numbers.some(Number.isNaN)) return [];
-  const open = advisories.filter((one) => one.runtime === kind && isOlder(numbers, one.fixed));
+  const open = advisories.filter(
+    ({ runtime, from, fixed }) =>
+      runtime === kind && isOlder(numbers, fixed) && !(from && isOlder(numbers, from)),
+  );
   if (open.length === 0) return [];
   const fixed = open.at(-1)?.fixed.join('.');
   const names = open.map((one) => one.names).join(', ');
