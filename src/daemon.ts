@@ -18,7 +18,7 @@ import { chooseDefault, configuredRuntimes, findProgram, seccompCaches } from '.
 import { unifiedControllers } from './daemon/cgroup-facts.ts';
 import { buildCommit, buildTime, productVersion } from './daemon/version.ts';
 import { createFileAttributes } from './host/file-attributes.ts';
-import { createHost, setUpCgroups, type KernelHost } from './host/index.ts';
+import { createHost, setUpCgroups, trimHeap, type KernelHost } from './host/index.ts';
 import { createLogDrivers } from './logs/index.ts';
 import {
   createBridgeDriver,
@@ -69,6 +69,7 @@ function makeRoots(options: DaemonOptions): { readonly dataRoot: string; readonl
 async function openStorage(host: KernelHost, log: Logger, dataRoot: string) {
   const workers = new StorageWorkers({
     attributesUrl: new URL('./host/file-attributes.ts', import.meta.url),
+    onThreadEnd: trimHeap,
   });
   const trash = await openTrash({ workers, log }, join(dataRoot, 'trash'));
   const [records, blobs, snapshots, volumes] = await Promise.all([

@@ -11,7 +11,7 @@ import type { BlobStore } from '../../src/core/ports/blob-store.ts';
 import type { RecordStore } from '../../src/core/ports/record-store.ts';
 import type { Registry } from '../../src/core/ports/registry.ts';
 import type { SnapshotDriver } from '../../src/core/ports/snapshot-driver.ts';
-import { createHost, type KernelHost } from '../../src/host/index.ts';
+import { createHost, trimHeap, type KernelHost } from '../../src/host/index.ts';
 import { createRegistry } from '../../src/registry/index.ts';
 import { openImages, type ContainerUsage, type ImageService } from '../../src/services/images/index.ts';
 import {
@@ -41,7 +41,7 @@ export interface Storage {
 export async function openStorage(folder?: string): Promise<Storage> {
   const root = folder ?? (await mkdtemp(join(tmpdir(), 'slip-images-')));
   const host = createHost();
-  const workers = new StorageWorkers({ attributesUrl });
+  const workers = new StorageWorkers({ attributesUrl, onThreadEnd: trimHeap });
   const trash = await openTrash({ workers, log: silentLogger }, join(root, 'trash'));
   const records = await openSqliteRecords({ path: join(root, 'state.db') });
   const blobs = await openContentStore({ workers }, join(root, 'content'));

@@ -26,6 +26,7 @@ export const libc = {
   fcntl: declare<[number, number, number]>('int fcntl(int fd, int command, long argument)'),
   chdir: declare<[string]>('int chdir(const char *path)'),
   syncfs: declare<[number]>('int syncfs(int fd)'),
+  mallocTrim: declare<[number]>('int malloc_trim(size_t pad)'),
   madvise: declare<[number, number, number]>('int madvise(size_t address, size_t length, int advice)'),
 
   mount: declare<[string, string, string, number, string | null]>(

@@ -13,6 +13,8 @@ export interface StorageWorkersOptions {
   readonly workerUrl?: URL;
   /** Threads for jobs that keep one busy. */
   readonly threads?: number;
+  /** Called when a thread has ended and its memory is free: the place to give it back to the system. */
+  readonly onThreadEnd?: () => void;
   /** Milliseconds without work after which a thread ends. */
   readonly idleMs?: number;
 }
@@ -139,7 +141,7 @@ export class StorageWorkers {
 
   #grow(lane: Lane): Thread | undefined {
     if (this.#closed || lane.threads.length >= lane.most) return undefined;
-    const thread = new Thread(this.#url, this.#options.attributesUrl, () => this.#dispatch(lane));
+    const thread = new Thread(this.#url, this.#options, () => this.#dispatch(lane));
     lane.threads.push(thread);
     return thread;
   }

@@ -62,6 +62,11 @@ class Feed {
   }
 }
 
+export interface ThreadOptions {
+  readonly attributesUrl: URL;
+  readonly onThreadEnd?: () => void;
+}
+
 export class Thread {
   readonly #worker: Worker;
   readonly #running = new Map<
@@ -69,14 +74,16 @@ export class Thread {
     { readonly job: Job; readonly feed: Feed; readonly settle: () => void }
   >();
   readonly #onFree: () => void;
+  readonly #onEnd: () => void;
   #idle: NodeJS.Timeout | undefined;
   #gone = false;
 
   /** `onFree` is called after each job, and when the thread has ended. */
-  constructor(url: URL, attributesUrl: URL, onFree: () => void) {
+  constructor(url: URL, options: ThreadOptions, onFree: () => void) {
+    this.#onEnd = options.onThreadEnd ?? ((): void => {});
     this.#onFree = onFree;
     this.#worker = new Worker(url, {
-      workerData: { attributesUrl: attributesUrl.href },
+      workerData: { attributesUrl: options.attributesUrl.href },
       name: 'storage',
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 },
     });
@@ -125,7 +132,7 @@ export class Thread {
     this.#worker.unref();
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
-      if (this.#running.size === 0) void this.terminate().then(releaseMemory);
+      if (this.#running.size === 0) void this.terminate().then(releaseMemory).then(this.#onEnd);
     }, afterMs).unref();
   }
 
