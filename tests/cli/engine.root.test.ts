@@ -151,8 +151,9 @@ async function onTerminal(
 test('run -it is a working terminal: size, Ctrl-C, exit code', { timeout: 30_000 }, async () => {
   const screen = await onTerminal('run --rm -it -e PS1=P: busybox sh', [
     ['P:', 'stty size; echo "do"ne\n'],
-    ['done', 'echo "beg"un; sleep 1000\n'],
-    ['begun', '\u0003'],
+    // A child that answers is sure to run when Ctrl-C comes.
+    ['done', `sh -c 'while read x; do echo "<$x>"; done'\ngo\n`],
+    ['<go>', '\u0003'],
     ['P:', 'echo c$?\n'],
     ['c130', 'exit 5\n'],
   ]);
