@@ -32,8 +32,9 @@ function dockerdArguments(unpacked: string, options: PeerOptions): string[] {
   return [
     `--config-file=${join(folder, 'daemon.json')}`,
     `--data-root=${join(folder, 'data')}`,
-    `--exec-root=${join(folder, 'exec')}`,
-    `--pidfile=${join(folder, 'pid')}`,
+    // On the /run of its own mount namespace: a tmpfs, as everywhere.
+    '--exec-root=/run/docker',
+    '--pidfile=/run/docker.pid',
     `--host=unix://${join(folder, 'docker.sock')}`,
     `--cgroup-parent=/${options.name}`,
     `--init-path=${join(unpacked, 'usr/bin/tini-static')}`,

@@ -14,7 +14,8 @@ export async function startSlipwayd(options: PeerOptions): Promise<Peer> {
     launcher,
     `--instance=${options.name}`,
     `--data-root=${join(folder, 'data')}`,
-    `--run-root=${join(folder, 'run')}`,
+    // On the /run of its own mount namespace: a tmpfs, as everywhere.
+    '--run-root=/run/slipway',
     `--host=unix://${socket}`,
     ...(options.args ?? []),
   ];
