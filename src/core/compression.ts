@@ -79,8 +79,10 @@ export function decompress(source: Readable, compression: Compression, chunkSize
   return out;
 }
 
-/** Looks at the first bytes without losing them, and decompresses by what they say. */
-export async function decompressDetected(source: Readable): Promise<Readable> {
+/** Looks at the first bytes and gives them back: the returned stream has all of the source. */
+export async function peekCompression(
+  source: Readable,
+): Promise<{ readonly compression: Compression; readonly stream: Readable }> {
   const start: Buffer[] = [];
   const iterator = source.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
   let length = 0;
@@ -92,11 +94,18 @@ export async function decompressDetected(source: Readable): Promise<Readable> {
   }
   await iterator.return?.();
   const head = Buffer.concat(start);
+  const compression = detectCompression(head);
   if (source.readableEnded || source.destroyed) {
     const only = new PassThrough();
     only.end(head);
-    return decompress(only, detectCompression(head));
+    return { compression, stream: only };
   }
   source.unshift(head);
-  return decompress(source, detectCompression(head));
+  return { compression, stream: source };
+}
+
+/** Decompresses by what the first bytes say. */
+export async function decompressDetected(source: Readable): Promise<Readable> {
+  const { compression, stream } = await peekCompression(source);
+  return decompress(stream, compression);
 }

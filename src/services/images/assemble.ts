@@ -5,7 +5,7 @@
 
 import { open } from 'node:fs/promises';
 import { detectCompression, type Compression } from '../../core/compression.ts';
-import type { Ctx } from '../../core/ctx.ts';
+import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import {
   chainIdOf,
@@ -17,6 +17,7 @@ import {
 } from '../../core/model/image.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import type { Room } from './deps.ts';
+import { blobsOf, collectGarbage } from './gc.ts';
 import type { Lease } from './leases.ts';
 import { planTag } from './store.ts';
 
@@ -111,8 +112,9 @@ const union = (a: readonly string[], b: readonly string[]): string[] => [...new 
 export async function commitImage(room: Room, image: NewImage): Promise<ImageRecord> {
   await room.snapshots.sync();
   const at = formatNano(nowNano());
+  let old: ImageRecord | undefined;
   await room.store.change(() => {
-    const old = room.store.get(image.id);
+    old = room.store.get(image.id);
     const base: ImageRecord = {
       id: image.id,
       config: image.config,
@@ -129,6 +131,9 @@ export async function commitImage(room: Room, image: NewImage): Promise<ImageRec
   });
   const record = room.store.get(image.id);
   if (record === undefined) throw invalid(`image ${image.id} was removed while it came in`);
+  // The same image with other blobs (compressed, uncompressed): those that it had before are of no more use.
+  if (old !== undefined)
+    await collectGarbage(room, backgroundCtx(room.log), { layers: [], blobs: blobsOf(old) });
   return record;
 }
 

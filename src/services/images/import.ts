@@ -1,7 +1,7 @@
 /** `docker import` and `docker commit`: an image from one archive of files. */
 
 import { Readable } from 'node:stream';
-import { decompressDetected } from '../../core/compression.ts';
+import { decompress, peekCompression, type Compression } from '../../core/compression.ts';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import type { ContainerConfig } from '../../core/model/container-spec.ts';
@@ -36,11 +36,31 @@ export function tagOf(repository: string | undefined, tag: string | undefined): 
   return [formatReference(withDefaultTag(full))];
 }
 
-/** Stores an archive as an uncompressed layer blob: its digest is then the diff id. */
-async function storeLayer(room: Room, ctx: Ctx, lease: Lease, source: Readable): Promise<Descriptor> {
-  const { digest, size } = await room.blobs.ingest(ctx, await decompressDetected(source), {});
+/** How a layer may travel as it is; everything else is stored uncompressed. */
+const kept: Partial<Record<Compression, string>> = {
+  gzip: mediaTypes.ociLayerGzip,
+  zstd: mediaTypes.ociLayerZstd,
+};
+
+/** Stores an archive as a layer blob and unpacks it. The diff id of a compressed one shows while it is unpacked. */
+async function storeLayer(
+  room: Room,
+  ctx: Ctx,
+  lease: Lease,
+  source: Readable,
+  parent: string | undefined,
+): Promise<ImageLayer> {
+  const { compression, stream } = await peekCompression(source);
+  const mediaType = kept[compression];
+  const content = mediaType === undefined ? decompress(stream, compression) : stream;
+  const { digest, size } = await room.blobs.ingest(ctx, content, {});
   await lease.blob(digest);
-  return { mediaType: mediaTypes.ociLayer, digest, size };
+  const blob: Descriptor = { mediaType: mediaType ?? mediaTypes.ociLayer, digest, size };
+  if (mediaType === undefined) return unpackLayer(room, ctx, lease, { diffId: digest, parent, blob });
+  const input = { file: room.blobs.path(digest), compression, parent };
+  const { diffId } = await room.snapshots.unpackFile(ctx, input);
+  // The layer could not be held before its id was known; unpacked again, should it have been collected just then.
+  return unpackLayer(room, ctx, lease, { diffId, parent, blob });
 }
 
 async function storeConfig(room: Room, ctx: Ctx, lease: Lease, config: ImageConfig): Promise<string> {
@@ -61,8 +81,7 @@ export async function importImage(
     input.platform === undefined ? room.platform : parsePlatformText(input.platform, room.platform);
   const config = applyChanges({}, input.changes ?? []);
   const record = await withLease(room, ctx, async (lease) => {
-    const blob = await storeLayer(room, ctx, lease, input.source);
-    const layer = await unpackLayer(room, ctx, lease, { diffId: blob.digest, parent: undefined, blob });
+    const layer = await storeLayer(room, ctx, lease, input.source, undefined);
     const created = formatNano(nowNano());
     const comment = input.message ?? '';
     const document: ImageConfig = {
@@ -122,11 +141,8 @@ export async function commit(room: Room, ctx: Ctx, input: CommitInput): Promise<
       if (below.blob !== undefined) await lease.blob(below.blob.digest);
     }
     const parent = base?.layers.at(-1)?.chainId;
-    const blob = input.layer === undefined ? undefined : await storeLayer(room, ctx, lease, input.layer);
     const layer =
-      blob === undefined
-        ? undefined
-        : await unpackLayer(room, ctx, lease, { diffId: blob.digest, parent, blob });
+      input.layer === undefined ? undefined : await storeLayer(room, ctx, lease, input.layer, parent);
     const document = childConfig(base, room, input, config, layer);
     const id = await storeConfig(room, ctx, lease, document);
     const layers = [...(base?.layers ?? []), ...(layer === undefined ? [] : [layer])];

@@ -25,6 +25,9 @@ export interface Overlay2Deps {
   readonly trash: Trash;
 }
 
+/** What one page of mount options leaves for lower directories: some 300 layers. */
+const maxLower = 3600;
+
 type Unpacked = { readonly chainId: string; readonly diffId: string; readonly size: number };
 type Source = { readonly file: string | undefined; readonly compression: Compression };
 
@@ -197,6 +200,8 @@ export class Overlay2Driver implements SnapshotDriver {
     const parent = await this.snapshotParent(key);
     const lower = parent === undefined ? 'empty' : (await this.#layers.get(parent)).lower;
     const own = join('snapshots', key);
+    if (lower.length > maxLower)
+      throw invalid(`max depth exceeded: snapshot ${key} stands on too many layers for one mount`);
     const data = `lowerdir=${lower},upperdir=${own}/upper,workdir=${own}/work,${features}`;
     const request = {
       source: 'overlay',

@@ -1,0 +1,123 @@
+/** What is overlay2's own: many layers, marks of volatile mounts, directories that a layer does not hold, trash. */
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, test } from 'node:test';
+import { chainIdOf } from '../../src/core/model/image.ts';
+import { createLogger } from '../../src/core/log.ts';
+import { openOverlay2, openTrash } from '../../src/storage/index.ts';
+import { ctx, openStorage, tarOf, type File, type Storage } from '../images/engine.ts';
+
+let storage: Storage;
+beforeEach(async () => {
+  storage = await openStorage();
+});
+afterEach(() => storage.close());
+
+async function layer(parent: string | undefined, ...files: readonly File[]): Promise<string> {
+  const data = tarOf(files);
+  const chainId = chainIdOf(parent, `sha256:${createHash('sha256').update(data).digest('hex')}`);
+  await storage.snapshots.unpack(ctx, chainId, parent, Readable.from([data], { objectMode: false }));
+  return chainId;
+}
+
+test('two hundred layers in one mount, and plain words for more than a page holds', async () => {
+  const { snapshots } = storage;
+  let top: string | undefined;
+  for (let i = 0; i < 200; i++)
+    top = await layer(top, { name: `f${i}`, text: String(i) }, { name: 'last', text: String(i) });
+  await snapshots.prepare('deep', top);
+  const { path } = await snapshots.mount('deep', { volatile: true });
+  assert.equal(readdirSync(path).length, 201);
+  assert.equal(readFileSync(join(path, 'last'), 'utf8'), '199');
+  for (let i = 200; i < 360; i++) top = await layer(top, { name: `f${i}`, text: String(i) });
+  await snapshots.prepare('deeper', top);
+  await assert.rejects(snapshots.mount('deeper', { volatile: true }), {
+    kind: 'invalid',
+    message: /max depth exceeded/,
+  });
+});
+
+test('a volatile mount that was cut off by a crash of the machine can be mounted again', async () => {
+  const { snapshots, root } = storage;
+  await snapshots.prepare('box', undefined);
+  await snapshots.mount('box', { volatile: true });
+  await snapshots.unmount('box');
+  const mark = join(root, 'overlay2/snapshots/box/work/work/incompat/volatile');
+  mkdirSync(mark, { recursive: true });
+  await snapshots.mount('box', { volatile: false });
+  await snapshots.unmount('box');
+});
+
+test('directories that a layer uses without holding them look as below', async () => {
+  const base = await layer(
+    undefined,
+    { name: './', type: 'directory', mode: 0o750, uid: 1 },
+    { name: 'srv/', type: 'directory', mode: 0o1777, uid: 33, gid: 34, mtime: 1_500_000_000 },
+  );
+  const top = await layer(base, { name: 'srv/deep/f', text: 'x' });
+  await storage.snapshots.prepare('box', top);
+  const { path } = await storage.snapshots.mount('box', { volatile: true });
+  const srv = statSync(join(path, 'srv'));
+  assert.deepEqual([srv.mode & 0o7777, srv.uid, srv.gid, srv.mtimeMs], [0o1777, 33, 34, 1_500_000_000_000]);
+  assert.equal(statSync(join(path, 'srv/deep')).mode & 0o7777, 0o755);
+  const root = statSync(path);
+  assert.deepEqual([root.mode & 0o7777, root.uid], [0o750, 1]);
+});
+
+test('what a killed daemon left in staging and in the trash goes at the next start; what is mounted stays', async () => {
+  const { root, host, workers } = storage;
+  mkdirSync(join(root, 'overlay2/staging/half/diff'), { recursive: true });
+  writeFileSync(join(root, 'overlay2/staging/half/diff/f'), 'x');
+  const held = join(root, 'trash/held');
+  mkdirSync(join(held, 'merged'), { recursive: true });
+  mkdirSync(join(root, 'precious'));
+  writeFileSync(join(root, 'precious/data'), 'x');
+  await host.mount({
+    source: join(root, 'precious'),
+    target: join(held, 'merged'),
+    fstype: 'none',
+    flags: ['bind'],
+  });
+  const lines: string[] = [];
+  const trash = await openTrash(
+    { workers, log: createLogger('warn', (line) => lines.push(line)) },
+    join(root, 'trash'),
+  );
+  try {
+    await openOverlay2({ host, workers, trash }, root);
+    trash.empty();
+    await trash.idle();
+    assert.deepEqual(readdirSync(join(root, 'overlay2/staging')), []);
+    assert.deepEqual(readdirSync(join(root, 'trash')), ['held']);
+    assert.equal(existsSync(join(root, 'precious/data')), true);
+    assert.match(lines.join(''), /something is mounted there/);
+  } finally {
+    await host.unmount(join(held, 'merged'));
+    await trash.close();
+  }
+});
+
+test('prepare and mount stay quick while a big tree is deleted', async () => {
+  const { snapshots, trash, root } = storage;
+  const tree = join(root, 'tree');
+  mkdirSync(tree);
+  for (let i = 0; i < 5000; i++) writeFileSync(join(tree, `f${i}`), 'x');
+  const base = await layer(undefined, { name: 'f', text: 'x' });
+  await trash.discard(tree);
+  const times: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const start = performance.now();
+    await snapshots.prepare(`box${i}`, base);
+    await snapshots.mount(`box${i}`, { volatile: true });
+    await snapshots.removeSnapshot(`box${i}`);
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  assert.ok((times[10] ?? 0) < 100, `median ${times[10]} ms`);
+  await trash.idle();
+  assert.deepEqual(readdirSync(join(root, 'trash')), []);
+});
