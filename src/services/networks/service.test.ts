@@ -1,0 +1,359 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createFakeFirewall, type FakeTable } from '../../../tests/contracts/fakes/firewall.ts';
+import { createMemoryRecords } from '../../../tests/contracts/fakes/memory-records.ts';
+import { createFakeNetHelper, FakeNetd } from '../../../tests/contracts/fakes/net-helper.ts';
+import { createFakeLinks, createFakeNetworkDriver } from '../../../tests/contracts/fakes/network-driver.ts';
+import { backgroundCtx } from '../../core/ctx.ts';
+import { internal, isKind } from '../../core/errors.ts';
+import { EventBus } from '../../core/events.ts';
+import { newId } from '../../core/ids.ts';
+import { silentLogger } from '../../core/log.ts';
+import type { HostConfig, NetworkingConfig } from '../../core/model/container-spec.ts';
+import { initialState, type ContainerRecord } from '../../core/model/container.ts';
+import { createNetworksService, type NetworksService } from './index.ts';
+
+const ctx = backgroundCtx();
+
+/** Throws from the k-th call of any function of the wrapped objects on. */
+class Faults {
+  calls = 0;
+  failAt = Infinity;
+
+  wrap<T extends object>(target: T, except: readonly string[] = []): T {
+    return new Proxy(target, {
+      get: (object, key) => {
+        const value: unknown = Reflect.get(object, key);
+        if (typeof value !== 'function' || except.includes(String(key))) return value;
+        return (...args: unknown[]): unknown => {
+          this.calls++;
+          if (this.calls === this.failAt) return Promise.reject(internal(`fault at call ${this.calls}`));
+          return Reflect.apply(value, object, args);
+        };
+      },
+    });
+  }
+}
+
+class Fixture {
+  readonly links = createFakeLinks();
+  readonly table: FakeTable = { current: undefined };
+  readonly netd = new FakeNetd();
+  readonly events = new EventBus();
+  readonly records = createMemoryRecords();
+  readonly faults = new Faults();
+  readonly containers = new Map<string, ContainerRecord>();
+  service: NetworksService = this.make();
+  last = 0;
+
+  make(): NetworksService {
+    const noLinks = (name: string): ReturnType<typeof createFakeNetworkDriver> => ({
+      ...createFakeNetworkDriver(createFakeLinks(), name),
+      validate: (network) => network,
+    });
+    const service = createNetworksService({
+      engineId: 'e',
+      records: this.faults.wrap(this.records),
+      events: this.events,
+      drivers: [
+        this.faults.wrap(createFakeNetworkDriver(this.links), ['validate']),
+        noLinks('host'),
+        noLinks('null'),
+      ],
+      firewall: this.faults.wrap(createFakeFirewall(this.table), ['status']),
+      helper: this.faults.wrap(createFakeNetHelper(this.netd), ['onRestart', 'close']),
+      host: {
+        createNetns: () => Promise.resolve({ fd: -1, path: `/fake/${++this.last}` }),
+        routes: () => Promise.resolve([]),
+      },
+      facts: { ipv6: false, ephemeralPorts: { first: 32_768, last: 32_800 }, readResolvConf: () => '' },
+      log: silentLogger,
+    });
+    service.bindContainers({
+      find: (reference) => [...this.containers.values()].find((one) => one.name === reference)!,
+      list: () => [...this.containers.values()],
+      update: async (_ctx, id, change) => {
+        const record = await change(this.containers.get(id)!);
+        this.containers.set(id, record);
+        return record;
+      },
+      namespace: (record) => ({ path: `/fake/${record.name}` }),
+      networksChanged: () => Promise.resolve(),
+    });
+    return service;
+  }
+
+  plan(name: string, hostConfig: HostConfig = {}, networking?: NetworkingConfig): ContainerRecord {
+    const id = newId();
+    const config = {};
+    const endpoints = this.service.planEndpoints({
+      containerId: id,
+      containerName: name,
+      config,
+      hostConfig,
+      networking,
+    });
+    const empty = {
+      createdAt: '',
+      imageId: '',
+      imageRef: '',
+      platform: '',
+      path: '',
+      args: [],
+      driver: '',
+      snapshotKey: '',
+    };
+    const rest = { mounts: [], restartCount: 0, manuallyStopped: false, logPath: '', runtime: '', ports: [] };
+    return {
+      ...empty,
+      ...rest,
+      id,
+      name,
+      config,
+      hostConfig,
+      endpoints,
+      state: { ...initialState, status: 'running' },
+    };
+  }
+
+  async start(record: ContainerRecord): Promise<ContainerRecord> {
+    const reserved = { ...record, ...this.service.reserve(record) };
+    this.containers.set(record.id, reserved);
+    const ports = await this.service.attach(ctx, reserved, { path: `/fake/${record.name}` });
+    const started = { ...reserved, ports };
+    this.containers.set(record.id, started);
+    return started;
+  }
+
+  /** What the pretended kernel and slipway-net hold. */
+  world(): unknown {
+    return {
+      endpoints: [...this.links.endpoints.keys()].toSorted(),
+      bridges: [...this.links.bridges].toSorted(),
+      ports: [...(this.table.current?.ports.keys() ?? [])].toSorted(),
+      walls: [...(this.table.current?.networks.keys() ?? [])].toSorted(),
+      held: [...this.netd.ports.keys()].toSorted(),
+      resolvers: [...this.netd.resolvers.keys()].toSorted(),
+      zones: [...this.netd.zones.keys()].toSorted(),
+    };
+  }
+}
+
+async function fixture(): Promise<Fixture> {
+  const made = new Fixture();
+  await made.service.restore(ctx, []);
+  return made;
+}
+const published: HostConfig = {
+  NetworkMode: 'app',
+  PortBindings: { '80/tcp': [{ HostPort: '8080' }], '53/udp': [{}] },
+};
+
+test('verbs: Docker words for what cannot be', async () => {
+  const { service, events } = await fixture();
+  const seen: string[] = [];
+  events.subscribe((event) => seen.push(`${event.type} ${event.action} ${event.attributes['name']}`));
+  const { id } = await service.create(ctx, { name: 'app', labels: { a: 'b' } });
+  const refused = (
+    work: Promise<unknown>,
+    kind: Parameters<typeof isKind>[1],
+    message: RegExp,
+  ): Promise<void> => assert.rejects(work, (error) => isKind(error, kind) && message.test(error.message));
+  await refused(service.create(ctx, { name: 'app' }), 'conflict', /network with name app already exists/);
+  await refused(service.create(ctx, { name: 'bridge' }), 'forbidden', /predefined bridge network/);
+  await refused(
+    service.create(ctx, { name: 'x', driver: 'host' }),
+    'forbidden',
+    /only one instance of "host"/,
+  );
+  await refused(service.create(ctx, { name: 'x', driver: 'nope' }), 'notFound', /could not find plugin nope/);
+  await refused(service.create(ctx, { name: ' ' }), 'invalid', /name is empty/);
+  const overlapping = { name: 'x', ipam: { config: [{ subnet: '172.18.4.0/24' }] } };
+  await refused(service.create(ctx, overlapping), 'forbidden', /Pool overlaps/);
+  const options = { 'com.docker.network.bridge.enable_icc': 'perhaps' };
+  await refused(service.create(ctx, { name: 'x', options }), 'invalid', /neither true nor false/);
+  await refused(
+    service.remove(ctx, 'bridge'),
+    'forbidden',
+    /^bridge is a pre-defined network and cannot be removed$/,
+  );
+  await refused(service.remove(ctx, 'nope'), 'notFound', /^network nope not found$/);
+  assert.equal(service.inspect(id.slice(0, 8)).network.name, 'app');
+  assert.deepEqual(
+    service.list({ label: ['a=b'] }).map(({ network }) => network.name),
+    ['app'],
+  );
+  assert.deepEqual(
+    service.list({ type: ['builtin'], name: ['o'] }).map(({ network }) => network.name),
+    ['host', 'none'],
+  );
+  assert.throws(() => service.list({ colour: ['red'] }), /invalid filter 'colour'/);
+  await service.remove(ctx, 'app');
+  assert.deepEqual(seen, ['network create app', 'network destroy app']);
+});
+
+test('two requests at once never share a name or a subnet', async () => {
+  const { service } = await fixture();
+  const results = await Promise.allSettled(['a', 'b', 'c', 'a'].map((name) => service.create(ctx, { name })));
+  assert.equal(results.filter((result) => result.status === 'fulfilled').length, 3);
+  const subnets = service.list().flatMap(({ network }) => network.ipam.pools.map((pool) => pool.subnet));
+  assert.equal(new Set(subnets).size, 4);
+});
+
+test('a container comes and goes', async () => {
+  const made = await fixture();
+  await made.service.create(ctx, { name: 'app' });
+  const before = made.world();
+  const record = await made.start(
+    made.plan('web', published, { EndpointsConfig: { app: { Aliases: ['www'] } } }),
+  );
+  const endpoint = record.endpoints['app'];
+  assert.deepEqual(
+    [endpoint?.ipv4, endpoint?.ipv4Gateway, endpoint?.interfaceName],
+    ['172.18.0.2', '172.18.0.1', 'eth0'],
+  );
+  assert.deepEqual(made.netd.lookup('/fake/web', 'www'), ['172.18.0.2']);
+  assert.deepEqual(
+    record.ports.map((port) => port.hostPort),
+    [8080, 32_768],
+  );
+  assert.equal(made.service.inspect('app').members[0]?.ipv4, '172.18.0.2/16');
+  assert.equal(made.service.resolvConf(record).split('\n')[0], 'nameserver 127.0.0.11');
+  assert.deepEqual(made.service.hostEntries(record), [['172.18.0.2', record.id.slice(0, 12)]]);
+  await assert.rejects(made.service.remove(ctx, 'app'), /has active endpoints \(name:"web"/);
+  await made.service.detach(ctx, record, { path: '/fake/web' });
+  await made.service.detach(ctx, record, { path: '/fake/web' });
+  made.service.release(record.id);
+  assert.deepEqual(made.world(), before);
+  await made.service.remove(ctx, 'app');
+});
+
+test('claims that are released while the teardown runs are given back when it is done', async () => {
+  const made = await fixture();
+  const record = await made.start(made.plan('web', { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } }));
+  const leaving = made.service.detach(ctx, record, { path: '/fake/web' });
+  made.service.release(record.id);
+  const other = made.plan('other', { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } });
+  assert.throws(() => made.service.reserve(other), /port is already allocated/);
+  await leaving;
+  assert.equal(made.service.reserve(other).endpoints['bridge']?.ipv4, '172.17.0.2');
+});
+
+test('whatever call of a start fails, everything is as before', async () => {
+  const made = await fixture();
+  await made.service.create(ctx, { name: 'app' });
+  const before = made.world();
+  for (let at = 1; ; at++) {
+    made.faults.calls = 0;
+    made.faults.failAt = at;
+    const planned = made.plan('web', published);
+    let failed = false;
+    try {
+      const record = await made.start(planned);
+      made.faults.failAt = Infinity;
+      await made.service.detach(ctx, record, { path: '/fake/web' });
+    } catch {
+      failed = true;
+    }
+    made.faults.failAt = Infinity;
+    made.service.release(planned.id);
+    assert.deepEqual(made.world(), before, `fault at call ${at}`);
+    if (!failed && made.faults.calls < at) break;
+    const probe = made.plan('probe', published);
+    const { endpoints, ports } = made.service.reserve(probe);
+    assert.deepEqual(
+      [endpoints['app']?.ipv4, ports[0]?.hostPort],
+      ['172.18.0.2', 8080],
+      `fault at call ${at}`,
+    );
+    made.service.release(probe.id);
+  }
+});
+
+test('whatever call of a network create fails, nothing is left', async () => {
+  const made = await fixture();
+  const before = made.world();
+  for (let at = 1; ; at++) {
+    made.faults.calls = 0;
+    made.faults.failAt = at;
+    const made1 = await made.service.create(ctx, { name: 'app' }).catch(() => undefined);
+    made.faults.failAt = Infinity;
+    if (made1 !== undefined) {
+      await made.service.remove(ctx, 'app');
+      if (made.faults.calls < at) break;
+      continue;
+    }
+    assert.deepEqual(made.world(), before, `fault at call ${at}`);
+    assert.equal((await made.records.list('network')).length, 3);
+  }
+});
+
+test('a daemon that comes back knows who has what', async () => {
+  const made = await fixture();
+  await made.service.create(ctx, { name: 'app' });
+  const record = await made.start(made.plan('web', published));
+  const before = made.world();
+  made.links.endpoints.set('vethstray', { namespace: '/gone', name: 'eth0', address: '' });
+  made.netd.resolvers.set('gone', {
+    namespacePath: '/gone',
+    config: made.netd.resolvers.get(record.id)!.config,
+  });
+  made.table.current = undefined;
+  made.service = made.make();
+  await made.service.restore(ctx, [{ record, namespace: { path: '/fake/web' } }]);
+  assert.deepEqual(made.world(), before);
+  assert.throws(() => made.service.reserve(made.plan('other', published)), /port is already allocated/);
+  const next = made.service.reserve(made.plan('next', { NetworkMode: 'app' }));
+  assert.equal(next.endpoints['app']?.ipv4, '172.18.0.3');
+});
+
+test('connect and disconnect, running and not', async () => {
+  const made = await fixture();
+  await made.service.create(ctx, { name: 'app' });
+  const running = await made.start(made.plan('web'));
+  await made.service.connect(ctx, 'app', 'web', {
+    Aliases: ['www'],
+    IPAMConfig: { IPv4Address: '172.18.0.77' },
+  });
+  const joined = made.containers.get(running.id)?.endpoints['app'];
+  assert.deepEqual([joined?.ipv4, joined?.interfaceName], ['172.18.0.77', 'eth1']);
+  assert.deepEqual(made.netd.lookup('/fake/web', 'www'), ['172.18.0.77']);
+  await made.service.disconnect(ctx, 'app', 'web', false);
+  assert.deepEqual([...made.netd.resolvers.keys()], []);
+  assert.equal(made.links.endpoints.size, 1);
+  const stopped = { ...made.plan('idle'), state: { ...initialState, status: 'exited' as const } };
+  made.containers.set(stopped.id, stopped);
+  await made.service.connect(ctx, 'app', 'idle', undefined);
+  assert.deepEqual(Object.keys(made.containers.get(stopped.id)?.endpoints ?? {}), ['bridge', 'app']);
+  assert.equal(made.links.endpoints.size, 1);
+  await assert.rejects(made.service.connect(ctx, 'host', 'web', undefined), /host network/);
+  await made.service.disconnect(ctx, 'app', 'idle', false);
+  await made.service.remove(ctx, 'app');
+});
+
+test('legacy links give hosts entries and variables', async () => {
+  const made = await fixture();
+  const db = {
+    ...made.plan('redis'),
+    config: { ExposedPorts: { '6379/tcp': {} }, Env: ['PASS=x', 'PATH=/bin'] },
+  };
+  await made.start(db);
+  const web = await made.start(
+    made.plan('web', { Links: ['redis:cache'], ExtraHosts: ['gw:host-gateway', 'x:1.2.3.4'] }),
+  );
+  assert.deepEqual(made.service.hostEntries(web), [
+    ['172.17.0.1', 'gw'],
+    ['1.2.3.4', 'x'],
+    ['172.17.0.2', `cache ${db.id.slice(0, 12)} redis`],
+    ['172.17.0.3', web.id.slice(0, 12)],
+  ]);
+  assert.deepEqual(made.service.linkEnvironment(web), [
+    'CACHE_PORT=tcp://172.17.0.2:6379',
+    'CACHE_PORT_6379_TCP=tcp://172.17.0.2:6379',
+    'CACHE_PORT_6379_TCP_ADDR=172.17.0.2',
+    'CACHE_PORT_6379_TCP_PORT=6379',
+    'CACHE_PORT_6379_TCP_PROTO=tcp',
+    'CACHE_NAME=/web/cache',
+    'CACHE_ENV_PASS=x',
+  ]);
+});
