@@ -41,7 +41,7 @@ dist/lib/.built: $(SOURCES) scripts/build-lib.ts package-lock.json
 
 dist/bin/slipwayd dist/bin/slipway-net: dist/bin/%: packaging/bin/%
 	@mkdir -p dist/bin
-	install -m 755 $< $@
+	install -m 755 $< $@.new && mv $@.new $@
 
 dist/bin/slipway: $(SOURCES) $(wildcard scripts/build-cli.*) package-lock.json
 	@mkdir -p dist/bin

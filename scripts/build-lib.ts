@@ -6,7 +6,7 @@
 
 import { execFileSync } from 'node:child_process';
 import {
-  cpSync,
+  copyFileSync,
   existsSync,
   globSync,
   linkSync,
@@ -14,6 +14,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
@@ -76,20 +77,31 @@ function copyKoffi(): void {
     ...globSync('koffi/src/koffi/**/*.js', { cwd: modules }),
     `${native}/package.json`,
     `${native}/index.js`,
-    `${native}/linux_${arch}`,
+    ...globSync(`${native}/linux_${arch}/*`, { cwd: modules }),
   ];
-  for (const path of wanted)
-    cpSync(join(modules, path), join(target, path), { recursive: true, force: true });
+  for (const path of wanted) place(join(modules, path), join(target, path));
+}
+
+/**
+ * Copies by rename: a running daemon keeps the file that it has mapped. Written over in place, even its private pages (the
+ * relocated ones of koffi's library) fall back to the file's content, and the daemon crashes at its next system call.
+ */
+function place(source: string, target: string): void {
+  if (existsSync(target) && readFileSync(source).equals(readFileSync(target))) return;
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(source, `${target}.new`);
+  renameSync(`${target}.new`, target);
 }
 
 function linkNode(): void {
   const target = join(out, 'node');
   const source = join(modules, `node-linux-${arch}/bin/node`);
   rmSync(`${target}.new`, { force: true });
+  if (existsSync(target) && statSync(target).ino === statSync(source).ino) return;
   try {
     linkSync(source, `${target}.new`);
   } catch {
-    cpSync(source, `${target}.new`);
+    copyFileSync(source, `${target}.new`);
   }
   renameSync(`${target}.new`, target);
 }
