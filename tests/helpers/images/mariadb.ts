@@ -1,7 +1,7 @@
 /** A real MariaDB installed on a debootstrapped Debian, as a docker archive kept in `.cache/images`. */
 
 import { existsSync } from 'node:fs';
-import { chmod, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDockerArchive } from '../../../scripts/images/docker-archive.ts';
 import { makeDebianTree } from './debian.ts';
@@ -33,10 +33,11 @@ export async function mariadbImage(): Promise<string> {
     'usr/share/locale',
     'var/cache',
     'var/lib/apt',
-    'var/lib/mysql/mysql',
+    'var/lib/mysql',
   ]) {
     await rm(join(tree, path), { recursive: true, force: true });
   }
+  await mkdir(join(tree, 'var/lib/mysql'));
   await writeFile(join(tree, 'entrypoint'), entrypoint);
   await chmod(join(tree, 'entrypoint'), 0o755);
   await writeDockerArchive({
