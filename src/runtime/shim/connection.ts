@@ -1,5 +1,6 @@
 import { connect, Socket } from 'node:net';
-import { unavailable } from '../../core/errors.ts';
+import { notImplemented, unavailable } from '../../core/errors.ts';
+import { shimPatienceMs, withDeadline } from './deadline.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { chooseVersion, encodeClientHello, frameType, type role } from './protocol.ts';
 
@@ -61,13 +62,14 @@ export function adoptConnection(fd: number): ShimConnection {
 
 /**
  * Connects to a shim's socket and agrees on a version and a role. Errors: the connection's own (`ENOENT`, `ECONNREFUSED`)
- * when there is no shim; `unavailable` when it ends at once or speaks another language.
+ * when there is no shim; `unavailable` when it ends at once or does not answer; `notImplemented` when it is of another age.
  */
-export function openConnection(
+export async function openConnection(
   path: string,
   asRole: (typeof role)[keyof typeof role],
   streams: number,
   session = 0,
+  patienceMs = shimPatienceMs,
 ): Promise<ShimConnection> {
   const { promise, resolve, reject } = Promise.withResolvers<ShimConnection>();
   const socket = connect(path);
@@ -81,7 +83,9 @@ export function openConnection(
       const version = chooseVersion(frame.payload);
       if (version === undefined) {
         connection.close();
-        reject(unavailable(`the shim at ${path} speaks no version of the protocol that this daemon knows`));
+        reject(
+          notImplemented(`the shim at ${path} speaks no version of the protocol that this daemon knows`),
+        );
         return;
       }
       connection.send(encodeClientHello(version, asRole, streams, session));
@@ -91,5 +95,10 @@ export function openConnection(
       setImmediate(() => socket.resume());
     },
   };
-  return promise;
+  try {
+    return await withDeadline(promise, patienceMs, `the shim at ${path}`);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
 }

@@ -53,9 +53,14 @@ export function createTask(
   const socketPath = deps.paths.socket(input.containerId);
   deps.controls.set(input.containerId, control);
   const execs = new Map<string, { pid: number; pidStartTicks: string }>();
-  const exit = control.exited.then((ended) =>
-    ended ? exitOf(ended) : endWithoutShim(deps, input, pid, pidStartTicks),
-  );
+  const exit = control.exited.then((ended) => {
+    if (!ended) return endWithoutShim(deps, input, pid, pidStartTicks);
+    if (ended.lostLogLines > 0n) {
+      const fields = { container: input.containerId, lines: String(ended.lostLogLines) };
+      deps.log.warn('the disk was full: lines of a log are missing', fields);
+    }
+    return exitOf(ended);
+  });
 
   const attach = async (options: AttachOptions): Promise<Attachment> => {
     const connection = await openConnection(socketPath, role.attach, streamBits(options)).catch(

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { isKind, isErrno } from '../../core/errors.ts';
+import { openConnection } from './connection.ts';
+import { role } from './protocol.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'slip-'));
+const servers: Server[] = [];
+after(() => {
+  for (const server of servers) server.close();
+  rmSync(directory, { recursive: true });
+});
+
+async function listen(name: string, says: Buffer | 'nothing' | 'goodbye'): Promise<string> {
+  const path = join(directory, name);
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    if (says === 'goodbye') socket.destroy();
+    else if (says !== 'nothing') socket.write(says);
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => {
+    server.listen(path, resolve);
+  });
+  return path;
+}
+
+const open = (path: string) => openConnection(path, role.control, 0, 0, 50);
+
+test('no shim', async () => {
+  await assert.rejects(open(join(directory, 'none')), (error) => isErrno(error, 'ENOENT'));
+});
+
+test('a shim that ends at once', async () => {
+  await assert.rejects(open(await listen('ends', 'goodbye')), (error) => isKind(error, 'unavailable'));
+});
+
+test('a shim that does not answer', async () => {
+  const path = await listen('silent', 'nothing');
+  await assert.rejects(
+    open(path),
+    (error) => isKind(error, 'unavailable') && /does not answer/.test(error.message),
+  );
+});
+
+test('a shim of a future that knows no version of today', async () => {
+  const hello = Buffer.from('0100000008000000534c575909000a00', 'hex');
+  await assert.rejects(open(await listen('future', hello)), (error) => isKind(error, 'notImplemented'));
+});
