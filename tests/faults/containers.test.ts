@@ -42,9 +42,19 @@ async function eachFault(
       const world = await setUp();
       const before = await world.state();
       world.faults.arm(fault);
-      await assert.rejects(act(world), /injected/, `call ${at} of ${total}: no failure came out`);
+      const outcome = await act(world).then(
+        () => 'done',
+        (error: unknown) => (error instanceof Error ? error.message : 'no error'),
+      );
       const what = `${world.faults.failed ?? ''}, call ${at} of ${total}`;
       world.faults.arm(undefined);
+      if (outcome === 'done') {
+        // The one failure that heals itself: the firewall makes its table anew and publishes again.
+        assert.match(what, /^firewall\.publish /, `no failure came out of ${what}`);
+        world.end();
+        continue;
+      }
+      assert.match(outcome, /injected/, what);
       await check(world, before, what);
       world.end();
     }
@@ -92,7 +102,7 @@ test('a start that fails again and again never leaks', async () => {
   await world.service.create(ctx, input);
   const before = await world.state();
   for (let round = 0; round < 20; round += 1) {
-    world.faults.arm({ at: 3 + (round % 6), when: round % 2 === 0 ? 'before' : 'after' });
+    world.faults.arm({ at: 2 + (round % 6), when: round % 2 === 0 ? 'before' : 'after' });
     await assert.rejects(world.service.start(ctx, 'web'));
   }
   world.faults.arm(undefined);

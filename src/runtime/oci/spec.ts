@@ -131,11 +131,12 @@ export interface SpecParts {
 export function containerSpec(facts: MachineFacts, input: SpecInput, parts: SpecParts): object {
   const { hostConfig, id } = input.record;
   const privateIpc = input.namespaces.ipc === 'private';
+  const ownShm = privateIpc && hostConfig.IpcMode !== 'none';
   const mounts = mergeMounts(
     defaultMounts({
       privileged: hostConfig.Privileged === true,
       cgroupVersion: facts.layout.version,
-      shmSize: privateIpc ? (hostConfig.ShmSize ?? 0) || defaultShmSize : undefined,
+      shmSize: ownShm ? (hostConfig.ShmSize ?? 0) || defaultShmSize : undefined,
       privateIpc,
       sharedNetwork: input.namespaces.network === 'host',
     }),

@@ -31,7 +31,10 @@ export interface ContainerOptions {
 }
 
 /** What of the host this room calls. */
-export type ContainerHost = Pick<Host, 'openInRoot' | 'closeFd' | 'processStat' | 'cgroupLayout' | 'mounts'>;
+export type ContainerHost = Pick<
+  Host,
+  'mount' | 'unmount' | 'openInRoot' | 'closeFd' | 'processStat' | 'cgroupLayout' | 'mounts'
+>;
 
 export interface ContainerDeps {
   readonly host: ContainerHost;

@@ -7,6 +7,7 @@ import { formatNano, parseNano } from '../../core/time.ts';
 import { commitRecord, withState } from './commit.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
+import { unmountSharedMemory } from './namespaces.ts';
 import { bundleDirectory } from './paths.ts';
 import { removeInQueue } from './remove.ts';
 import { nextBackoff, shouldRestart } from './restart-policy.ts';
@@ -132,5 +133,6 @@ export async function takeDown(
     step('runtime', room.runtime.cleanup(ctx, input)),
     step('root filesystem', room.snapshots.unmount(record.snapshotKey)),
     step('volumes', unmountVolumes(room, ctx, record)),
+    step('shared memory', unmountSharedMemory(room, record)),
   ]);
 }

@@ -1,9 +1,12 @@
 /** Which namespaces a container gets, shares or joins. */
 
-import { conflict } from '../../core/errors.ts';
+import { mkdir, rm } from 'node:fs/promises';
+import { conflict, invalid } from '../../core/errors.ts';
+import type { UndoStack } from '../../core/undo.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { NamespaceChoice, SpecInput, SpecMount } from '../../core/ports/spec-builder.ts';
 import type { Room } from './deps.ts';
+import { shmDirectory } from './paths.ts';
 
 /** The container that a mode `container:REF` names. `notFound` when there is none. */
 export function sharedWith(room: Pick<Room, 'table'>, mode: string): ContainerRecord | undefined {
@@ -43,16 +46,54 @@ export function chooseNamespaces(
   };
 }
 
-/** /dev/shm and /dev/mqueue where the IPC namespace is not the container's own. */
+/** /dev/shm and /dev/mqueue where they are not the container's own alone. */
 export function sharedIpcMounts(room: Room, record: ContainerRecord): readonly SpecMount[] {
   const mode = record.hostConfig.IpcMode ?? '';
-  const other = sharedWith(room, mode);
-  if (other === undefined && mode !== 'host') return [];
-  const root = other === undefined ? '' : `/proc/${other.state.pid}/root`;
-  return ['/dev/shm', '/dev/mqueue'].map((path) => ({
+  const bind = (path: string, source: string): SpecMount => ({
     destination: path,
     type: 'bind',
-    source: `${root}${path}`,
+    source,
     options: ['rbind', 'rprivate'],
-  }));
+  });
+  // Shows the queues of the namespace that it is mounted in.
+  const queues = {
+    destination: '/dev/mqueue',
+    type: 'mqueue',
+    source: 'mqueue',
+    options: ['nosuid', 'noexec', 'nodev'],
+  };
+  if (mode === 'host') return [bind('/dev/shm', '/dev/shm'), queues];
+  if (mode === 'shareable') return [bind('/dev/shm', shmDirectory(room.options, record.id))];
+  const other = sharedWith(room, mode);
+  if (other === undefined) return [];
+  // A mount of another container's namespace cannot be bound: only one that the engine holds on the host can.
+  if (other.hostConfig.IpcMode !== 'shareable') {
+    throw invalid(
+      `cannot join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+    );
+  }
+  return [bind('/dev/shm', shmDirectory(room.options, other.id)), queues];
+}
+
+/** Makes the shared memory of a container whose IPC namespace others may join. */
+export async function mountSharedMemory(room: Room, undo: UndoStack, record: ContainerRecord): Promise<void> {
+  if (record.hostConfig.IpcMode !== 'shareable') return;
+  const target = shmDirectory(room.options, record.id);
+  await mkdir(target, { recursive: true, mode: 0o700 });
+  undo.push('shared memory', () => unmountSharedMemory(room, record));
+  await room.host.mount({
+    source: 'shm',
+    target,
+    fstype: 'tmpfs',
+    flags: ['nosuid', 'nodev', 'noexec'],
+    data: `mode=1777,size=${record.hostConfig.ShmSize ?? 0}`,
+  });
+}
+
+/** Idempotent. */
+export async function unmountSharedMemory(room: Room, record: ContainerRecord): Promise<void> {
+  if (record.hostConfig.IpcMode !== 'shareable') return;
+  const target = shmDirectory(room.options, record.id);
+  await room.host.unmount(target, { detach: true });
+  await rm(target, { recursive: true, force: true });
 }

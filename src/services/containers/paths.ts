@@ -10,6 +10,8 @@ export const containerDirectory = (roots: Roots, id: string): string =>
   join(roots.dataRoot, 'containers', id);
 export const bundlesDirectory = (roots: Roots): string => join(roots.runRoot, 'bundles');
 export const bundleDirectory = (roots: Roots, id: string): string => join(roots.runRoot, 'bundles', id);
+/** Shared memory of a container with a shareable IPC namespace; on tmpfs, mounted by the engine. */
+export const shmDirectory = (roots: Roots, id: string): string => join(roots.runRoot, 'shm', id);
 export const exitPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), 'exit');
 export const logPath = (roots: Roots, id: string): string =>
   join(containerDirectory(roots, id), `${id}-json.log`);

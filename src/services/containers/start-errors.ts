@@ -17,8 +17,7 @@ export function commandFailure(
   command: string,
 ): { readonly detail: string; readonly exitCode: number } | undefined {
   const lower = text.toLowerCase();
-  const aboutCommand =
-    lower.includes('exec') || lower.includes('executable') || lower.includes(command.toLowerCase());
+  const aboutCommand = /\bexec(ve|utable)?\b/.test(lower);
   if (!aboutCommand) return undefined;
   const at = `exec: "${command}": `;
   if (lower.includes('permission denied') || lower.includes('is a directory')) {

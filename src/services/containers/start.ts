@@ -14,7 +14,7 @@ import { emitContainer } from './emit.ts';
 import { containerEnv } from './environment.ts';
 import { watchExit } from './exits.ts';
 import { startHealth } from './health.ts';
-import { chooseNamespaces, sharedIpcMounts } from './namespaces.ts';
+import { chooseNamespaces, mountSharedMemory, sharedIpcMounts } from './namespaces.ts';
 import { bundleDirectory, exitPath } from './paths.ts';
 import { removeInQueue } from './remove.ts';
 import { ensureDirectory } from './rootfs-files.ts';
@@ -145,6 +145,7 @@ async function start(
     prepareNetwork(room, ctx, undo, starting, prepared),
     prepareRoot(room, undo, starting, prepared),
     prepareFiles(room, starting),
+    mountSharedMemory(room, undo, starting),
   ]);
   ctx.signal.throwIfAborted();
   const input = await specInput(room, ctx, undo, entry, starting, prepared);
