@@ -4,7 +4,7 @@ import type { Ctx } from '../core/ctx.ts';
 import { SlipwayError, invalid, notFound, unauthorized, unavailable } from '../core/errors.ts';
 import type { Descriptor } from '../core/model/image.ts';
 import type { Registry, RegistryCredentials, Repository } from '../core/ports/registry.ts';
-import { defaultDomain } from '../core/reference.ts';
+import { defaultDomain, isTag } from '../core/reference.ts';
 import type { EndpointOptions } from './endpoints.ts';
 import { refusalOf, type Asked } from './errors.ts';
 import { HttpClient, readBody } from './http.ts';
@@ -116,7 +116,8 @@ async function tags(
     if (message.statusCode !== 200) throw await refusalOf(message, { action: 'pull', repository });
     const value = parseJson(await readBody(message, maxManifest));
     const list = typeof value === 'object' && value !== null ? (value as { tags?: unknown }).tags : undefined;
-    if (Array.isArray(list)) found.push(...list.filter((tag): tag is string => typeof tag === 'string'));
+    if (Array.isArray(list))
+      found.push(...list.filter((tag): tag is string => typeof tag === 'string' && isTag(tag)));
     // Only a path on the same registry: a `next` elsewhere would take the credentials along.
     const next = /^<(\/v2\/[^>]+)>;\s*rel="next"/.exec(message.headers.link?.toString() ?? '');
     path = next?.[1];

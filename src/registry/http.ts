@@ -9,7 +9,7 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline, type Readable } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
-import { invalid, unavailable } from '../core/errors.ts';
+import { SlipwayError, invalid, unavailable } from '../core/errors.ts';
 
 export interface TlsOptions {
   /** False for insecure registries. */
@@ -53,6 +53,8 @@ function describe(method: string, url: URL, error: NodeJS.ErrnoException): Error
   return unavailable(`${verb} "${plain}": ${words[error.code ?? ''] ?? error.message}`, error);
 }
 
+class StaleConnection extends SlipwayError {}
+
 export class HttpClient {
   readonly #options: HttpOptions;
   readonly #agents = new Map<string, HttpAgent | HttpsAgent>();
@@ -63,6 +65,17 @@ export class HttpClient {
 
   /** Resolves with the answer's head; the body is the message itself and fails when it is cut short. */
   async send(ctx: Ctx, request: HttpRequest): Promise<IncomingMessage> {
+    try {
+      return await this.#attempt(ctx, request);
+    } catch (error) {
+      // A server may close a kept connection just when it is used again: that says nothing about the server.
+      const isStream = request.body !== undefined && !Buffer.isBuffer(request.body);
+      if (!(error instanceof StaleConnection) || isStream) throw error;
+      return this.#attempt(ctx, request);
+    }
+  }
+
+  async #attempt(ctx: Ctx, request: HttpRequest): Promise<IncomingMessage> {
     const { url, body } = request;
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       throw invalid(`unsupported protocol of ${url.href}`);
@@ -77,7 +90,17 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
       const out = send(url, options);
-      const fail = (error: Error): void =>
+      const fail = (error: Error): void => {
+        const isReset = ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
+        if (isReset && out.reusedSocket && !ctx.signal.aborted)
+          reject(
+            new StaleConnection('unavailable', describe(request.method, url, error).message, {
+              cause: error,
+            }),
+          );
+        else rejectPlainly(error);
+      };
+      const rejectPlainly = (error: Error): void =>
         reject(ctx.signal.aborted ? unavailable('context canceled') : describe(request.method, url, error));
       out.once('response', resolve);
       out.on('error', fail);

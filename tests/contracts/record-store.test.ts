@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { openSqliteRecords } from '../../src/storage/index.ts';
 import { createMemoryRecords } from './fakes/memory-records.ts';
-import { recordStoreContract } from './record-store.ts';
+import { recordStoreContract } from './record-store.contract.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'slip-records-'));
 after(() => rmSync(root, { recursive: true, force: true }));

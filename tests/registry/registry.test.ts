@@ -260,3 +260,35 @@ test('credentials are not sent to a token server without TLS when the registry h
   assert.equal(parseChallenge('Bearer realm="file:///etc/passwd"'), undefined);
   assert.equal(parseChallenge('Negotiate'), undefined);
 });
+
+test('a kept connection that the server has closed meanwhile is opened anew', async () => {
+  let requests = 0;
+  const { base, server } = await serve((message, answer) => {
+    requests++;
+    // The second request meets a connection that goes down under it.
+    if (requests === 2) message.socket.destroy();
+    else answer.end(manifestBytes);
+  });
+  const registry = createRegistry({ hub: base });
+  try {
+    await registry.manifest(ctx, busybox, 'latest', undefined);
+    await registry.manifest(ctx, busybox, 'latest', undefined);
+    assert.equal(requests, 3);
+  } finally {
+    registry.close();
+    stop(server);
+  }
+});
+
+test('tags that are none are not taken over', async () => {
+  const { base, server } = await serve((_message, answer) => {
+    answer.end(JSON.stringify({ name: 'x', tags: ['v1', '../../v2/other', 'a b', 7, 'latest'] }));
+  });
+  const registry = createRegistry({ hub: base });
+  try {
+    assert.deepEqual(await registry.tags(ctx, busybox, undefined), ['v1', 'latest']);
+  } finally {
+    registry.close();
+    stop(server);
+  }
+});

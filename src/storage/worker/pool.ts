@@ -19,11 +19,14 @@ export interface StorageWorkersOptions {
   readonly idleMs?: number;
 }
 
-/** `busy` jobs have a thread of their own while they run; `shared` ones only move bytes; `slow` ones give way to all. */
-type LaneName = 'busy' | 'shared' | 'slow';
+/**
+ * `unpack` and `busy` jobs have a thread of their own while they run, and a container that waits for a copy does not wait
+ * for a pull; `shared` ones only move bytes; `slow` ones give way to all.
+ */
+type LaneName = 'unpack' | 'busy' | 'shared' | 'slow';
 const lanes: Readonly<Record<JobKind, LaneName>> = {
   ingest: 'shared',
-  unpack: 'busy',
+  unpack: 'unpack',
   pack: 'busy',
   changes: 'busy',
   usage: 'busy',
@@ -50,6 +53,7 @@ export class StorageWorkers {
     this.#options = options;
     this.#url = options.workerUrl ?? new URL('./storage-worker.ts', import.meta.url);
     this.#lanes = {
+      unpack: { most: options.threads ?? 2, width: 1, threads: [], queue: [] },
       busy: { most: options.threads ?? 2, width: 1, threads: [], queue: [] },
       shared: { most: 1, width: Number.POSITIVE_INFINITY, threads: [], queue: [] },
       slow: { most: 1, width: 1, threads: [], queue: [] },
