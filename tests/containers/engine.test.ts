@@ -361,6 +361,6 @@ test('the environment of the daemon does not leak', async () => {
   const names = (await run('busybox', 'env'))
     .split('\n')
     .map((line) => line.split('=')[0])
-    .sort();
+    .toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1));
   assert.deepEqual(names, ['HOME', 'HOSTNAME', 'PATH']);
 });
