@@ -4,6 +4,7 @@
  */
 
 import { derivedHex } from '../../core/ids.ts';
+import { bytesOf } from '../../core/ip.ts';
 import type { NftChange, NftExpression, NftType } from '../../core/ports/nft.ts';
 import {
   addressIn,
@@ -60,16 +61,23 @@ interface ChainPlan {
   readonly rules: readonly { readonly comment: string; readonly expressions: readonly NftExpression[] }[];
 }
 
+/** IPv6 has no route_localnet: packets from ::1 never leave the host, so slipway-net relays what goes there. */
+const notLoopback6: readonly NftExpression[] = [
+  loadAddress(6, 'daddr', 0),
+  { expr: 'cmp', op: 'neq', sreg: 0, data: bytesOf('::1') },
+];
+
 const publishedRules = (version: IpVersion): ChainPlan['rules'] => {
   const suffix = version === 4 ? '' : '6';
+  const start = [...isVersion(version), ...(version === 4 ? [] : notLoopback6)];
   return [
     {
       comment: `published on one address${suffix}`,
-      expressions: [...isVersion(version), ...translateBy(version, `bound_ports${suffix}`, true)],
+      expressions: [...start, ...translateBy(version, `bound_ports${suffix}`, true)],
     },
     {
       comment: `published on every address${suffix}`,
-      expressions: [...isVersion(version), ...toLocal, ...translateBy(version, `ports${suffix}`, false)],
+      expressions: [...start, ...toLocal, ...translateBy(version, `ports${suffix}`, false)],
     },
   ];
 };

@@ -30,6 +30,8 @@ function bridgeSysctls(name: string, ipv6: boolean): readonly LinkOperation[] {
     // Connections from 127.0.0.1 to a published port leave by the bridge; the guard chain keeps containers from using it.
     { op: 'sysctl', key: `net/ipv4/conf/${name}/route_localnet`, value: '1' },
     { op: 'sysctl', key: `net/ipv6/conf/${name}/accept_ra`, value: '0', optional: true },
+    // The bridge's addresses are ours alone; while one is being probed for duplicates nothing is forwarded to new neighbours.
+    { op: 'sysctl', key: `net/ipv6/conf/${name}/accept_dad`, value: '0', optional: true },
     { op: 'sysctl', key: `net/ipv6/conf/${name}/disable_ipv6`, value: ipv6 ? '0' : '1', optional: true },
   ];
 }
