@@ -26,6 +26,23 @@ const upgrades: Partial<Readonly<Record<OperationId, string>>> = {
 /** A client that is gone is no failure of ours; without a listener Node would end the process. */
 function ignore(): void {}
 
+/** How long the rest of a refused upload may take to come in. */
+const discardMs = 60_000;
+
+/**
+ * The rest of an upload is not wanted, but it is read: closing would fail the client's next write, and it would tell of a broken
+ * pipe and not of the error.
+ */
+function discardRest(request: IncomingMessage, response: ServerResponse): void {
+  response.once('finish', () => {
+    const timer = setTimeout(() => request.socket.destroy(), discardMs);
+    timer.unref();
+    request.once('end', () => clearTimeout(timer));
+    request.once('close', () => clearTimeout(timer));
+    request.resume();
+  });
+}
+
 export interface DispatcherOptions {
   /** For the `Server` header. */
   readonly productVersion: string;
@@ -162,16 +179,7 @@ export class Dispatcher {
 
   #answerError(request: IncomingMessage, response: ServerResponse, status: number, message: string): void {
     const body = Buffer.from(`${JSON.stringify({ message })}\n`);
-    // The rest of an upload is not wanted: close after the answer, reading a little so that the client gets to see it.
-    if (!request.complete) {
-      response.shouldKeepAlive = false;
-      response.once('finish', () => {
-        const timer = setTimeout(() => request.socket.destroy(), 1000);
-        timer.unref();
-        request.once('end', () => clearTimeout(timer));
-        request.resume();
-      });
-    }
+    if (!request.complete) discardRest(request, response);
     response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
     response.end(request.method === 'HEAD' ? undefined : body);
   }
