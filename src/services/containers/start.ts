@@ -1,27 +1,29 @@
-import { mkdir, stat } from 'node:fs/promises';
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict, isKind, notModified, toSlipwayError, type SlipwayError } from '../../core/errors.ts';
 import { never, type ContainerRecord } from '../../core/model/container.ts';
-import type { ResolvedUser, SpecInput } from '../../core/ports/spec-builder.ts';
-import type { Task, TaskSpec } from '../../core/ports/runtime.ts';
+import type { Task } from '../../core/ports/runtime.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
-import { networkFileMounts, writeNetworkFiles } from './bundle.ts';
 import { commitRecord, withState } from './commit.ts';
 import { settleAll } from './create.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
-import { containerEnv } from './environment.ts';
 import { watchExit } from './exits.ts';
 import { startHealth } from './health.ts';
-import { chooseNamespaces, mountSharedMemory, sharedIpcMounts } from './namespaces.ts';
+import { mountSharedMemory } from './namespaces.ts';
 import { bundleDirectory, exitPath } from './paths.ts';
+import {
+  newPrepared,
+  prepareFiles,
+  prepareNetwork,
+  prepareRoot,
+  specInput,
+  taskLog,
+  withEndpoints,
+} from './prepare-start.ts';
 import { removeInQueue } from './remove.ts';
-import { ensureDirectory } from './rootfs-files.ts';
 import { startFailure } from './start-errors.ts';
 import { newEnded, type Entry } from './table.ts';
-import { imageUser } from './user.ts';
-import { mountVolumes } from './volumes.ts';
 
 /** Starts a container; `notModified` when it runs already. */
 export async function startContainer(room: Room, ctx: Ctx, ref: string): Promise<void> {
@@ -155,126 +157,6 @@ async function start(
   prepared.network = undefined;
   const published = { ...starting, ports: prepared.ports ?? starting.ports };
   await commitRunning(room, undo, entry, published, task, options);
-}
-
-/** A network that did not exist at create must exist now: `notFound` otherwise. */
-function withEndpoints(room: Room, record: ContainerRecord): ContainerRecord {
-  const joins = record.hostConfig.NetworkMode?.startsWith('container:') === true;
-  if (joins || Object.keys(record.endpoints).length > 0) return record;
-  const endpoints = room.networks.planEndpoints({
-    containerId: record.id,
-    containerName: record.name,
-    config: record.config,
-    hostConfig: record.hostConfig,
-    networking: undefined,
-  });
-  return { ...record, endpoints };
-}
-
-interface Prepared {
-  rootPath: string;
-  /** As they were published in the end; undefined where nothing was. */
-  ports: ContainerRecord['ports'] | undefined;
-  /** A namespace made for this start; its descriptor is ours until the container's process holds it. */
-  network: { readonly fd: number; readonly path: string } | undefined;
-}
-
-const newPrepared = (): Prepared => ({ rootPath: '', network: undefined, ports: undefined });
-
-async function prepareNetwork(
-  room: Room,
-  ctx: Ctx,
-  undo: UndoStack,
-  record: ContainerRecord,
-  prepared: Prepared,
-): Promise<void> {
-  const mode = record.hostConfig.NetworkMode ?? '';
-  if (mode === 'host' || mode.startsWith('container:')) return;
-  undo.push('network namespace', () => {
-    if (prepared.network !== undefined) room.host.closeFd(prepared.network.fd);
-    prepared.network = undefined;
-  });
-  const made = await room.networks.createNamespace(ctx);
-  prepared.network = made;
-  const namespace = { path: made.path };
-  undo.push('network attachment', (own) => room.networks.detach(own, record, namespace));
-  prepared.ports = await room.networks.attach(ctx, record, namespace);
-}
-
-async function prepareRoot(
-  room: Room,
-  undo: UndoStack,
-  record: ContainerRecord,
-  prepared: Prepared,
-): Promise<void> {
-  undo.push('root filesystem', () => room.snapshots.unmount(record.snapshotKey));
-  const { path } = await room.snapshots.mount(record.snapshotKey, {
-    volatile: record.hostConfig.AutoRemove === true,
-  });
-  prepared.rootPath = path;
-}
-
-async function prepareFiles(room: Room, record: ContainerRecord): Promise<void> {
-  await Promise.all([
-    writeNetworkFiles(room, record),
-    mkdir(bundleDirectory(room.options, record.id), { recursive: true, mode: 0o711 }),
-    recreateBindSources(record),
-  ]);
-}
-
-/** `-v` makes a missing source at every start; `--mount` never does. */
-async function recreateBindSources(record: ContainerRecord): Promise<void> {
-  if ((record.hostConfig.Binds ?? []).length === 0) return;
-  const strict = new Set((record.hostConfig.Mounts ?? []).map((mount) => mount.Target));
-  for (const mount of record.mounts) {
-    if (mount.type !== 'bind' || strict.has(mount.destination)) continue;
-    const found = await stat(mount.source).catch(() => undefined);
-    if (found === undefined) await mkdir(mount.source, { recursive: true });
-  }
-}
-
-async function specInput(
-  room: Room,
-  ctx: Ctx,
-  undo: UndoStack,
-  entry: Entry,
-  record: ContainerRecord,
-  prepared: Prepared,
-): Promise<SpecInput> {
-  const user: ResolvedUser = await imageUser(room, entry, prepared.rootPath);
-  const workingDir = record.config.WorkingDir || '/';
-  if (workingDir !== '/') await ensureDirectory(room.host, prepared.rootPath, workingDir);
-  const volumes = record.mounts.length === 0 ? [] : await mountVolumes(room, ctx, undo, record);
-  const namespaces = chooseNamespaces(room, record, prepared.network?.path);
-  return {
-    record,
-    rootPath: prepared.rootPath,
-    mounts: [...networkFileMounts(room, record), ...sharedIpcMounts(room, record), ...volumes],
-    user,
-    env: containerEnv(record, room.networks.linkEnvironment(record), user.home),
-    hostname: namespaces.uts === 'private' ? (record.config.Hostname ?? '') : '',
-    namespaces,
-    initPath: record.hostConfig.Init === true ? room.options.initPath : undefined,
-    workingDir,
-  };
-}
-
-/** Where the shim writes the output, how much of it is kept, and what stands in every line. */
-function taskLog(room: Room, record: ContainerRecord): TaskSpec['log'] {
-  const { config, hostConfig } = record;
-  const driver = room.logDrivers.get(hostConfig.LogConfig?.Type ?? '');
-  const logOptions = hostConfig.LogConfig?.Config ?? {};
-  const limits = driver?.validate(logOptions) ?? { maxSize: 0, maxFile: 1 };
-  const attributes = driver?.attributes?.(logOptions, {
-    id: record.id,
-    name: record.name,
-    imageId: record.imageId,
-    imageName: record.imageRef,
-    labels: config.Labels ?? {},
-    env: config.Env ?? [],
-  });
-  const path = record.logPath === '' ? undefined : record.logPath;
-  return attributes === undefined ? { path, ...limits } : { path, ...limits, attributes };
 }
 
 async function runTask(

@@ -1,0 +1,138 @@
+/** The steps of a start before the process: network, root filesystem, files, and the input of the OCI spec. */
+
+import { mkdir, stat } from 'node:fs/promises';
+import type { Ctx } from '../../core/ctx.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
+import type { ResolvedUser, SpecInput } from '../../core/ports/spec-builder.ts';
+import type { TaskSpec } from '../../core/ports/runtime.ts';
+import type { UndoStack } from '../../core/undo.ts';
+import { networkFileMounts, writeNetworkFiles } from './bundle.ts';
+import type { Room } from './deps.ts';
+import { containerEnv } from './environment.ts';
+import { chooseNamespaces, sharedIpcMounts } from './namespaces.ts';
+import { bundleDirectory } from './paths.ts';
+import { ensureDirectory } from './rootfs-files.ts';
+import type { Entry } from './table.ts';
+import { imageUser } from './user.ts';
+import { mountVolumes } from './volumes.ts';
+
+/** A network that did not exist at create must exist now: `notFound` otherwise. */
+export function withEndpoints(room: Room, record: ContainerRecord): ContainerRecord {
+  const joins = record.hostConfig.NetworkMode?.startsWith('container:') === true;
+  if (joins || Object.keys(record.endpoints).length > 0) return record;
+  const endpoints = room.networks.planEndpoints({
+    containerId: record.id,
+    containerName: record.name,
+    config: record.config,
+    hostConfig: record.hostConfig,
+    networking: undefined,
+  });
+  return { ...record, endpoints };
+}
+
+/** What the steps of one start hand on. */
+export interface Prepared {
+  rootPath: string;
+  /** As they were published in the end; undefined where nothing was. */
+  ports: ContainerRecord['ports'] | undefined;
+  /** A namespace made for this start; its descriptor is ours until the container's process holds it. */
+  network: { readonly fd: number; readonly path: string } | undefined;
+}
+
+export const newPrepared = (): Prepared => ({ rootPath: '', network: undefined, ports: undefined });
+
+export async function prepareNetwork(
+  room: Room,
+  ctx: Ctx,
+  undo: UndoStack,
+  record: ContainerRecord,
+  prepared: Prepared,
+): Promise<void> {
+  const mode = record.hostConfig.NetworkMode ?? '';
+  if (mode === 'host' || mode.startsWith('container:')) return;
+  undo.push('network namespace', () => {
+    if (prepared.network !== undefined) room.host.closeFd(prepared.network.fd);
+    prepared.network = undefined;
+  });
+  const made = await room.networks.createNamespace(ctx);
+  prepared.network = made;
+  const namespace = { path: made.path };
+  undo.push('network attachment', (own) => room.networks.detach(own, record, namespace));
+  prepared.ports = await room.networks.attach(ctx, record, namespace);
+}
+
+export async function prepareRoot(
+  room: Room,
+  undo: UndoStack,
+  record: ContainerRecord,
+  prepared: Prepared,
+): Promise<void> {
+  undo.push('root filesystem', () => room.snapshots.unmount(record.snapshotKey));
+  const { path } = await room.snapshots.mount(record.snapshotKey, {
+    volatile: record.hostConfig.AutoRemove === true,
+  });
+  prepared.rootPath = path;
+}
+
+export async function prepareFiles(room: Room, record: ContainerRecord): Promise<void> {
+  await Promise.all([
+    writeNetworkFiles(room, record),
+    mkdir(bundleDirectory(room.options, record.id), { recursive: true, mode: 0o711 }),
+    recreateBindSources(record),
+  ]);
+}
+
+/** `-v` makes a missing source at every start; `--mount` never does. */
+async function recreateBindSources(record: ContainerRecord): Promise<void> {
+  if ((record.hostConfig.Binds ?? []).length === 0) return;
+  const strict = new Set((record.hostConfig.Mounts ?? []).map((mount) => mount.Target));
+  for (const mount of record.mounts) {
+    if (mount.type !== 'bind' || strict.has(mount.destination)) continue;
+    const found = await stat(mount.source).catch(() => undefined);
+    if (found === undefined) await mkdir(mount.source, { recursive: true });
+  }
+}
+
+export async function specInput(
+  room: Room,
+  ctx: Ctx,
+  undo: UndoStack,
+  entry: Entry,
+  record: ContainerRecord,
+  prepared: Prepared,
+): Promise<SpecInput> {
+  const user: ResolvedUser = await imageUser(room, entry, prepared.rootPath);
+  const workingDir = record.config.WorkingDir || '/';
+  if (workingDir !== '/') await ensureDirectory(room.host, prepared.rootPath, workingDir);
+  const volumes = record.mounts.length === 0 ? [] : await mountVolumes(room, ctx, undo, record);
+  const namespaces = chooseNamespaces(room, record, prepared.network?.path);
+  return {
+    record,
+    rootPath: prepared.rootPath,
+    mounts: [...networkFileMounts(room, record), ...sharedIpcMounts(room, record), ...volumes],
+    user,
+    env: containerEnv(record, room.networks.linkEnvironment(record), user.home),
+    hostname: namespaces.uts === 'private' ? (record.config.Hostname ?? '') : '',
+    namespaces,
+    initPath: record.hostConfig.Init === true ? room.options.initPath : undefined,
+    workingDir,
+  };
+}
+
+/** Where the shim writes the output, how much of it is kept, and what stands in every line. */
+export function taskLog(room: Room, record: ContainerRecord): TaskSpec['log'] {
+  const { config, hostConfig } = record;
+  const driver = room.logDrivers.get(hostConfig.LogConfig?.Type ?? '');
+  const logOptions = hostConfig.LogConfig?.Config ?? {};
+  const limits = driver?.validate(logOptions) ?? { maxSize: 0, maxFile: 1 };
+  const attributes = driver?.attributes?.(logOptions, {
+    id: record.id,
+    name: record.name,
+    imageId: record.imageId,
+    imageName: record.imageRef,
+    labels: config.Labels ?? {},
+    env: config.Env ?? [],
+  });
+  const path = record.logPath === '' ? undefined : record.logPath;
+  return attributes === undefined ? { path, ...limits } : { path, ...limits, attributes };
+}
