@@ -14,6 +14,8 @@ import { findPredecessor, takeOver } from './takeover.ts';
 
 const readyFd = 3;
 const trimDelayMs = 2000;
+const trimEveryMs = 60_000;
+const trimAboveBytes = 48 * 1024 * 1024;
 
 function readArguments(): { readonly runRoot: string; readonly build: string } {
   const { values } = parseArgs({ options: { 'run-root': { type: 'string' }, build: { type: 'string' } } });
@@ -71,8 +73,11 @@ async function main(): Promise<void> {
   }
   holdings.save();
   tellReady('ready');
-  // What only the start needed goes back to the system.
+  // What only the start needed goes back to the system, and later what a busy while needed.
   setTimeout(() => releaseFilePages(), trimDelayMs).unref();
+  setInterval(() => {
+    if (process.memoryUsage.rss() > trimAboveBytes) releaseFilePages();
+  }, trimEveryMs).unref();
 }
 
 // The daemon's terminal and session are not ours: only an order on the socket, or SIGTERM, ends the process.
