@@ -1,6 +1,7 @@
 /** Reading a request's body with limits on its size and on its pace. */
 
 import type { IncomingMessage } from 'node:http';
+import { PassThrough, type Readable } from 'node:stream';
 import { invalid, SlipwayError } from '../core/errors.ts';
 
 /** A JSON body: an image's whole environment and a swarm config of 1 MB fit; parsing this much takes some 20 ms. */
@@ -42,6 +43,25 @@ export function readText(request: IncomingMessage): Promise<string> {
     const onClose = (): void => fail(invalid('unexpected EOF'));
     request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });
+}
+
+/**
+ * The body as a stream that a service may destroy when it has seen enough: the connection lives on for the answer. Fails when
+ * the client leaves in the middle.
+ */
+export function uploadOf(request: IncomingMessage): Readable {
+  const upload = new PassThrough({ highWaterMark: 256 * 1024 });
+  request.pipe(upload);
+  request.on('close', () => {
+    if (!request.complete) upload.destroy(invalid('unexpected EOF'));
+  });
+  upload.on('close', () => {
+    request.unpipe(upload);
+    request.resume();
+  });
+  // Whoever reads it gets its errors; when nobody does, they end here.
+  upload.on('error', () => {});
+  return upload;
 }
 
 /** Whether a body was announced at all. */

@@ -39,6 +39,7 @@ function discardRest(request: IncomingMessage, response: ServerResponse): void {
     timer.unref();
     request.once('end', () => clearTimeout(timer));
     request.once('close', () => clearTimeout(timer));
+    request.unpipe();
     request.resume();
   });
 }

@@ -174,6 +174,40 @@ test('an upload that is refused early is answered, and its rest read', async (t)
   client.destroy();
 });
 
+test('a service that destroys an upload still answers', async (t) => {
+  const server = await startServer(t, {
+    images: {
+      load: async (_ctx, input) => {
+        await once(input.source, 'data');
+        input.source.destroy();
+        throw notFound('not an archive');
+      },
+    },
+  });
+  const answer = await server.request('POST', '/images/load', { body: Buffer.alloc(3 * 1024 * 1024) });
+  assert.deepEqual([answer.status, answer.json], [404, { message: 'not an archive' }]);
+});
+
+test('an upload that breaks off fails for its service', async (t) => {
+  const { promise: failed, resolve } = Promise.withResolvers<Error>();
+  const { promise: called, resolve: call } = Promise.withResolvers<void>();
+  const server = await startServer(t, {
+    images: {
+      load: async (_ctx, input) => {
+        call();
+        input.source.on('error', resolve);
+        input.source.resume();
+        throw await failed;
+      },
+    },
+  });
+  const client = server.connect();
+  client.write('POST /images/load HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc');
+  await called;
+  client.destroy();
+  assert.equal((await failed).message, 'unexpected EOF');
+});
+
 test('a failing export cuts the connection instead of ending it well', async (t) => {
   const server = await startServer(t, {
     containers: {

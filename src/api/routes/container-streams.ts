@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { invalid } from '../../core/errors.ts';
 import type { LogEntry } from '../../core/ports/log-driver.ts';
 import type { AttachInput, AttachSession, PathStat } from '../../services/containers/index.ts';
+import { uploadOf } from '../body.ts';
 import { encodeStats } from '../encode/stats.ts';
 import { fixedNanoseconds, parseTimestamp } from '../encode/time.ts';
 import type { Exchange } from '../exchange.ts';
@@ -219,7 +220,7 @@ export const containerStreamRoutes: Routes<
     const { query, request } = exchange;
     await services.containers.putArchive(exchange.clientCtx, exchange.name, {
       path: archivePath(exchange),
-      archive: request,
+      archive: uploadOf(request),
       noOverwriteDirNonDir: query.bool('noOverwriteDirNonDir'),
       copyUIDGID: query.bool('copyUIDGID'),
     });

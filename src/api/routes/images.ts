@@ -1,5 +1,6 @@
 import { invalid } from '../../core/errors.ts';
 import type { RegistryCredentials } from '../../core/ports/registry.ts';
+import { uploadOf } from '../body.ts';
 import { encodeHistory, encodeImage, encodeImageSummary, encodeRemoved } from '../encode/images.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ApiServices } from '../services.ts';
@@ -53,7 +54,7 @@ async function pull(services: ApiServices, exchange: Exchange): Promise<void> {
 }
 
 async function importArchive(services: ApiServices, exchange: Exchange): Promise<void> {
-  const { query, request } = exchange;
+  const { query } = exchange;
   if (query.string('fromSrc') !== '-') {
     throw invalid(
       'importing from a URL is not supported: send the archive as the body of the request with fromSrc=-',
@@ -64,7 +65,7 @@ async function importArchive(services: ApiServices, exchange: Exchange): Promise
     return value === undefined ? {} : { [key]: value };
   };
   const input = {
-    source: request,
+    source: uploadOf(exchange.request),
     ...optional('repo', 'repository'),
     ...optional('tag', 'tag'),
     ...optional('message', 'message'),
@@ -160,7 +161,7 @@ export const imageRoutes: Routes<
     await sendStream(exchange, 'application/x-tar', archive);
   },
   ImageLoad: async (services, exchange) => {
-    const input = { source: exchange.request, quiet: exchange.query.bool('quiet') };
+    const input = { source: uploadOf(exchange.request), quiet: exchange.query.bool('quiet') };
     const ctx = exchange.clientCtx;
     await streamProgress(exchange, (onProgress) => services.images.load(ctx, input, onProgress));
   },
