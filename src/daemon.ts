@@ -10,6 +10,7 @@ import { backgroundCtx, type Ctx } from './core/ctx.ts';
 import { EventBus } from './core/events.ts';
 import { newId } from './core/ids.ts';
 import type { Logger } from './core/log.ts';
+import type { ContainerRecord } from './core/model/container.ts';
 import type { RecordStore } from './core/ports/record-store.ts';
 import { insecureListeners, listenerOf } from './daemon/listen.ts';
 import { locatePrograms, type Programs } from './daemon/programs.ts';
@@ -29,11 +30,11 @@ import {
 } from './network/index.ts';
 import { createRegistry } from './registry/index.ts';
 import { createRuntime, createSpecBuilder, goArch, readMachineFacts } from './runtime/index.ts';
-import { createContainers } from './services/containers/index.ts';
-import { openImages } from './services/images/index.ts';
+import { createContainers, type ContainerDeps } from './services/containers/index.ts';
+import { openImages, type ContainerUsage, type ImageService } from './services/images/index.ts';
 import { createNetworksService, readHostFacts } from './services/networks/index.ts';
 import { createSystemService, type EngineFacts } from './services/system/index.ts';
-import { openVolumes } from './services/volumes/index.ts';
+import { openVolumes, type VolumeService, type VolumeUse } from './services/volumes/index.ts';
 import {
   openContentStore,
   openLocalVolumes,
@@ -110,8 +111,8 @@ async function openRuntimes(
   return { runtime, specs, defaultRuntime: name, names: runtimes.map((one) => one.name), layout };
 }
 
-/** Starts everything. What it throws is a sentence for the person who started it. */
-export async function startDaemon(options: DaemonOptions, log: Logger): Promise<Daemon> {
+/** What every room is built from. */
+async function openBase(options: DaemonOptions, log: Logger) {
   const ctx = backgroundCtx(log);
   const { dataRoot, runRoot } = makeRoots(options);
   const programs = locatePrograms(options);
@@ -125,19 +126,41 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     openStorage(host, log, dataRoot),
     openRuntimes(ctx, host, options, runRoot, programs),
   ]);
-  const { records, snapshots, blobs, trash } = storage;
+  const id = await engineId(storage.records);
+  const initPath = options.initPath ?? findProgram('tini-static') ?? findProgram('docker-init');
+  const platform = { os: 'linux', architecture: goArch() };
   const events = new EventBus();
-  const id = await engineId(records);
-  const helper = createNetHelper({ host, runRoot, program: programs.net, log });
-  const networks = createNetworksService({
-    engineId: id,
-    records,
+  const logDrivers = createLogDrivers();
+  return {
+    options,
+    log,
+    ctx,
+    dataRoot,
+    runRoot,
+    programs,
+    host,
+    storage,
+    oci,
+    id,
+    initPath,
+    platform,
     events,
-    drivers: [
-      createBridgeDriver({ host, instance: options.instance }),
-      createHostDriver(),
-      createNoneDriver(),
-    ],
+    logDrivers,
+  };
+}
+
+type Base = Awaited<ReturnType<typeof openBase>>;
+type Records = () => readonly ContainerRecord[];
+
+function buildNetworks(base: Base) {
+  const { host, options, log, events } = base;
+  const helper = createNetHelper({ host, runRoot: base.runRoot, program: base.programs.net, log });
+  const bridge = createBridgeDriver({ host, instance: options.instance });
+  const networks = createNetworksService({
+    engineId: base.id,
+    records: base.storage.records,
+    events,
+    drivers: [bridge, createHostDriver(), createNoneDriver()],
     firewall: createFirewall({ host, instance: options.instance }),
     helper,
     host,
@@ -145,12 +168,24 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     defaults: { addressPools: options.addressPools, bip: options.bip, mtu: options.mtu },
     log,
   });
+  return { networks, helper };
+}
+
+function buildImages(base: Base, containers: Records): Promise<ImageService> {
+  const { options, log, events, platform } = base;
+  const { records, blobs, snapshots } = base.storage;
   const registry = createRegistry({
     insecureRegistries: options.insecureRegistries,
     mirrors: options.registryMirrors,
   });
-  const platform = { os: 'linux', architecture: goArch() };
-  const images = await openImages({
+  const usage = ({ id, name, imageId, imageRef, state }: ContainerRecord): ContainerUsage => ({
+    id,
+    name,
+    imageId,
+    imageRef,
+    active: ['running', 'paused', 'restarting', 'starting'].includes(state.status),
+  });
+  return openImages({
     records,
     blobs,
     snapshots,
@@ -158,96 +193,110 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     events,
     log,
     platform,
-    containers: () =>
-      containers.service.records().map((record) => ({
-        id: record.id,
-        name: record.name,
-        imageId: record.imageId,
-        imageRef: record.imageRef,
-        active: ['running', 'paused', 'restarting', 'starting'].includes(record.state.status),
-      })),
+    containers: () => containers().map(usage),
   });
-  const volumes = await openVolumes({
-    records,
-    drivers: [storage.volumes],
-    host,
-    events,
-    uses: () =>
-      containers.service
-        .records()
-        .flatMap((record) =>
-          record.mounts.flatMap((mount) =>
-            mount.type === 'volume' && mount.name !== undefined
-              ? [{ containerId: record.id, volumeName: mount.name }]
-              : [],
-          ),
-        ),
+}
+
+function buildVolumes(base: Base, containers: Records): Promise<VolumeService> {
+  const uses = (record: ContainerRecord): readonly VolumeUse[] =>
+    record.mounts.flatMap((mount) =>
+      mount.type === 'volume' && mount.name !== undefined
+        ? [{ containerId: record.id, volumeName: mount.name }]
+        : [],
+    );
+  return openVolumes({
+    records: base.storage.records,
+    drivers: [base.storage.volumes],
+    host: base.host,
+    events: base.events,
+    uses: () => containers().flatMap(uses),
   });
-  const logDrivers = createLogDrivers();
-  const initPath = options.initPath ?? findProgram('tini-static') ?? findProgram('docker-init');
-  const containers = createContainers({
-    host,
+}
+
+function buildContainers(
+  base: Base,
+  services: Pick<ContainerDeps, 'images' | 'volumes' | 'networks'>,
+): ReturnType<typeof createContainers> {
+  const { options, oci, storage, platform } = base;
+  return createContainers({
+    ...services,
+    host: base.host,
     attributes: createFileAttributes(),
-    records,
-    snapshots,
+    records: storage.records,
+    snapshots: storage.snapshots,
     runtime: oci.runtime,
     specs: oci.specs,
-    images,
-    volumes,
-    networks,
-    logDrivers,
-    discard: (path) => trash.discard(path),
-    events,
-    log,
+    logDrivers: base.logDrivers,
+    discard: (path) => storage.trash.discard(path),
+    events: base.events,
+    log: base.log,
     options: {
-      dataRoot,
-      runRoot,
+      dataRoot: base.dataRoot,
+      runRoot: base.runRoot,
       instance: options.instance,
       defaultRuntime: oci.defaultRuntime,
       runtimes: oci.names,
-      initPath,
+      initPath: base.initPath,
       defaultInit: options.init,
       defaultLogDriver: options.logDriver,
       defaultLogOptions: options.logOptions,
       platform: `${platform.os}/${platform.architecture}`,
     },
   });
-  await containers.lifecycle.load();
-  networks.bindContainers(containers.lifecycle.directory);
-  await containers.lifecycle.restore(ctx, (running) => networks.restore(ctx, running));
-  trash.empty();
-  const engine: EngineFacts = {
-    engineId: id,
+}
+
+const environment = (name: string): string => process.env[name.toUpperCase()] ?? process.env[name] ?? '';
+
+function engineFacts(base: Base): EngineFacts {
+  const { options, oci } = base;
+  return {
+    engineId: base.id,
     instance: options.instance,
     version: productVersion,
     gitCommit: buildCommit,
     buildTime,
     apiVersion: maximumVersion,
     minApiVersion: minimumVersion,
-    dataRoot,
+    dataRoot: base.dataRoot,
     debug: options.logLevel === 'debug',
     labels: options.labels,
-    storage: snapshots,
+    storage: base.storage.snapshots,
     cgroupDriver: 'cgroupfs',
     cgroupVersion: oci.layout.version === 2 ? 2 : 1,
     defaultRuntime: oci.defaultRuntime,
     runtimes: () => oci.runtime.info(),
     loggingDriver: options.logDriver,
-    logDrivers: [...logDrivers.keys()],
+    logDrivers: [...base.logDrivers.keys()],
     networkDrivers: ['bridge', 'host', 'null'],
     volumeDrivers: ['local'],
-    initBinary: initPath ?? '',
+    initBinary: base.initPath ?? '',
     firewallBackend: 'nftables',
     defaultAddressPools: options.addressPools,
     insecureRegistries: options.insecureRegistries,
     registryMirrors: options.registryMirrors,
-    httpProxy: process.env['HTTP_PROXY'] ?? process.env['http_proxy'] ?? '',
-    httpsProxy: process.env['HTTPS_PROXY'] ?? process.env['https_proxy'] ?? '',
-    noProxy: process.env['NO_PROXY'] ?? process.env['no_proxy'] ?? '',
+    httpProxy: environment('http_proxy'),
+    httpsProxy: environment('https_proxy'),
+    noProxy: environment('no_proxy'),
     insecureListeners: insecureListeners(options),
   };
+}
+
+/** Starts everything. What it throws is a sentence for the person who started it. */
+export async function startDaemon(options: DaemonOptions, log: Logger): Promise<Daemon> {
+  const base = await openBase(options, log);
+  const { ctx, events, storage } = base;
+  const { records, trash } = storage;
+  const { networks, helper } = buildNetworks(base);
+  // Images and volumes ask which containers use them, and containers need both: they ask only once all are there.
+  const used: Records = () => containers.service.records();
+  const [images, volumes] = await Promise.all([buildImages(base, used), buildVolumes(base, used)]);
+  const containers = buildContainers(base, { images, volumes, networks });
+  await containers.lifecycle.load();
+  networks.bindContainers(containers.lifecycle.directory);
+  await containers.lifecycle.restore(ctx, (running) => networks.restore(ctx, running));
+  trash.empty();
   const system = createSystemService({
-    engine,
+    engine: engineFacts(base),
     containers: containers.service,
     images,
     volumes,
@@ -268,12 +317,9 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     await trash.close();
     await records.close();
     await storage.workers.close();
-    await host.close();
+    await base.host.close();
   };
-  return {
-    addresses,
-    close: () => (closing ??= close()),
-  };
+  return { addresses, close: () => (closing ??= close()) };
 }
 
 async function listenAll(api: ApiServer, options: DaemonOptions): Promise<readonly string[]> {
