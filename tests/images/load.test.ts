@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -335,6 +336,11 @@ test('what was loaded is there after the daemon was killed and started again', a
     assert.deepEqual(await again.images.collectGarbage(ctx), { layers: [], blobs: [blob.digest] });
   } finally {
     await again.close();
+    // The killed one: its records are closed already.
+    await engine.trash.close();
+    await engine.workers.close();
+    await engine.host.close();
+    await rm(engine.root, { recursive: true });
   }
   engine = await openEngine();
 });
