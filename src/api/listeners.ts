@@ -128,13 +128,16 @@ async function removeStaleSocket(path: string): Promise<void> {
 async function listenUnix(server: HttpServer, path: string, gid: number | undefined): Promise<void> {
   await removeStaleSocket(path);
   mkdirSync(dirname(path), { recursive: true });
-  // Nobody may connect between bind and chmod.
+  // Nobody may connect between bind and chmod. Node binds before `listen` returns; the mask must not outlast that, because
+  // other work of the daemon creates files too.
   const mask = process.umask(0o117);
+  let listening: Promise<void>;
   try {
-    await listen(server, { path });
+    listening = listen(server, { path });
   } finally {
     process.umask(mask);
   }
+  await listening;
   if (gid !== undefined) chownSync(path, 0, gid);
   chmodSync(path, 0o660);
 }

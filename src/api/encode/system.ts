@@ -11,12 +11,15 @@ function encodeRuntimes(runtimes: readonly RuntimeInfo[]): object {
   return Object.fromEntries(runtimes.map((runtime) => [runtime.name, { path: runtime.path }])) as object;
 }
 
+/** Registries on this host are reached without TLS always, as by dockerd. */
+const loopback = ['::1/128', '127.0.0.0/8'];
+
 function registryConfig(engine: EngineFacts): object {
   const isCidr = (entry: string): boolean => entry.includes('/');
   const insecure = engine.insecureRegistries.filter((entry) => !isCidr(entry));
   const indexes = insecure.map((name) => [name, { Name: name, Mirrors: [], Secure: false, Official: false }]);
   return {
-    InsecureRegistryCIDRs: engine.insecureRegistries.filter(isCidr),
+    InsecureRegistryCIDRs: [...new Set([...loopback, ...engine.insecureRegistries.filter(isCidr)])],
     IndexConfigs: {
       'docker.io': { Name: 'docker.io', Mirrors: engine.registryMirrors, Secure: true, Official: true },
       ...(Object.fromEntries(indexes) as object),
