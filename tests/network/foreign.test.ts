@@ -18,6 +18,8 @@ isolated(import.meta.filename, () => {
   before(async () => {
     world = new World();
     outside = await world.addOutside();
+    // A new namespace may take the setting of the machine that the tests run on.
+    run('echo 0 > /proc/sys/net/ipv4/ip_forward');
     // As iptables-nft and ufw write it, and a foreign table of nft's own kind.
     run(
       'nft add table ip filter && nft "add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }"',
@@ -57,7 +59,34 @@ isolated(import.meta.filename, () => {
     assert.equal(run('nft list chain inet wall gate').match(/sliptest: /g)?.length, 2);
     await world.networks.removeAll(ctx);
     assert.doesNotMatch(run('nft list ruleset'), /sliptest/);
+    assert.equal(run('cat /proc/sys/net/ipv4/ip_forward').trim(), '0', 'as it was before the engine came');
     await world.restart();
+  });
+
+  test('the host does not become a router between its other interfaces', async () => {
+    const far = await world.host.createNetns();
+    const behind = { namespace: far };
+    run(`ip link add second type veth peer name eth8 && ip link set eth8 netns ${far.path}`);
+    run('ip addr add 198.51.100.2/24 dev second && ip link set second up');
+    inside(
+      behind,
+      'sh',
+      '-c',
+      'ip addr add 198.51.100.1/24 dev eth8; ip link set eth8 up; ip route add default via 198.51.100.2',
+    );
+    inside(outside, 'ip', 'route', 'add', '198.51.100.0/24', 'via', '192.0.2.2');
+    world.keep(await servePage(behind, 'behind '));
+    run('nft delete table ip filter; nft delete table inet wall');
+    const page = 'http://198.51.100.1/';
+    assert.match(run(`curl -sS -m 2 ${page}`), /^behind/);
+    assert.equal(run('cat /proc/sys/net/ipv4/ip_forward').trim(), '1');
+    assert.match(run('nft list set inet sliptest closed'), /elements/);
+    assert.throws(() => inside(outside, 'curl', '-sS', '-m', '1', page));
+    await world.restart();
+    assert.throws(() => inside(outside, 'curl', '-sS', '-m', '1', page));
+    run('nft delete element inet sliptest closed { 2 }');
+    assert.match(inside(outside, 'curl', '-sS', '-m', '2', page), /^behind/, 'it was our rule');
+    world.host.closeFd(far.fd);
   });
 
   test('a flushed ruleset comes back with the next port', async () => {

@@ -59,9 +59,18 @@ export const pairInSet = (set: string, invert = false): readonly NftExpression[]
   { expr: 'lookup', set, sreg: 0, ...(invert ? { invert } : {}) },
 ];
 
+/** The byte that `meta nfproto` loads. */
+export const versionByte = (version: IpVersion): Uint8Array =>
+  Uint8Array.of(version === 4 ? nfprotoIpv4 : nfprotoIpv6);
+
+export const versionInSet = (set: string): readonly NftExpression[] => [
+  { expr: 'meta', key: 'nfproto', dreg: 0 },
+  { expr: 'lookup', set, sreg: 0 },
+];
+
 export const isVersion = (version: IpVersion): readonly NftExpression[] => [
   { expr: 'meta', key: 'nfproto', dreg: 0 },
-  { expr: 'cmp', op: 'eq', sreg: 0, data: Uint8Array.of(version === 4 ? nfprotoIpv4 : nfprotoIpv6) },
+  { expr: 'cmp', op: 'eq', sreg: 0, data: versionByte(version) },
 ];
 
 const addressField = {

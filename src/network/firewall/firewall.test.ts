@@ -60,6 +60,7 @@ test('a drop never comes before what it must let through', () => {
     'published ports',
     'unpublished ports',
     'outbound',
+    'between other interfaces',
   ]);
 });
 

@@ -16,6 +16,8 @@ import {
   portOfElement,
   type PlacedElement,
 } from './elements.ts';
+import { versionByte, type IpVersion } from './expressions.ts';
+import { disableForwarding, enableForwarding, isForwardingOff } from './forwarding.ts';
 import { dropsForwards, planForeignRemoval, planForeignRules } from './foreign.ts';
 import { expectedRules, planTable, setNames } from './table.ts';
 
@@ -69,21 +71,22 @@ class NftFirewall implements Firewall {
       ...networks.flatMap(networkElements),
       ...ports.flatMap((port) => portElement(port) ?? []),
     ];
+    const kept = await this.#closedVersions();
     const now = (await this.#rulesIntact()) ? await this.#elements() : undefined;
     if (now === undefined) {
       // One transaction: no packet ever meets a host without the table or with half of it.
       await this.#host.nftApply(undefined, [
         ...planTable(this.#table),
-        ...this.#changes('addElements', wanted),
+        ...this.#changes('addElements', [...wanted, ...kept]),
       ]);
     } else {
-      const { add, remove } = difference(now, wanted);
+      const { add, remove } = difference(now, [...wanted, ...kept]);
       const changes = [...this.#changes('deleteElements', remove), ...this.#changes('addElements', add)];
       if (changes.length > 0) await this.#host.nftApply(undefined, changes);
     }
     this.#bridges.clear();
     for (const network of networks) this.#bridges.add(network.bridge);
-    await this.#forwarding();
+    await this.#forward(networks);
     await this.#meetForeignChains(ctx);
   }
 
@@ -97,6 +100,7 @@ class NftFirewall implements Firewall {
       ...this.#changes('deleteElements', stale),
     ]);
     this.#bridges.add(network.bridge);
+    await this.#forward([network]);
     await this.#meetForeignChains(ctx);
   }
 
@@ -147,6 +151,8 @@ class NftFirewall implements Firewall {
   async clear(_ctx: Ctx): Promise<void> {
     this.#bridges.clear();
     await this.#cleanForeignChains([]);
+    const closed = await this.#closedVersions();
+    for (const { element } of closed) await disableForwarding(this.#host, element.key[0] === 10 ? 6 : 4);
     const ref = { family: 'inet', table: this.#table } as const;
     await this.#host.nftApply(undefined, [
       { ...ref, change: 'addTable' },
@@ -220,11 +226,23 @@ class NftFirewall implements Firewall {
     }, forgetDelayMs).unref();
   }
 
-  async #forwarding(): Promise<void> {
-    await this.#host.link(undefined, [
-      { op: 'sysctl', key: 'net/ipv4/ip_forward', value: '1' },
-      { op: 'sysctl', key: 'net/ipv6/conf/all/forwarding', value: '1', optional: true },
-    ]);
+  /** The element comes before the switch: the host is never a router between its other interfaces. */
+  async #forward(networks: readonly FirewallNetwork[]): Promise<void> {
+    const needed: readonly IpVersion[] = networks.some((network) => network.ipv6Subnets.length > 0)
+      ? [4, 6]
+      : [4];
+    for (const version of needed) {
+      if (!isForwardingOff(version)) continue;
+      const closed: PlacedElement = { set: 'closed', element: { key: versionByte(version) } };
+      await this.#host.nftApply(undefined, this.#changes('addElements', [closed]));
+      await enableForwarding(this.#host, version);
+    }
+  }
+
+  async #closedVersions(): Promise<readonly PlacedElement[]> {
+    const set = { family: 'inet', table: this.#table, set: 'closed' } as const;
+    const elements = (await this.#host.nftElements(undefined, set)) ?? [];
+    return elements.map((element) => ({ set: 'closed', element }));
   }
 
   async #meetForeignChains(ctx: Ctx): Promise<void> {

@@ -20,6 +20,7 @@ import {
   toLocal,
   translateBy,
   verdict,
+  versionInSet,
   type IpVersion,
 } from './expressions.ts';
 
@@ -29,6 +30,7 @@ export const setNames = [
   'same_network',
   'internal',
   'masquerade',
+  'closed',
   'ports',
   'bound_ports',
   'ports6',
@@ -49,6 +51,8 @@ const setShapes: Readonly<Record<SetName, SetShape>> = {
   same_network: { key: ['ifname', 'ifname'] },
   internal: { key: ['ifname'] },
   masquerade: { key: ['ifname'] },
+  /** IP versions that this host did not forward before the engine came. */
+  closed: { key: ['inet_proto'] },
   ports: { key: ['inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
   bound_ports: { key: ['ipv4_addr', 'inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
   ports6: { key: ['inet_proto', 'inet_service'], data: ['ipv6_addr', 'inet_service'] },
@@ -195,6 +199,7 @@ const chains: readonly ChainPlan[] = [
       },
       { comment: 'unpublished ports', expressions: [...inSet('oifname', 'bridges'), verdict('drop')] },
       { comment: 'outbound', expressions: [...inSet('iifname', 'bridges'), verdict('accept')] },
+      { comment: 'between other interfaces', expressions: [...versionInSet('closed'), verdict('drop')] },
     ],
   },
 ];
