@@ -131,6 +131,8 @@ class Monitor implements HealthMonitor {
   }
 
   async #run(): Promise<void> {
+    // A frozen container cannot answer, which says nothing about its health.
+    if (this.#entry.record.state.status === 'paused') return this.#next();
     const inStartPeriod = this.#inStartPeriod();
     const result = await probe(this.#room, this.#entry, this.#command, this.#settings.timeoutMs);
     if (this.#stopped) return;

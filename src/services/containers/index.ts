@@ -19,7 +19,7 @@ import { listContainers } from './list.ts';
 import { containerLogs } from './logs.ts';
 import { pauseContainer, resizeContainer, unpauseContainer } from './pause.ts';
 import { pruneContainers } from './prune.ts';
-import { loadContainers, observe, planFor, reconcile } from './reconcile.ts';
+import { loadContainers, observe, planRepair, reconcile } from './reconcile.ts';
 import type { Action } from './reconcile-plan.ts';
 import { removeContainer } from './remove.ts';
 import { renameContainer } from './rename.ts';
@@ -48,8 +48,8 @@ export interface ContainersLifecycle {
     ctx: Ctx,
     restoreNetworks: (running: readonly RestoredContainer[]) => Promise<void>,
   ): Promise<readonly Action[]>;
-  /** What `restore` would do now. Changes nothing. */
-  dryRun(ctx: Ctx): Promise<readonly Action[]>;
+  /** Finds and clears up what should not be there while the engine serves; with `dryRun` only says what. */
+  repair(ctx: Ctx, options: { readonly dryRun: boolean }): Promise<readonly Action[]>;
   /** Ends timers and health checks; containers are not touched. */
   close(): void;
   readonly directory: ContainerDirectory;
@@ -130,7 +130,10 @@ export function createContainers(deps: ContainerDeps): {
         await restoreNetworks(alive);
         return await reconcile(room, ctx, observation);
       },
-      dryRun: async (ctx) => planFor(room, await observe(room, ctx)),
+      repair: async (ctx, { dryRun }) => {
+        const { actions, observation } = await planRepair(room, ctx);
+        return dryRun ? actions : await reconcile(room, ctx, observation, actions);
+      },
       close: () => {
         for (const entry of room.table.entries()) {
           entry.health?.stop();

@@ -69,8 +69,10 @@ export async function observe(room: Room, ctx: Ctx): Promise<Observation> {
   const tasks = new Map<string, Task>();
   const found = new Map<string, ObservedTask>();
   await Promise.all(
-    [...room.table.entries()].map(async ({ record }) => {
+    [...room.table.entries()].map(async ({ record, task }) => {
       if (!mayRun(record)) return;
+      // Held already: asked while the daemon serves.
+      if (task !== undefined) return void found.set(record.id, { state: 'running' });
       const result = await recover(room, ctx, record);
       found.set(record.id, result.found);
       if (result.task !== undefined) tasks.set(record.id, result.task);
@@ -106,9 +108,28 @@ export function planFor(room: Room, observation: Observation): readonly Action[]
   );
 }
 
+const onlyAtBoot: readonly Action['do'][] = ['adopt', 'restart'];
+
+/** What a repair of a serving engine would do: all but what belongs to a start of the daemon. */
+export async function planRepair(
+  room: Room,
+  ctx: Ctx,
+): Promise<{ actions: readonly Action[]; observation: Observation }> {
+  const observation = await observe(room, ctx);
+  // What is under way now is not broken.
+  const actions = planFor(room, observation).filter(
+    (action) => !onlyAtBoot.includes(action.do) && !room.queue.busy(action.id),
+  );
+  return { actions, observation };
+}
+
 /** Carries the plan out. One action that fails is logged and does not keep the others from being done. */
-export async function reconcile(room: Room, ctx: Ctx, observation: Observation): Promise<readonly Action[]> {
-  const actions = planFor(room, observation);
+export async function reconcile(
+  room: Room,
+  ctx: Ctx,
+  observation: Observation,
+  actions: readonly Action[] = planFor(room, observation),
+): Promise<readonly Action[]> {
   for (const action of actions) {
     try {
       await perform(room, ctx, action, observation);

@@ -66,6 +66,8 @@ export async function startInQueue(room: Room, ctx: Ctx, entry: Entry, options: 
   // A client that hangs up does not end a start, as with Docker; `rm -f` does.
   const own: Ctx = { signal: abort.signal, log: ctx.log };
   entry.starting = abort;
+  // Who follows the log from now on follows this run.
+  entry.ended = newEnded();
   entry.stopRequested = false;
   try {
     await withUndo(own, (undo) => start(room, own, undo, entry, options));
@@ -98,6 +100,7 @@ async function failed(
 ): Promise<SlipwayError> {
   for (const pending of entry.pending) pending.settle(undefined);
   entry.pending.clear();
+  entry.ended.resolve();
   const failure = fromRuntime.get(error as object) ?? { error: toSlipwayError(error), exitCode: 128 };
   const status = before.state.status === 'restarting' ? 'exited' : before.state.status;
   const record = withState(before, { status, exitCode: failure.exitCode, error: failure.error.message });
@@ -230,7 +233,15 @@ async function commitRunning(
   });
   await commitRecord(room, entry, { ...running, restartCount: options.restartCount });
   entry.task = task;
-  entry.ended = newEnded();
   // Not before the commit: an exit that came first would be written over.
   watchExit(room, entry, task);
+  attachLate(entry, task);
+}
+
+/** Attachments that were asked for while the process was being started: too late for its first byte, not for the rest. */
+function attachLate(entry: Entry, task: Task): void {
+  for (const pending of entry.pending) {
+    entry.pending.delete(pending);
+    task.attach(pending.options).then(pending.settle, () => pending.settle(undefined));
+  }
 }
