@@ -32,12 +32,16 @@ export async function openTrash(
   const ctx: Ctx = { ...backgroundCtx(deps.log), signal: stop.signal };
   let running: Promise<void> | undefined;
   let again = false;
+  /** Told once, not after every container that goes. */
+  const told = new Set<string>();
 
   const round = async (): Promise<void> => {
     do {
       again = false;
       const { left } = await deps.workers.run(ctx, 'empty', { directory });
-      if (left.length > 0) deps.log.warn('left in the trash: something is mounted there', { paths: left });
+      const fresh = left.filter((each) => !told.has(each));
+      for (const each of fresh) told.add(each);
+      if (fresh.length > 0) deps.log.warn('left in the trash', { paths: fresh });
     } while (again && !stop.signal.aborted);
   };
   const empty = (): void => {

@@ -1,11 +1,20 @@
 /** Walks over whole trees: their size, and their removal in the background. */
 
-import { lstatSync, readFileSync, readdirSync, rmdirSync, unlinkSync, type Dirent } from 'node:fs';
-import { readlinkSync } from 'node:fs';
+import {
+  lstatSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+  type Dirent,
+} from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isErrno } from '../../core/errors.ts';
+import { newId } from '../../core/ids.ts';
 import type { JobIo } from './job-io.ts';
 
 type Entry = Dirent<Buffer>;
@@ -14,7 +23,8 @@ function entries(directory: Buffer): Entry[] {
   try {
     return readdirSync(directory, { withFileTypes: true, encoding: 'buffer' });
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
+    // Gone meanwhile; or, when sizes are summed up, nested deeper than a path may be long.
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENAMETOOLONG')) return [];
     throw error;
   }
 }
@@ -62,14 +72,18 @@ function becomeNice(): void {
 }
 
 const batch = 200;
+/** Bytes of a path from which on a subtree is moved up first: a container can nest directories deeper than a path may be long. */
+const deepPath = 2000;
 
 /**
  * Deletes everything in `directory`, with a pause after each batch of unlinks: with `discard` each may hold up the
- * journal. Returns what could not be deleted (something is mounted there).
+ * journal. Returns what could not be deleted, with the reason (something is mounted there, a file is immutable).
  */
 export async function emptySlowly(io: JobIo, directory: string): Promise<string[]> {
   becomeNice();
+  const root = Buffer.from(directory);
   const left: string[] = [];
+  const failed = new Set<string>();
   let count = 0;
   const step = async (): Promise<void> => {
     io.check();
@@ -79,18 +93,31 @@ export async function emptySlowly(io: JobIo, directory: string): Promise<string[
     for (const entry of entries(at)) {
       const path = child(at, entry.name);
       await step();
-      if (entry.isDirectory()) await removeTree(path);
-      else unlinkSync(path);
+      if (!entry.isDirectory()) unlinkSync(path);
+      else if (path.length < deepPath) await removeTree(path);
+      else renameSync(path, child(root, Buffer.from(newId())));
     }
     rmdirSync(at);
   };
-  for (const entry of entries(Buffer.from(directory))) {
-    const name = entry.name.toString();
-    const path = join(directory, name);
-    await step();
-    if (hasMounts(path)) left.push(path);
-    else if (entry.isDirectory()) await removeTree(Buffer.from(path));
-    else unlinkSync(path);
-  }
+  // What was moved up is found by the next round.
+  for (
+    let work = entries(root);
+    work.length > 0;
+    work = entries(root).filter((entry) => !failed.has(entry.name.toString()))
+  )
+    for (const entry of work) {
+      const name = entry.name.toString();
+      const path = join(directory, name);
+      await step();
+      try {
+        if (hasMounts(path)) throw new Error('something is mounted there');
+        if (entry.isDirectory()) await removeTree(Buffer.from(path));
+        else unlinkSync(path);
+      } catch (error) {
+        io.check();
+        failed.add(name);
+        left.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
   return left;
 }
