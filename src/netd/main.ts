@@ -49,6 +49,8 @@ function forget(runRoot: string): void {
 
 async function main(): Promise<void> {
   const { runRoot, build } = readArguments();
+  // The socket and the state are for root alone, whatever the daemon's own mask is.
+  process.umask(0o077);
   const host = createLightHost();
   const holdings = new Holdings(host, runRoot);
   const predecessor = await findPredecessor(runRoot);

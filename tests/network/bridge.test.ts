@@ -178,6 +178,22 @@ isolated(import.meta.filename, () => {
     assert.doesNotMatch(run('ip link'), /br-/);
   });
 
+  test('a bridge of a network whose record is gone is made anew', async () => {
+    run('ip link add br-anew type bridge && ip link set br-anew alias slipway:sliptest:forgotten');
+    run('ip addr add 203.0.113.1/24 dev br-anew && ip link set br-anew up');
+    const options = { 'com.docker.network.bridge.name': 'br-anew' };
+    await world.networks.create(ctx, { name: 'anew', options });
+    assert.doesNotMatch(run('ip addr show br-anew'), /203\.0\.113/);
+    await world.networks.remove(ctx, 'anew');
+    assert.doesNotMatch(run('ip link'), /br-anew/);
+    run('ip link add br-mine type bridge');
+    const own = { 'com.docker.network.bridge.name': 'br-mine' };
+    await world.networks.create(ctx, { name: 'adopted', options: own });
+    await world.networks.remove(ctx, 'adopted');
+    assert.match(run('ip link'), /br-mine/, 'a bridge of the user stays');
+    run('ip link delete br-mine');
+  });
+
   test('none has only loopback', async () => {
     const box = await world.run('lonely', { NetworkMode: 'none' });
     assert.equal(inside(box, 'sh', '-c', 'ls /proc/self/net/dev >/dev/null; ip -o link | wc -l').trim(), '1');

@@ -8,7 +8,7 @@ import { invalid } from '../../../core/errors.ts';
 import { shortId } from '../../../core/ids.ts';
 import { bridgeOption, bridgeSettings } from '../../../core/model/bridge-settings.ts';
 import type { NetworkRecord } from '../../../core/model/network.ts';
-import type { Host } from '../../../core/ports/host.ts';
+import type { Host, LinkInfo } from '../../../core/ports/host.ts';
 import type { EndpointPlan, NamespaceHandle, NetworkDriver } from '../../../core/ports/network-driver.ts';
 import { aliasOf, aliasPrefix, planBridge, planEndpoint } from './plan.ts';
 
@@ -35,6 +35,9 @@ function bridgeName(instance: string, network: NetworkRecord): string {
 export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDriver {
   const mtus = new Map<string, number>();
 
+  const isOurs = (link: LinkInfo): boolean =>
+    link.kind === 'bridge' && link.alias.startsWith(aliasPrefix(instance));
+
   const wantedMtu = async (network: NetworkRecord): Promise<number> =>
     bridgeSettings(network).mtu ?? (await host.facts()).uplinkMtu;
 
@@ -58,11 +61,16 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
       const mtu = await wantedMtu(network);
       mtus.set(network.id, mtu);
       const links = await host.links();
-      const link = links.find((one) => one.name === network.bridgeName);
+      let link = links.find((one) => one.name === network.bridgeName);
       if (link !== undefined && link.kind !== 'bridge')
         throw invalid(
           `interface ${link.name} exists already and is no bridge: choose another name for the network's bridge`,
         );
+      // Ours, but of a network whose record is gone: its addresses and ports mean nothing to this one.
+      if (link !== undefined && isOurs(link) && link.alias !== aliasOf(instance, network.id)) {
+        await host.link(undefined, [{ op: 'deleteLink', name: link.name }]);
+        link = undefined;
+      }
       const addresses = link === undefined ? [] : await host.addresses();
       const operations = planBridge(instance, network, mtu, { link, addresses });
       if (operations.length > 0) await host.link(undefined, operations);
@@ -88,9 +96,7 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
 
     async list(_ctx: Ctx) {
       const links = await host.links();
-      const bridges = links.filter(
-        (link) => link.kind === 'bridge' && link.alias.startsWith(aliasPrefix(instance)),
-      );
+      const bridges = links.filter(isOurs);
       const indexes = new Set(bridges.map((bridge) => bridge.index));
       return {
         networks: bridges.map((bridge) => bridge.name),
