@@ -301,6 +301,16 @@ test('volumes are filled from the image once, kept by name, and gone with rm -v 
   await engine.ok('docker', ['volume', 'rm', 'filled']);
 });
 
+test('a subpath of a volume must lie in it', async () => {
+  await run('-v', 'parts:/v', 'busybox', 'sh', '-c', 'mkdir /v/in; echo x > /v/in/f; ln -s /etc /v/out');
+  const mount = (subpath: string): string => `type=volume,source=parts,target=/p,volume-subpath=${subpath}`;
+  assert.equal(await run('--mount', mount('in'), 'busybox', 'cat', '/p/f'), 'x');
+  const link = await fails('run', '--rm', '--mount', mount('out'), 'busybox', 'ls', '/p');
+  assert.equal(link.code, 125);
+  assert.match(link.stderr, /cannot access subpath 'out' of volume parts/);
+  await engine.ok('docker', ['volume', 'rm', 'parts']);
+});
+
 test('files go in and out of running and stopped containers, links stay inside', async () => {
   const folder = mkdtempSync('/tmp/slip-cp-');
   writeFileSync(join(folder, 'in'), 'hello\n');

@@ -11,6 +11,7 @@ import type { Ctx } from '../../core/ctx.ts';
 import { cgroupDirectories, cgroupsPath, limitResources } from './cgroups.ts';
 import { checkDeviceMode, containerDevices, parseDeviceRule } from './devices.ts';
 import type { MachineFacts } from './facts.ts';
+import type { SeccompSection } from './seccomp.ts';
 import { shortcut, type SeccompCache } from './seccomp-cache.ts';
 import { checkAnnotations, parseSecurityOptions, rlimits } from './security.ts';
 import { capabilitiesOf, containerSpec, execProcess, seccompOf, type SpecParts } from './spec.ts';
@@ -49,15 +50,31 @@ function validate(facts: MachineFacts, host: HostConfig): readonly string[] {
   return warnings;
 }
 
+type ProfileOf = (host: HostConfig) => SeccompSection | undefined;
+
+/** The profile of a container; one object per distinct setting, since nearly all containers have the same. */
+function rememberProfiles(facts: MachineFacts): ProfileOf {
+  const known = new Map<string, SeccompSection | undefined>();
+  const most = 64;
+  return (host) => {
+    const key = JSON.stringify([host.CapAdd, host.CapDrop, host.Privileged, host.SecurityOpt]);
+    if (known.has(key)) return known.get(key);
+    const profile = seccompOf(facts, host);
+    if (known.size >= most) known.clear();
+    known.set(key, profile);
+    return profile;
+  };
+}
+
 async function seccompParts(
-  options: SpecBuilderOptions,
+  options: SpecBuilderOptions & { readonly profileOf: ProfileOf },
   ctx: Ctx,
   input: SpecInput,
 ): Promise<Pick<SpecParts, 'seccomp' | 'annotations'>> {
   const user = input.record.hostConfig.Annotations ?? {};
   // Refused at create already; a record may come from elsewhere, and this is the last place to fail closed.
   checkAnnotations(input.record.hostConfig);
-  const profile = seccompOf(options.facts, input.record.hostConfig);
+  const profile = options.profileOf(input.record.hostConfig);
   if (profile === undefined) return { seccomp: undefined, annotations: user };
   const filter = await options.seccompCaches.get(input.record.runtime)?.filter(ctx, profile);
   if (filter === undefined) return { seccomp: profile, annotations: user };
@@ -67,11 +84,12 @@ async function seccompParts(
 
 export function createSpecBuilder(options: SpecBuilderOptions): SpecBuilder {
   const { facts } = options;
+  const profileOf = rememberProfiles(facts);
   return {
     privateCgroupNamespace: facts.layout.version === 2,
     validate: (host) => validate(facts, host),
     container: async (ctx, input) => {
-      const seccomp = await seccompParts(options, ctx, input);
+      const seccomp = await seccompParts({ ...options, profileOf }, ctx, input);
       return containerSpec(facts, input, { ...containerDevices(input.record.hostConfig), ...seccomp });
     },
     exec: (input) => execProcess(facts, input),

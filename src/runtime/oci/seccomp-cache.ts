@@ -41,6 +41,8 @@ export function isFilter(bytes: Buffer): boolean {
 export class SeccompCache {
   readonly #options: SeccompCacheOptions;
   readonly #ready = new Map<string, string>();
+  /** The same by identity: a profile is long, and most starts come with the same one. */
+  readonly #known = new WeakMap<SeccompSection, string>();
   readonly #flights = new SingleFlight<string | undefined>();
 
   constructor(options: SeccompCacheOptions) {
@@ -49,14 +51,15 @@ export class SeccompCache {
 
   /** Base64 of the compiled filter; undefined when crun could not be brought to compile it (then the full profile is used). */
   async filter(ctx: Ctx, profile: SeccompSection): Promise<string | undefined> {
+    const same = this.#known.get(profile);
+    if (same !== undefined) return same;
     const text = JSON.stringify(profile);
-    const known = this.#ready.get(text);
-    if (known !== undefined) return known;
-    return await this.#flights.run(text, async () => {
-      const filter = await this.#load(ctx, text, profile);
-      if (filter !== undefined) this.#ready.set(text, filter);
-      return filter;
-    });
+    const filter =
+      this.#ready.get(text) ?? (await this.#flights.run(text, () => this.#load(ctx, text, profile)));
+    if (filter === undefined) return undefined;
+    this.#ready.set(text, filter);
+    this.#known.set(profile, filter);
+    return filter;
   }
 
   /**

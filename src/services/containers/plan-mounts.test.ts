@@ -76,6 +76,10 @@ const refused: readonly (readonly [HostConfig, string])[] = [
     { Mounts: [{ Type: 'npipe', Source: 'a', Target: '/b' }] },
     'invalid mount config for type "npipe": mount type unknown',
   ],
+  [
+    { Mounts: [{ Type: 'volume', Source: 'a', Target: '/b', VolumeOptions: { Subpath: 'x/../../etc' } }] },
+    'invalid mount config for type "volume": subpath must be a relative path within the volume',
+  ],
   [{ VolumesFrom: ['nobody'] }, 'No such container: nobody'],
 ];
 

@@ -132,6 +132,10 @@ function parseMount(spec: MountSpec): PlannedMount {
     case 'volume': {
       if (spec.BindOptions !== undefined) throw bad('field BindOptions must not be specified');
       const options = spec.VolumeOptions;
+      const subpath = options?.Subpath ?? '';
+      if (absolute(subpath) || subpath.split('/').includes('..')) {
+        throw bad('subpath must be a relative path within the volume');
+      }
       return {
         ...volume(destination, source === '' ? undefined : source, options?.DriverConfig?.Name, ''),
         rw,
@@ -140,7 +144,7 @@ function parseMount(spec: MountSpec): PlannedMount {
           ? {}
           : { driverOptions: options.DriverConfig.Options }),
         ...(options?.Labels === undefined ? {} : { labels: options.Labels }),
-        ...(options?.Subpath ? { subpath: options.Subpath } : {}),
+        ...(subpath === '' ? {} : { subpath }),
       };
     }
     case 'tmpfs':

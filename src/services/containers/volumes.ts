@@ -1,5 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import type { ContainerRecord, MountPoint } from '../../core/model/container.ts';
@@ -109,6 +109,18 @@ function bindOptions(mount: MountPoint): readonly string[] {
   return [recursive, mount.propagation === '' ? 'rprivate' : mount.propagation, ...(mount.rw ? [] : ['ro'])];
 }
 
+/** A part of a volume must lie in it: a link that another container put there could point anywhere on the host. */
+async function checkSubpath(room: Room, name: string, source: string): Promise<void> {
+  const root = room.volumes.inspect(name).mountpoint;
+  const subpath = relative(root, source);
+  if (subpath === '') return;
+  try {
+    room.host.closeFd(await room.host.openInRoot(root, subpath, { noSymlinks: true }));
+  } catch (error) {
+    throw invalid(`cannot access subpath '${subpath}' of volume ${name}: not there, or a link`, error);
+  }
+}
+
 /** Makes the volumes reachable and gives all mounts of the record in the OCI spec's form. */
 export async function mountVolumes(
   room: Room,
@@ -133,6 +145,7 @@ export async function mountVolumes(
       const name = mount.name ?? '';
       undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, record.id));
       await room.volumes.mount(ctx, name, record.id);
+      await checkSubpath(room, name, mount.source);
     } else if ((await stat(mount.source).catch(() => undefined)) === undefined) {
       throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
     }
