@@ -4,7 +4,7 @@
  * Arguments: `--run-root DIR`, `--build NAME`; descriptor 3, where there is one, gets a line when it serves.
  */
 
-import { closeSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { pidPath, socketPath, statePath } from '../core/netd-protocol.ts';
 import { createLightHost, releaseFilePages } from '../host/index.ts';
@@ -14,6 +14,8 @@ import { findPredecessor, takeOver } from './takeover.ts';
 
 const readyFd = 3;
 const trimDelayMs = 2000;
+const watchEveryMs = 2000;
+const maxMisses = 2;
 const trimEveryMs = 60_000;
 const trimAboveBytes = 48 * 1024 * 1024;
 
@@ -34,6 +36,22 @@ function tellReady(line: string): void {
   } catch {
     // Started by hand: nobody waits.
   }
+}
+
+/**
+ * Calls `lost` when the socket has been gone, or another's, for a while: no daemon can reach this process any more, and the
+ * ports that it holds would only stand in the way of the next one.
+ */
+function watchSocket(runRoot: string, lost: () => void): void {
+  const inode = (): number => statSync(socketPath(runRoot), { throwIfNoEntry: false })?.ino ?? 0;
+  const own = inode();
+  let misses = 0;
+  const timer = setInterval(() => {
+    misses = inode() === own ? 0 : misses + 1;
+    if (misses < maxMisses) return;
+    clearInterval(timer);
+    lost();
+  }, watchEveryMs);
 }
 
 /** Removes the files that lead here, unless a successor has put its own there. */
@@ -74,6 +92,7 @@ async function main(): Promise<void> {
     predecessor.close();
   }
   holdings.save();
+  watchSocket(runRoot, () => void holdings.drain().finally(() => process.exit(0)));
   tellReady('ready');
   // What only the start needed goes back to the system, and later what a busy while needed.
   setTimeout(() => releaseFilePages(), trimDelayMs).unref();
@@ -85,6 +104,10 @@ async function main(): Promise<void> {
 // The daemon's terminal and session are not ours: only an order on the socket, or SIGTERM, ends the process.
 process.on('SIGHUP', () => {});
 process.on('SIGINT', () => {});
+// One flow that fails in a way nobody thought of must not take the names and ports of all containers along.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${error.stack ?? error.message}\n`);
+});
 main().catch((error: unknown) => {
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   tellReady(`failed: ${error instanceof Error ? error.message : message}`);

@@ -106,10 +106,15 @@ export class Holdings {
     }, saveDelayMs);
   }
 
+  /** A full or vanished run root costs the copy, not the service. */
   #write(): void {
     const path = statePath(this.#runRoot);
-    writeFileSync(`${path}.new`, JSON.stringify(this.state()), { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    try {
+      writeFileSync(`${path}.new`, JSON.stringify(this.state()), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      process.stderr.write(`state could not be written: ${String(error)}\n`);
+    }
   }
 
   /** What the last process wrote: names and ports at once, resolvers where the path still leads to the same namespace. */

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createSocket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createNetHelper } from '#src/network/index.ts';
 import { isolated } from './isolated.ts';
@@ -211,6 +213,16 @@ isolated(import.meta.filename, () => {
       assert.deepEqual(await lookup(client, 'resolve4', 'www'), [web.record.endpoints['app']?.ipv4]);
     child.kill('SIGKILL');
     await world.stop(flooder);
+  });
+
+  test('a process that nobody can reach any more ends', async () => {
+    const runRoot = mkdtempSync(join(tmpdir(), 'slip-'));
+    const lonely = createNetHelper({ host: world.host, runRoot, program: netProgram, log: ctx.log });
+    await lonely.ensureRunning(ctx);
+    const { pid } = await lonely.stats(ctx);
+    lonely.close();
+    rmSync(runRoot, { recursive: true });
+    assert.equal(await world.host.waitChild(pid), 0);
   });
 
   test('the process is small', async () => {
