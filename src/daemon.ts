@@ -302,6 +302,7 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     volumes,
     events,
     records,
+    repair: (repairCtx, choice) => containers.lifecycle.repair(repairCtx, choice),
     warnings: () => networks.status(),
   });
   const api = createApiServer(

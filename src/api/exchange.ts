@@ -5,15 +5,20 @@ import type { Ctx } from '../core/ctx.ts';
 import type { Logger } from '../core/log.ts';
 import { hasBody, readText, requireJson } from './body.ts';
 import { decodeBody } from './decode/body.ts';
-import type { OperationId, Operations } from './generated/types.ts';
+import type { Operations } from './generated/types.ts';
+import type { AnyOperationId } from './operations.ts';
 import type { Query } from './query.ts';
 import { takeOver, type HijackedStream, type UpgradeRequest } from './streams/take-over.ts';
 import type { ApiVersion } from './versions.ts';
 
-export type BodyOf<O extends OperationId> = Operations[O] extends { readonly body: infer B } ? B : never;
+export type BodyOf<O extends AnyOperationId> = O extends keyof Operations
+  ? Operations[O] extends { readonly body: infer B }
+    ? B
+    : never
+  : never;
 
 export interface ExchangeInput {
-  readonly operation: OperationId;
+  readonly operation: AnyOperationId;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly name: string;
@@ -26,8 +31,8 @@ export interface ExchangeInput {
 
 const neverAborted = new AbortController().signal;
 
-export class Exchange<O extends OperationId = OperationId> {
-  readonly operation: OperationId;
+export class Exchange<O extends AnyOperationId = AnyOperationId> {
+  readonly operation: AnyOperationId;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly name: string;

@@ -3,11 +3,10 @@
  * slashes (`/images/library/busybox/json`): what stands between the noun and the operation's own suffix is the name.
  */
 
-import type { OperationId } from './generated/types.ts';
-import { operations } from './generated/operations.ts';
+import { operations, type AnyOperationId } from './operations.ts';
 
 export interface Match {
-  readonly operation: OperationId;
+  readonly operation: AnyOperationId;
   /** The value of `{id}` or `{name}`; empty when the path has none. */
   readonly name: string;
 }
@@ -51,14 +50,14 @@ function isVersion(text: string): boolean {
 
 export class Router {
   /** `GET /containers/json` */
-  readonly #literals = new Map<string, OperationId>();
+  readonly #literals = new Map<string, AnyOperationId>();
   /** `GET containers attach/ws` by method, noun and suffix. */
-  readonly #named = new Map<string, OperationId>();
+  readonly #named = new Map<string, AnyOperationId>();
 
   /** Knows the operations for which `served` is true. */
-  constructor(served: (operation: OperationId) => boolean) {
+  constructor(served: (operation: AnyOperationId) => boolean) {
     for (const line of operations) {
-      const [id, method, path] = line.split(' ') as [OperationId, string, string];
+      const [id, method, path] = line.split(' ') as [AnyOperationId, string, string];
       if (!served(id)) continue;
       const brace = path.indexOf('/{');
       if (brace < 0) this.#literals.set(`${method} ${path}`, id);

@@ -8,7 +8,7 @@ import type { Logger } from '../core/log.ts';
 import { BodyTooLarge } from './body.ts';
 import { statusOf } from './errors.ts';
 import { Exchange } from './exchange.ts';
-import type { OperationId } from './generated/types.ts';
+import type { AnyOperationId } from './operations.ts';
 import { Query } from './query.ts';
 import { BadTarget, parseTarget, Router, type Match, type Target } from './router.ts';
 import type { ApiServices, Route } from './services.ts';
@@ -17,7 +17,7 @@ import { UpgradeRequest } from './streams/take-over.ts';
 import { maximumVersion, negotiate } from './versions.ts';
 
 /** Operations whose connection may leave HTTP, and the protocol that they then speak. */
-const upgrades: Partial<Readonly<Record<OperationId, string>>> = {
+const upgrades: Partial<Readonly<Record<AnyOperationId, string>>> = {
   ContainerAttach: 'tcp',
   ExecStart: 'tcp',
   ContainerAttachWebsocket: 'websocket',
@@ -52,12 +52,12 @@ export interface DispatcherOptions {
 
 export class Dispatcher {
   readonly #router: Router;
-  readonly #routes: Partial<Readonly<Record<OperationId, Route>>>;
+  readonly #routes: Partial<Readonly<Record<AnyOperationId, Route>>>;
   readonly #services: ApiServices;
   readonly #options: DispatcherOptions;
 
   constructor(
-    routes: Partial<Readonly<Record<OperationId, Route>>>,
+    routes: Partial<Readonly<Record<AnyOperationId, Route>>>,
     services: ApiServices,
     options: DispatcherOptions,
   ) {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { operations } from '../../src/api/generated/operations.ts';
+import { operations } from '../../src/api/operations.ts';
 import { routes } from '../../src/api/routes/index.ts';
 
 const root = join(import.meta.dirname, '../..');

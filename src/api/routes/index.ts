@@ -1,6 +1,6 @@
 /** Every operation that is served. What is not here is listed in docs/api-not-served.md. */
 
-import type { OperationId } from '../generated/types.ts';
+import type { AnyOperationId } from '../operations.ts';
 import type { Route } from '../services.ts';
 import { containerStreamRoutes } from './container-streams.ts';
 import { containerRoutes } from './containers.ts';
@@ -21,4 +21,4 @@ const all = {
 };
 
 /** A route knows its own operation; the router sees to it that it gets no other. */
-export const routes = all as unknown as Partial<Readonly<Record<OperationId, Route>>>;
+export const routes = all as unknown as Partial<Readonly<Record<AnyOperationId, Route>>>;

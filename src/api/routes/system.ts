@@ -70,6 +70,7 @@ export const systemRoutes: Routes<
   | 'SystemDataUsage'
   | 'SystemAuth'
   | 'BuildPrune'
+  | 'SlipwayRepair'
 > = {
   SystemPing: ping,
   SystemPingHead: ping,
@@ -81,6 +82,10 @@ export const systemRoutes: Routes<
   // `docker system prune` asks for this too; without a builder there is no cache to remove.
   BuildPrune: (_services, exchange) => exchange.json(200, { CachesDeleted: null, SpaceReclaimed: 0 }),
   SystemDataUsage: diskUsage,
+  SlipwayRepair: async (services, exchange) => {
+    const actions = await services.system.repair(exchange.ctx, exchange.query.bool('dryRun'));
+    exchange.json(200, { Actions: actions });
+  },
   SystemAuth: async (services, exchange) => {
     const body = (await exchange.requiredBody()) as Readonly<Record<string, string | undefined>>;
     const result = await services.images.login(exchange.clientCtx, body['serveraddress'] ?? '', {

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import type { SystemDeps } from './deps.ts';
 import { diskUsage } from './disk-usage.ts';
 import { eventStream } from './events.ts';
+import { explainAction } from './repair.ts';
 import { hostWarnings, readHostFacts } from './host-facts.ts';
 import type { EngineFacts, EngineInfo, HostFacts, SystemService } from './types.ts';
 
@@ -62,6 +63,7 @@ export function createSystemService(deps: SystemDeps): SystemService {
   const host = readHostFacts(deps.engine.cgroupVersion);
   return {
     info: () => info(deps, host),
+    repair: async (ctx, dryRun) => (await deps.repair(ctx, { dryRun })).map(explainAction),
     version: () => ({
       engine: deps.engine,
       kernelVersion: host.kernelVersion,

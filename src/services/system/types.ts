@@ -119,7 +119,18 @@ export interface DiskUsage {
   readonly buildCache: boolean;
 }
 
+/** One thing that does not stand as the records say, and what sets it right. */
+export interface RepairAction {
+  /** `remove`, `take back`, ... in words for people. */
+  readonly action: string;
+  /** What kind of thing, and its id. */
+  readonly object: string;
+  readonly reason: string;
+}
+
 export interface SystemService {
+  /** Compares records with the host and mends what differs; with `dryRun` only says what it would do. */
+  repair(ctx: Ctx, dryRun: boolean): Promise<readonly RepairAction[]>;
   info(ctx: Ctx): Promise<EngineInfo>;
   version(): EngineVersion;
   /** Ends on `ctx`'s cancellation or at `untilNano`. Filters that nothing knows are ignored, as by dockerd. */

@@ -1,0 +1,13 @@
+/** All operations: those of the Swagger file and the engine's own, in the same form (`id method path query...`). */
+
+import { operations as docker } from './generated/operations.ts';
+import type { OperationId } from './generated/types.ts';
+
+/** Beyond Docker's API, under `/slipway/`. */
+export type OwnOperationId = 'SlipwayRepair';
+
+const own: readonly string[] = ['SlipwayRepair POST /slipway/system/repair dryRun:b'];
+
+export type AnyOperationId = OperationId | OwnOperationId;
+
+export const operations: readonly string[] = [...docker, ...own];
