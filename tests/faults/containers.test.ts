@@ -97,6 +97,29 @@ test('start: whatever fails, the container is as before and starts the next time
   assert.ok(calls >= 10, `only ${calls} calls were tried`);
 });
 
+test('remove: whatever fails, the next try removes it all', async () => {
+  const plain = { ...input, config: { ...input.config, Volumes: {} } };
+  const empty = await prepared();
+  // The volume with a name stays.
+  const rest = { ...(await empty.state()), volumes: ['data'], volumeFiles: ['data'] };
+  empty.end();
+  const setUp = async (): Promise<World> => {
+    const world = await prepared();
+    await world.service.create(ctx, plain);
+    return world;
+  };
+  const remove = (world: World): Promise<void> =>
+    world.service.remove(ctx, 'web', { force: true, volumes: false, link: false });
+  const calls = await eachFault(setUp, remove, async (world, _before, what) => {
+    assert.equal(world.service.resolve('web').state.status, 'dead', what);
+    await assert.rejects(world.service.start(ctx, 'web'), { kind: 'conflict' });
+    await remove(world);
+    assert.deepEqual({ ...(await world.state()), links: rest.links }, rest, what);
+    await world.service.create(ctx, plain);
+  });
+  assert.ok(calls >= 3, `only ${calls} calls were tried`);
+});
+
 test('a start that fails again and again never leaks', async () => {
   const world = await prepared();
   await world.service.create(ctx, input);

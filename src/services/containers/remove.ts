@@ -1,5 +1,5 @@
 import type { Ctx } from '../../core/ctx.ts';
-import { conflict, isKind, notFound } from '../../core/errors.ts';
+import { conflict, isKind, notFound, toSlipwayError } from '../../core/errors.ts';
 import { isActive } from '../../core/model/container.ts';
 import { commitRecord, withState } from './commit.ts';
 import { settleAll } from './create.ts';
@@ -73,13 +73,23 @@ export async function removeInQueue(
   input: { readonly volumes: boolean; readonly force: boolean },
 ): Promise<void> {
   const { record, id } = entry;
-  const exitCode = record.state.exitCode;
-  await settleAll([
-    commitRecord(room, entry, withState(record, { status: 'removing' })),
-    room.snapshots.removeSnapshot(record.snapshotKey),
-    room.discard(containerDirectory(room.options, id)),
-  ]);
-  await room.records.commit([{ op: 'delete', kind: 'container', id }]);
+  const { exitCode } = record.state;
+  try {
+    await settleAll([
+      commitRecord(room, entry, withState(record, { status: 'removing' })),
+      room.snapshots.removeSnapshot(record.snapshotKey),
+      room.discard(containerDirectory(room.options, id)),
+    ]);
+    await room.records.commit([{ op: 'delete', kind: 'container', id }]);
+  } catch (error) {
+    // Half of it may be gone: it can only be removed again, which does the rest.
+    const failure = toSlipwayError(error);
+    entry.record = withState(record, { status: 'dead', error: failure.message });
+    await commitRecord(room, entry, entry.record).catch((commitError: unknown) =>
+      room.log.error('state of a failed removal not kept', { container: id, error: commitError }),
+    );
+    throw failure;
+  }
   room.table.drop(id);
   for (const pending of entry.pending) pending.settle(undefined);
   for (const waiting of entry.waiting) waiting.settle({ exitCode });
