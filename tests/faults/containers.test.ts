@@ -120,6 +120,39 @@ test('remove: whatever fails, the next try removes it all', async () => {
   assert.ok(calls >= 3, `only ${calls} calls were tried`);
 });
 
+test('exit: whatever fails in clearing up, clients learn of it and the container starts again', async () => {
+  const setUp = async (): Promise<World> => {
+    const world = await prepared();
+    await world.service.create(ctx, input);
+    await world.service.start(ctx, 'web');
+    return world;
+  };
+  const quiet = await setUp();
+  quiet.faults.arm(undefined);
+  await quiet.service.kill(ctx, 'web', 'KILL');
+  const total = quiet.faults.calls.length;
+  quiet.end();
+  assert.ok(total >= 4, `only ${total} calls were tried`);
+  for (let at = 1; at <= total; at += 1) {
+    const world = await setUp();
+    const { result } = world.service.wait(ctx, 'web', 'not-running');
+    world.faults.arm({ at, when: 'before' });
+    const killed = await world.service.kill(ctx, 'web', 'KILL').then(
+      () => true,
+      () => false,
+    );
+    const what = `${world.faults.failed ?? ''}, call ${at} of ${total}`;
+    world.faults.arm(undefined);
+    // The intent could not be written, so the signal was not sent: a second kill does it.
+    if (!killed) await world.service.kill(ctx, 'web', 'KILL');
+    assert.equal((await result).exitCode, 137, what);
+    assert.equal(world.service.resolve('web').state.status, 'exited', what);
+    await world.service.start(ctx, 'web');
+    assert.equal(world.service.resolve('web').state.status, 'running', what);
+    world.end();
+  }
+});
+
 test('a start that fails again and again never leaks', async () => {
   const world = await prepared();
   await world.service.create(ctx, input);

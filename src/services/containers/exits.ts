@@ -78,7 +78,7 @@ export async function handleExit(
   entry.health = undefined;
   // The teardown needs the addresses of the run, so it gets the record of before the exit.
   const teardown = takeDown(room, ctx, before, task);
-  await commitRecord(room, entry, exitedRecord(room, before, exit, restarting));
+  await commitExit(room, entry, exitedRecord(room, before, exit, restarting));
   room.networks.release(entry.id);
   announce(room, entry, exit, ran);
   await teardown;
@@ -88,6 +88,19 @@ export async function handleExit(
     scheduleRestart(room, entry);
   } else if (before.hostConfig.AutoRemove === true) {
     await removeInQueue(room, ctx, entry, { volumes: true, force: false });
+  }
+}
+
+/**
+ * With a full disk the exit cannot be written. It has happened all the same: clients are told, and a daemon that starts
+ * later finds it again in the shim's own record.
+ */
+async function commitExit(room: Room, entry: Entry, record: ContainerRecord): Promise<void> {
+  try {
+    await commitRecord(room, entry, record);
+  } catch (error) {
+    room.log.error('exit not written', { container: entry.id, error });
+    entry.record = record;
   }
 }
 
