@@ -29,7 +29,13 @@ import {
   createNoneDriver,
 } from './network/index.ts';
 import { createRegistry } from './registry/index.ts';
-import { createRuntime, createSpecBuilder, goArch, readMachineFacts } from './runtime/index.ts';
+import {
+  compileUsualFilters,
+  createRuntime,
+  createSpecBuilder,
+  goArch,
+  readMachineFacts,
+} from './runtime/index.ts';
 import { createContainers, type ContainerDeps } from './services/containers/index.ts';
 import { openImages, type ContainerUsage, type ImageService } from './services/images/index.ts';
 import { createNetworksService, readHostFacts } from './services/networks/index.ts';
@@ -108,6 +114,9 @@ async function openRuntimes(
     probeProgram: programs.shim,
   });
   const specs = createSpecBuilder({ facts, seccompCaches: caches });
+  compileUsualFilters(ctx, { facts, seccompCaches: caches }).catch((error: unknown) =>
+    ctx.log.warn('the usual seccomp filter is not compiled ahead', { error }),
+  );
   return { runtime, specs, defaultRuntime: name, names: runtimes.map((one) => one.name), layout };
 }
 

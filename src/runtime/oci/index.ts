@@ -82,6 +82,16 @@ async function seccompParts(
   return { seccomp: short.seccomp, annotations: { ...user, ...short.annotations } };
 }
 
+/**
+ * Compiles the filter of containers that change nothing about their security, for each runtime that takes compiled ones: at the
+ * daemon's start, so that the first container does not wait 40 ms for it. A start that comes meanwhile joins in.
+ */
+export async function compileUsualFilters(ctx: Ctx, options: SpecBuilderOptions): Promise<void> {
+  const profile = seccompOf(options.facts, {});
+  if (profile === undefined) return;
+  for (const cache of options.seccompCaches.values()) await cache.filter(ctx, profile);
+}
+
 export function createSpecBuilder(options: SpecBuilderOptions): SpecBuilder {
   const { facts } = options;
   const profileOf = rememberProfiles(facts);
