@@ -136,17 +136,17 @@ async function measureContainers(pair: Pair): Promise<Row[]> {
   return [{ what, unit: 'MB', slipway, dockerd, bar: { of: 'value', most: 2 } }];
 }
 
-/** The first start of an engine that has just been started, the page cache dropped. */
-async function measureCold(folder: string): Promise<Row[]> {
-  const what = 'create+start+wait+remove, first of a new engine, cold cache';
+/** The first start of an engine that has just been started: as it is, and with the page cache dropped before. */
+async function measureFirst(folder: string, drop: boolean): Promise<Row[]> {
+  const what = `create+start+wait+remove, first of a new engine${drop ? ', page cache dropped' : ''}`;
   if (!wanted(what)) return [];
   note(what);
   const first = async (name: Engine['name']): Promise<number> => {
     const times: number[] = [];
-    for (let round = 0; round < (quick ? 1 : 5); round++) {
+    for (let round = 0; round < (quick ? 2 : 5); round++) {
       const engine = await startEngine(name, folder);
       try {
-        writeFileSync('/proc/sys/vm/drop_caches', '1');
+        if (drop) writeFileSync('/proc/sys/vm/drop_caches', '1');
         times.push(...(await startPath(engine, 1, 0)));
       } finally {
         await engine.stop();
@@ -159,7 +159,7 @@ async function measureCold(folder: string): Promise<Row[]> {
 }
 
 async function measureAll(folder: string): Promise<Row[]> {
-  const cold = await measureCold(folder);
+  const cold = [...(await measureFirst(folder, false)), ...(await measureFirst(folder, true))];
   const slipway = await startEngine('slipway', folder);
   try {
     const dockerd = await startEngine('dockerd', folder);
