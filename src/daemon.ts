@@ -15,6 +15,7 @@ import type { RecordStore } from './core/ports/record-store.ts';
 import { insecureListeners, listenerOf } from './daemon/listen.ts';
 import { locatePrograms, type Programs } from './daemon/programs.ts';
 import type { DaemonOptions } from './daemon/options.ts';
+import { guardRuntimes, releaseRuntimes } from './daemon/guard-runtimes.ts';
 import { chooseDefault, configuredRuntimes, findProgram, seccompCaches } from './daemon/runtimes.ts';
 import { unifiedControllers } from './daemon/cgroup-facts.ts';
 import { buildCommit, buildTime, productVersion } from './daemon/version.ts';
@@ -96,7 +97,7 @@ async function openRuntimes(
   programs: Programs,
 ) {
   const layout = host.cgroupLayout();
-  const runtimes = configuredRuntimes(options);
+  const runtimes = await guardRuntimes(host, ctx, configuredRuntimes(options), runRoot);
   const name = chooseDefault(options, runtimes, layout, unifiedControllers(layout));
   const runtime = await createRuntime({
     host,
@@ -327,6 +328,7 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     await trash.close();
     await records.close();
     await storage.workers.close();
+    await releaseRuntimes(base.host, base.runRoot);
     await base.host.close();
   };
   return { addresses, close: () => (closing ??= close()) };

@@ -9,6 +9,8 @@ export interface ConfiguredRuntime {
   readonly name: string;
   /** Absolute. */
   readonly path: string;
+  /** What to run instead, where there is a read-only view of the same program. */
+  readonly startPath?: string;
   /** Options before the command (`--systemd-cgroup`). */
   readonly args?: readonly string[];
 }
