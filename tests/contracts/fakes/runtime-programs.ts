@@ -24,6 +24,8 @@ async function sleep(process: FakeProcess, seconds: string | undefined): Promise
   let timer: NodeJS.Timeout | undefined;
   const elapsed = new Promise((resolve) => {
     timer = setTimeout(resolve, wait);
+    // Who sleeps for longer than any test does not keep the test's process.
+    if (wait > 10_000) timer.unref();
   });
   await Promise.race([elapsed, process.exited]);
   clearTimeout(timer);
