@@ -63,7 +63,7 @@ export function readSpec(file: string): Spec {
         id: operation.operationId,
         method: method.toUpperCase(),
         path,
-        summary: operation.summary ?? '',
+        summary: (operation.summary ?? '').trim().replaceAll('"', ''),
         parameters: operation.parameters ?? [],
         responses: Object.fromEntries(responses) as Operation['responses'],
       });

@@ -23,7 +23,12 @@ function shimArguments(deps: ShimDeps, spec: TaskSpec): string[] {
   const runtime = runtimeNamed(deps, spec.runtime);
   const [rows, columns] = spec.consoleSize ?? [0, 0];
   const args = ['slipway-shim', '--id', spec.containerId, '--bundle', spec.bundle];
-  args.push('--runtime', runtime.startPath ?? runtime.path, '--runtime-root', deps.paths.runtimeRoot(spec.runtime));
+  args.push(
+    '--runtime',
+    runtime.startPath ?? runtime.path,
+    '--runtime-root',
+    deps.paths.runtimeRoot(spec.runtime),
+  );
   for (const arg of runtime.args ?? []) args.push('--runtime-arg', arg);
   args.push('--socket', deps.paths.socket(spec.containerId), '--exit-record', spec.exitPath);
   args.push('--spill-dir', dirname(spec.exitPath));
