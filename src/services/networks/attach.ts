@@ -6,7 +6,7 @@ import type { ContainerRecord, EndpointRecord, PublishedPort } from '../../core/
 import type { EndpointPlan, NamespaceHandle } from '../../core/ports/network-driver.ts';
 import { withUndo } from '../../core/undo.ts';
 import { driverOf, type Networks } from './deps.ts';
-import { namedEndpoints, publishNamesOf, resolverConfig } from './names.ts';
+import { namedEndpoints, publishNamesOf, refreshResolver, resolverConfig } from './names.ts';
 import { connectivityError, gatewayEndpoint, release } from './reserve.ts';
 import { scheduleSweep } from './sweep.ts';
 import type { ClaimedPort } from './ports/claims.ts';
@@ -119,6 +119,9 @@ async function attachResolver(
   const attached = { record, endpoints: record.endpoints };
   if (namedEndpoints(room.state, record.endpoints).length === 0) return;
   await room.helper.attachResolver(ctx, namespace.path, resolverConfig(room, attached));
+  // A link's target may have moved meanwhile.
+  const hasLinks = Object.values(record.endpoints).some((endpoint) => (endpoint.spec.Links ?? []).length > 0);
+  if (hasLinks) await refreshResolver(room, ctx, attached);
 }
 
 export async function attach(

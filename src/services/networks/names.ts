@@ -1,6 +1,7 @@
 /** Names that slipway-net answers: zones of networks and the resolver of each container, derived from who is attached. */
 
 import type { Ctx } from '../../core/ctx.ts';
+import { isKind } from '../../core/errors.ts';
 import type { ContainerRecord, EndpointRecord } from '../../core/model/container.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
 import type { ResolverConfig, ZoneName } from '../../core/ports/net-helper.ts';
@@ -62,6 +63,15 @@ export function resolverConfig(room: Networks, { record, endpoints }: Attached):
   };
 }
 
+/** Links as they are now. A resolver that is only being attached is not there yet: who attaches it calls this afterwards. */
+export async function refreshResolver(room: Networks, ctx: Ctx, attached: Attached): Promise<void> {
+  try {
+    await room.helper.updateResolver(ctx, resolverConfig(room, attached));
+  } catch (error) {
+    if (!isKind(error, 'notFound')) throw error;
+  }
+}
+
 /** Tells slipway-net the names of a network as they are now, and the links that point into it. */
 export async function publishNames(room: Networks, ctx: Ctx, networkId: string): Promise<void> {
   const network = room.state.byId(networkId)?.network;
@@ -71,7 +81,7 @@ export async function publishNames(room: Networks, ctx: Ctx, networkId: string):
     room.helper.setZone(ctx, networkId, network?.name ?? '', zoneOf(room.state, networkId)),
     ...linking.map(async ({ record }) => {
       const attached = room.state.attached.get(record.id);
-      if (attached !== undefined) await room.helper.updateResolver(ctx, resolverConfig(room, attached));
+      if (attached !== undefined) await refreshResolver(room, ctx, attached);
     }),
   ]);
 }

@@ -19,6 +19,8 @@ const ctx = backgroundCtx();
 class Faults {
   calls = 0;
   failAt = Infinity;
+  /** Functions that take effect a turn of the event loop later than others called with them. */
+  readonly slow = new Set<string>();
 
   wrap<T extends object>(target: T, except: readonly string[] = []): T {
     return new Proxy(target, {
@@ -28,6 +30,10 @@ class Faults {
         return (...args: unknown[]): unknown => {
           this.calls++;
           if (this.calls === this.failAt) return Promise.reject(internal(`fault at call ${this.calls}`));
+          if (this.slow.has(String(key)))
+            return new Promise((resolve) => setImmediate(resolve)).then(() =>
+              Reflect.apply(value, object, args),
+            );
           return Reflect.apply(value, object, args);
         };
       },
@@ -226,6 +232,16 @@ test('a container comes and goes', async () => {
   made.service.release(record.id);
   assert.deepEqual(made.world(), before);
   await made.service.remove(ctx, 'app');
+});
+
+test('a container with links starts, however late its resolver is there', async () => {
+  const made = await fixture();
+  made.faults.slow.add('attachResolver');
+  await made.service.create(ctx, { name: 'app' });
+  await made.start(made.plan('web', { NetworkMode: 'app' }));
+  const links = { EndpointsConfig: { app: { Links: ['web:backend'] } } };
+  await made.start(made.plan('client', { NetworkMode: 'app' }, links));
+  assert.deepEqual(made.netd.lookup('/fake/client', 'backend'), ['172.18.0.2']);
 });
 
 test('claims that are released while the teardown runs are given back when it is done', async () => {
