@@ -22,6 +22,10 @@ export interface Trash {
   close(): Promise<void>;
 }
 
+/** Deleting waits for a lull, so that it does not take the processor from what is being started; but not for long. */
+const lullMs = 300;
+const latestMs = 3000;
+
 /** `directory` lies on the same filesystem as what is discarded. */
 export async function openTrash(
   deps: { readonly workers: StorageWorkers; readonly log: Logger },
@@ -57,6 +61,21 @@ export async function openTrash(
         if (again) empty();
       });
   };
+  let timer: NodeJS.Timeout | undefined;
+  let waitingSince: number | undefined;
+  const emptyNow = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    waitingSince = undefined;
+    empty();
+  };
+  const emptySoon = (): void => {
+    if (stop.signal.aborted) return;
+    const now = performance.now();
+    waitingSince ??= now;
+    clearTimeout(timer);
+    timer = setTimeout(emptyNow, Math.min(lullMs, Math.max(0, waitingSince + latestMs - now))).unref();
+  };
   return {
     discard: async (path) => {
       try {
@@ -65,14 +84,16 @@ export async function openTrash(
         if (isErrno(error, 'ENOENT')) return;
         throw error;
       }
-      empty();
+      emptySoon();
     },
     idle: async () => {
+      if (timer !== undefined) emptyNow();
       for (let round = running; round !== undefined; round = running) await round;
     },
     empty,
     close: async () => {
       stop.abort();
+      clearTimeout(timer);
       await running;
     },
   };
