@@ -47,7 +47,7 @@ test('a volatile mount that was cut off by a crash of the machine can be mounted
   await snapshots.prepare('box', undefined);
   await snapshots.mount('box', { volatile: true });
   await snapshots.unmount('box');
-  const mark = join(root, 'overlay2/snapshots/box/work/work/incompat/volatile');
+  const mark = join(root, 'overlay2/snapshots/box', 'work', 'work/incompat/volatile');
   mkdirSync(mark, { recursive: true });
   await snapshots.mount('box', { volatile: false });
   await snapshots.unmount('box');
