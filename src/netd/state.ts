@@ -30,20 +30,30 @@ export class Holdings {
     this.#hostUpstream = new Upstream(host, undefined);
   }
 
-  async attachResolver(namespacePath: string, config: ResolverConfig): Promise<void> {
+  /**
+   * Binds sockets in the namespace and redirects queries to them. `before`: the ports of a process that died. Connection tracking goes on
+   * sending a client's port that asks again to the port where it was answered first, so the same ones are taken where they are free.
+   */
+  async attachResolver(
+    namespacePath: string,
+    config: ResolverConfig,
+    before: Pick<HeldResolver, 'udpPort' | 'tcpPort'> = { udpPort: 0, tcpPort: 0 },
+  ): Promise<void> {
     await this.detachResolver(config.containerId);
     const namespaceFd = await this.#host.openNetns(namespacePath);
     const fds: number[] = [namespaceFd];
     try {
       const namespace = { fd: namespaceFd };
-      const open = async (type: 'udp' | 'tcp'): Promise<{ fd: number; port: number }> => {
+      const open = async (type: 'udp' | 'tcp', wanted: number): Promise<{ fd: number; port: number }> => {
         const socket = { type, address: resolverAddress, port: 0, listen: type === 'tcp' } as const;
-        const opened = await this.#host.openSocket(namespace, socket);
+        const opened = await this.#host
+          .openSocket(namespace, { ...socket, port: wanted })
+          .catch(() => this.#host.openSocket(namespace, socket));
         fds.push(opened.fd);
         return opened;
       };
-      const udp = await open('udp');
-      const tcp = await open('tcp');
+      const udp = await open('udp', before.udpPort);
+      const tcp = await open('tcp', before.tcpPort);
       await this.#host.nftApply(namespace, planRedirect({ udp: udp.port, tcp: tcp.port }));
       await this.adoptResolver({
         config,
@@ -128,9 +138,9 @@ export class Holdings {
     if (saved.protocol !== netdProtocol) return;
     for (const zone of saved.zones) this.zones.set(zone);
     for (const { hold } of saved.ports) await this.ports.hold([hold]).catch(() => {});
-    for (const { namespacePath, namespaceInode, config } of saved.resolvers) {
-      if (sameNamespace(namespacePath, namespaceInode))
-        await this.attachResolver(namespacePath, config).catch(() => {});
+    for (const held of saved.resolvers) {
+      if (sameNamespace(held.namespacePath, held.namespaceInode))
+        await this.attachResolver(held.namespacePath, held.config, held).catch(() => {});
     }
   }
 

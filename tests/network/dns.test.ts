@@ -26,6 +26,18 @@ function lookup(box: Box, method: string, name: string, tcp = false): Promise<un
   return output(child).then((text) => JSON.parse(text) as unknown);
 }
 
+/** Asks for `www` over UDP from this very port; how many answers came, `refused` where nobody listens. */
+async function askFrom(box: Box, sourcePort: number): Promise<string> {
+  const script = `const u = require('dgram').createSocket('udp4'); const q = Buffer.from([0,9,1,0,0,1,0,0,0,0,0,0,3,119,119,119,0,0,1,0,1]);
+    u.on('error', () => { console.log('refused'); u.close(); });
+    u.on('message', (m) => { console.log(m.readUInt16BE(6)); u.close(); });
+    u.bind(${sourcePort}, '127.0.0.1', () => u.connect(53, '127.0.0.11', () => u.send(q)));`;
+  const child = spawn('nsenter', [`--net=${box.namespace.path}`, process.execPath, '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return (await output(child)).trim();
+}
+
 async function output(child: ChildProcess): Promise<string> {
   let text = '';
   child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -178,9 +190,12 @@ isolated(import.meta.filename, () => {
       PortBindings: { '80/tcp': [{ HostPort: '8086' }] },
     });
     const restarted = new Promise<void>((resolve) => world.helper.onRestart(resolve));
+    assert.equal(await askFrom(client, 40_000), '1');
     process.kill(pid, 'SIGKILL');
     await restarted;
     await world.helper.list(ctx);
+    // Connection tracking remembers where this port was answered.
+    assert.equal(await askFrom(client, 40_000), '1');
     assert.deepEqual(await lookup(client, 'resolve4', 'www'), [web.record.endpoints['app']?.ipv4]);
     assert.equal((await world.helper.list(ctx)).ports.length, 2);
     await world.stop(box);
