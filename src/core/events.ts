@@ -1,5 +1,7 @@
 /** The engine's event stream: Docker's types, actions and attributes. */
 
+import { nowNano } from './time.ts';
+
 export type EventType = 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'builder' | 'plugin';
 
 export interface EngineEvent {
@@ -23,7 +25,7 @@ export class EventBus {
   #last = 0n;
 
   emit(event: NewEvent): void {
-    let now = BigInt(Date.now()) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n);
+    let now = nowNano();
     if (now <= this.#last) now = this.#last + 1n;
     this.#last = now;
     const full: EngineEvent = { ...event, timeNano: now };

@@ -7,3 +7,4 @@ export type { SparseRange, TarHeader, TarType } from './header.ts';
 export { TarParser, type TarHandler } from './parser.ts';
 export { tarEntries, type TarEntry } from './stream.ts';
 export { encodeHeader, simpleHeader, tarEnd, tarPadding } from './writer.ts';
+export { tarTypeOf } from './type-of.ts';

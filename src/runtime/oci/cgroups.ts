@@ -4,7 +4,7 @@ import { invalid } from '../../core/errors.ts';
 import type { HostConfig, ThrottleDevice } from '../../core/model/container-spec.ts';
 import type { CgroupLayout } from '../../core/ports/host.ts';
 import type { MachineFacts } from './facts.ts';
-import { deviceNumbers } from './devices.ts';
+import { deviceNumbers } from '../../core/device-numbers.ts';
 
 /** Path of a container's cgroup in every hierarchy; user-given parents cannot climb out of the hierarchy. */
 export function cgroupsPath(instance: string, hostConfig: HostConfig, containerId: string): string {

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
+import { deviceNumbers } from '../../core/device-numbers.ts';
 import { invalid } from '../../core/errors.ts';
 import type { DeviceMapping, HostConfig } from '../../core/model/container-spec.ts';
 
@@ -20,15 +21,6 @@ export interface DeviceRule {
   readonly major?: number;
   readonly minor?: number;
   readonly access: string;
-}
-
-/** Splits a device number as glibc's makedev packs it. */
-export function deviceNumbers(rdev: number): { major: number; minor: number } {
-  const dev = BigInt(rdev);
-  return {
-    major: Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n)),
-    minor: Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)),
-  };
 }
 
 function nodeAt(hostPath: string, path: string): DeviceNode | undefined {

@@ -5,7 +5,8 @@ import type { ContainerConfig, HostConfig } from '../../core/model/container-spe
 import type { SpecInput } from '../../core/ports/spec-builder.ts';
 import { containerCapabilities, defaultCapabilities, knownCapabilities } from './capabilities.ts';
 import { cgroupDirectories, cgroupsPath, limitResources } from './cgroups.ts';
-import { deviceNumbers, parseDeviceRule } from './devices.ts';
+import { deviceNumbers } from '../../core/device-numbers.ts';
+import { parseDeviceRule } from './devices.ts';
 import type { MachineFacts } from './facts.ts';
 import { createSpecBuilder } from './index.ts';
 import { isFilter, shortcut } from './seccomp-cache.ts';

@@ -15,6 +15,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { promisify } from 'node:util';
+import { deviceNumbers } from '../../core/device-numbers.ts';
 import { isErrno } from '../../core/errors.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import {
@@ -22,8 +23,9 @@ import {
   simpleHeader,
   tarEnd,
   tarPadding,
-  type TarHeader,
+  tarTypeOf,
   type TarType,
+  type TarHeader,
 } from '../../core/tar/index.ts';
 
 const read = promisify(readCallback);
@@ -33,18 +35,6 @@ const openFlags = C.O_RDONLY | C.O_NOFOLLOW | C.O_NONBLOCK;
 /** Byte strings, as tar headers hold them. */
 const at = (directory: number, name: string): Buffer =>
   Buffer.from(`/proc/self/fd/${directory}/${name}`, 'latin1');
-
-function typeOf(stats: Stats): TarType {
-  if (stats.isDirectory()) return 'directory';
-  if (stats.isSymbolicLink()) return 'symlink';
-  if (stats.isCharacterDevice()) return 'char';
-  if (stats.isBlockDevice()) return 'block';
-  if (stats.isFIFO()) return 'fifo';
-  return stats.isFile() ? 'file' : 'other';
-}
-
-const major = (rdev: number): number => Math.floor(rdev / 256) & 0xfff;
-const minor = (rdev: number): number => (rdev & 0xff) | (Math.floor(rdev / 0x100000) << 8);
 
 /** Undefined where the entry vanished or was swapped for something that may not be opened. */
 function openEntry(directory: number, name: string, flags: number): number | undefined {
@@ -83,7 +73,7 @@ class TreeReader {
   async *entry(directory: number, name: string, path: string): AsyncGenerator<Buffer> {
     const stats = lstatSync(at(directory, name), { throwIfNoEntry: false });
     if (stats === undefined || (this.#options.oneFilesystem && stats.dev !== this.#device)) return;
-    const type = typeOf(stats);
+    const type = tarTypeOf(stats);
     if (type === 'other') return;
     if (type === 'directory') {
       const fd = openEntry(directory, name, openFlags | C.O_DIRECTORY);
@@ -125,7 +115,8 @@ class TreeReader {
         linkName: readlinkSync(at(directory, name), { encoding: 'buffer' }).toString('latin1'),
       };
     }
-    return { ...header, deviceMajor: major(stats.rdev), deviceMinor: minor(stats.rdev) };
+    const { major, minor } = deviceNumbers(stats.rdev);
+    return { ...header, deviceMajor: major, deviceMinor: minor };
   }
 
   async *#file(directory: number, name: string, path: string): AsyncGenerator<Buffer> {

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { formatNano, nowNano } from '../../core/time.ts';
 import type { SystemDeps } from './deps.ts';
 import { diskUsage } from './disk-usage.ts';
 import { eventStream } from './events.ts';
@@ -12,12 +13,6 @@ function countOpenFiles(): number {
   } catch {
     return 0;
   }
-}
-
-/** RFC 3339 with nanoseconds. */
-function now(): string {
-  const nanos = (process.hrtime.bigint() % 1_000_000n).toString().padStart(6, '0');
-  return new Date().toISOString().replace('Z', `${nanos}Z`);
 }
 
 function engineWarnings(engine: EngineFacts): string[] {
@@ -53,7 +48,7 @@ async function info(deps: SystemDeps, host: HostFacts): Promise<EngineInfo> {
       ...lost,
     ],
     damaged,
-    systemTime: now(),
+    systemTime: formatNano(nowNano()),
     openFiles: countOpenFiles(),
     eventListeners: eventStream.listeners(deps.events),
   };

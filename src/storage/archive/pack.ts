@@ -13,6 +13,7 @@ import {
   readlinkSync,
   type Stats,
 } from 'node:fs';
+import { deviceNumbers } from '../../core/device-numbers.ts';
 import { isErrno } from '../../core/errors.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import {
@@ -20,21 +21,12 @@ import {
   simpleHeader,
   tarEnd,
   tarPadding,
-  type TarHeader,
+  tarTypeOf,
   type TarType,
+  type TarHeader,
 } from '../../core/tar/index.ts';
-import { deviceNumbers } from '../worker/copy-tree.ts';
 
 const chunkSize = 1 << 20;
-
-function typeOf(stats: Stats): TarType {
-  if (stats.isDirectory()) return 'directory';
-  if (stats.isSymbolicLink()) return 'symlink';
-  if (stats.isCharacterDevice()) return 'char';
-  if (stats.isBlockDevice()) return 'block';
-  if (stats.isFIFO()) return 'fifo';
-  return stats.isFile() ? 'file' : 'other';
-}
 
 class Packer {
   readonly #root: string;
@@ -58,7 +50,7 @@ class Packer {
   *#entry(path: string): Generator<Buffer> {
     const stats = lstatSync(this.#at(path), { throwIfNoEntry: false });
     if (stats === undefined) return;
-    const type = typeOf(stats);
+    const type = tarTypeOf(stats);
     // A socket in an image is of no use: nobody listens.
     if (type === 'other') return;
     if (type === 'char' && stats.rdev === 0) {

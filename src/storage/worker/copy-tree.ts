@@ -14,18 +14,10 @@ import {
   symlinkSync,
   type Stats,
 } from 'node:fs';
+import { deviceNumbers } from '../../core/device-numbers.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import type { JobIo } from './job-io.ts';
 import { child } from './trees.ts';
-
-const major = (device: number): number =>
-  Number((BigInt(device) >> 8n) & 0xfffn) + Number((BigInt(device) >> 32n) & 0xfffff000n);
-const minor = (device: number): number =>
-  Number(BigInt(device) & 0xffn) + Number((BigInt(device) >> 12n) & 0xffffff00n);
-export const deviceNumbers = (device: number): { major: number; minor: number } => ({
-  major: major(device),
-  minor: minor(device),
-});
 
 function copyAttributes(attributes: FileAttributes, from: Buffer, to: Buffer, stats: Stats): void {
   lchownSync(to, stats.uid, stats.gid);

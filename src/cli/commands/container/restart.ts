@@ -1,15 +1,12 @@
 /** `restart`. */
 import { type CommandModule, minArgs } from '../../command.ts';
 import { forEachAtOnce } from '../../failure.ts';
+import { stopOptions } from './stop-options.ts';
 
 export const command: CommandModule = {
   args: minArgs(1),
   async run({ io, flags, args, client }) {
-    const given = ['timeout', 'time'].find((name) => flags.changed(name));
-    const options = {
-      timeout: given === undefined ? undefined : flags.number(given),
-      signal: flags.changed('signal') ? flags.string('signal') : undefined,
-    };
+    const options = stopOptions(flags);
     await forEachAtOnce(
       args,
       (id) => client().containers.restart(id, options),
