@@ -6,8 +6,9 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { unpackDockerd } from '../tests/peers/dockerd.ts';
+import { rerunFailed } from './tests/rerun.ts';
 import { runChunk, type Chunk, type ChunkResult } from './tests/run-chunk.ts';
-import { chunksOf, isSuite } from './tests/suites.ts';
+import { chunksOf, isSuite, needsRoot } from './tests/suites.ts';
 
 const root = join(import.meta.dirname, '..');
 function chooseChunks(args: readonly string[]): Chunk[] {
@@ -38,15 +39,27 @@ async function ensureDockerCli(): Promise<void> {
 
 const chunks = chooseChunks(process.argv.slice(2));
 if (process.argv.includes('root')) await ensureDockerCli();
-const results: ChunkResult[] = [];
 /** A tree in which much hangs must fail with its results, not by the patience of who waits for it. */
 const deadline = Date.now() + Number(process.env['TEST_MINUTES'] ?? 75) * 60_000;
-for (const chunk of chunks) {
-  if ('files' in chunk.run && chunk.run.files.length === 0) continue;
+
+async function runAndReport(chunk: Chunk): Promise<ChunkResult> {
   const timeoutMs = Math.max(1, Math.min(chunk.timeoutMs, deadline - Date.now()));
   const result = await runChunk(root, { ...chunk, timeoutMs });
-  results.push(result);
   report(result);
+  return result;
+}
+
+const done: { readonly chunk: Chunk; readonly result: ChunkResult }[] = [];
+for (const chunk of chunks) {
+  if ('files' in chunk.run && chunk.run.files.length === 0) continue;
+  done.push({ chunk, result: await runAndReport(chunk) });
+}
+const { results, reruns } = await rerunFailed(done, (chunk) => needsRoot(chunk.name), runAndReport);
+for (const { first, second } of reruns) {
+  if (second.failed > 0) continue;
+  process.stdout.write(
+    `FLAKY ${first.chunk}: failed once and passed when run again; see ${relative(root, first.log)}\n`,
+  );
 }
 
 const sum = (pick: (result: ChunkResult) => number): number =>

@@ -13,7 +13,8 @@ const minute = 60_000;
  * the CLI before a fake engine.
  */
 const rootless = ['tests/contracts/', 'tests/api/', 'tests/cli/'];
-const needsRoot = (file: string): boolean =>
+/** Whether a test file needs root and the real kernel. */
+export const needsRoot = (file: string): boolean =>
   file.endsWith('.root.test.ts') ||
   (file.startsWith('tests/') && !rootless.some((folder) => file.startsWith(folder)));
 
