@@ -3,7 +3,7 @@ import { CliError, EXIT_FAILURE } from './exit.ts';
 import { errorText } from './failure.ts';
 import type { Io } from './io.ts';
 import { indentJson } from './render/json-indent.ts';
-import { compile, fromApi, type Template } from './template/index.ts';
+import { compile, fromApi, type Template } from '../template/index.ts';
 
 /** docker's code for a template that cannot be read. */
 const EXIT_TEMPLATE = 64;

@@ -1,9 +1,9 @@
 /** A container in `ps`. */
 import type { ContainerSummary } from '../../client/index.ts';
-import { Struct } from '../template/index.ts';
+import { Struct } from '../../template/index.ts';
 import { portsText } from './ports.ts';
 import { ellipsis, humanDuration, humanSize, localTime, shortId } from './units.ts';
-import { quote } from '../template/quote.ts';
+import { quote } from '../../template/index.ts';
 
 export const CONTAINER_TITLES = {
   ID: 'CONTAINER ID',

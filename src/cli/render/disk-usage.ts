@@ -1,6 +1,6 @@
 /** Disk usage as sums, and the tables of `system df -v`. */
 import type { BuildCacheRecord, ContainerSummary, DiskUsage, ImageSummary } from '../../client/index.ts';
-import { Struct } from '../template/index.ts';
+import { Struct } from '../../template/index.ts';
 import { humanDuration, humanSize4, localTime, shortId } from './units.ts';
 
 const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);

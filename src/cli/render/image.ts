@@ -1,6 +1,6 @@
 /** Images in `images`: one row for each name. */
 import type { ImageSummary } from '../../client/index.ts';
-import { Struct } from '../template/index.ts';
+import { Struct } from '../../template/index.ts';
 import { humanDuration, humanSize, humanSize4, localTime, shortId } from './units.ts';
 
 export const IMAGE_TITLES = {

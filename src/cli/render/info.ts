@@ -1,5 +1,5 @@
 /** The page of `info`. */
-import { goText } from '../template/index.ts';
+import { goText } from '../../template/index.ts';
 import { VERSION } from '../version.ts';
 import { binarySize } from './units.ts';
 

@@ -1,7 +1,7 @@
 /** Lists of objects: docker's default tables, `--format` templates, JSON lines. */
 import type { Sink } from '../io.ts';
 import { CliError } from '../exit.ts';
-import { compile, Struct, type Template, TemplateError, toJson } from '../template/index.ts';
+import { compile, Struct, type Template, TemplateError, toJson } from '../../template/index.ts';
 import { alignColumns } from './table.ts';
 
 export interface Listing {

@@ -1,5 +1,5 @@
 /** One container's row in `stats`. */
-import { Struct } from '../template/index.ts';
+import { Struct } from '../../template/index.ts';
 import { binarySize, humanSize, shortId } from './units.ts';
 
 interface CpuStats {

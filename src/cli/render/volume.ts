@@ -1,6 +1,6 @@
 /** A volume in lists. */
 import type { VolumeSummary } from '../../client/index.ts';
-import { Struct } from '../template/index.ts';
+import { Struct } from '../../template/index.ts';
 import { labelsText } from './container.ts';
 import { humanSize4 } from './units.ts';
 

@@ -2,7 +2,7 @@
 import { type CommandModule, exactArgs } from '../../command.ts';
 import { writeListing } from '../../render/listing.ts';
 import { ellipsis, humanDuration, humanSize, localRfc3339, shortId } from '../../render/units.ts';
-import { Struct } from '../../template/index.ts';
+import { Struct } from '../../../template/index.ts';
 
 const TITLES = {
   ID: 'IMAGE',

@@ -4,7 +4,7 @@ import { findAuth, HUB } from '../../credentials.ts';
 import { parseFilters } from '../../filters.ts';
 import { writeListing } from '../../render/listing.ts';
 import { ellipsis } from '../../render/units.ts';
-import { Struct } from '../../template/index.ts';
+import { Struct } from '../../../template/index.ts';
 
 const TITLES = {
   Name: 'NAME',

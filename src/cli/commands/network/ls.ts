@@ -6,7 +6,7 @@ import { writeListing } from '../../render/listing.ts';
 import { goTime } from '../../render/go-time.ts';
 import { compareNames } from '../../render/order.ts';
 import { shortId } from '../../render/units.ts';
-import { Struct } from '../../template/index.ts';
+import { Struct } from '../../../template/index.ts';
 
 const TITLES = {
   ID: 'NETWORK ID',

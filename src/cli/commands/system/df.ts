@@ -15,7 +15,7 @@ import { IMAGE_TITLES, imageNames, imageRow } from '../../render/image.ts';
 import { writeListing } from '../../render/listing.ts';
 import { humanSize4 } from '../../render/units.ts';
 import { VOLUME_TITLES, volumeRow } from '../../render/volume.ts';
-import { type Struct, toJson } from '../../template/index.ts';
+import { type Struct, toJson } from '../../../template/index.ts';
 
 const IMAGE_TABLE =
   '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}';

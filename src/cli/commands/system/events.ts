@@ -5,7 +5,7 @@ import { type CommandModule, noArgs } from '../../command.ts';
 import { CliError } from '../../exit.ts';
 import { parseFilters } from '../../filters.ts';
 import { localNanoTime } from '../../render/units.ts';
-import { compile, Struct, type Template } from '../../template/index.ts';
+import { compile, Struct, type Template } from '../../../template/index.ts';
 
 /** Nanoseconds as the text has them: as a number they would be rounded. */
 function nanoseconds(text: string, event: EventMessage): bigint {

@@ -3,7 +3,7 @@ import { type CommandModule, noArgs } from '../../command.ts';
 import { CliError } from '../../exit.ts';
 import { errorText } from '../../failure.ts';
 import { clientInfo, infoWarnings, serverInfo } from '../../render/info.ts';
-import { compile, fromApi } from '../../template/index.ts';
+import { compile, fromApi } from '../../../template/index.ts';
 import { VERSION } from '../../version.ts';
 
 function rendered(format: string, value: Readonly<Record<string, unknown>>): string {

@@ -2,7 +2,7 @@
 import { type CommandModule, noArgs } from '../../command.ts';
 import { CliError } from '../../exit.ts';
 import { errorText } from '../../failure.ts';
-import { compile, fromApi, goText } from '../../template/index.ts';
+import { compile, fromApi, goText } from '../../../template/index.ts';
 
 interface Action {
   readonly action?: string;

@@ -3,7 +3,7 @@ import { type EngineVersion, NEWEST_VERSION } from '../../../client/index.ts';
 import { type CommandModule, noArgs } from '../../command.ts';
 import { CliError } from '../../exit.ts';
 import { errorText } from '../../failure.ts';
-import { compile, fromApi } from '../../template/index.ts';
+import { compile, fromApi } from '../../../template/index.ts';
 import { alignColumns } from '../../render/table.ts';
 import { VERSION } from '../../version.ts';
 import { architecture } from '../../architecture.ts';

@@ -1,6 +1,6 @@
 /**
- * Go's text/template for `--format`, as far as docker's users go: fields, pipes, functions, if, range, with, variables,
- * define. `compile(text)` once, `render(value)` for each object. Called by the formatters and by inspect.
+ * Go's text/template for `--format` and for log tags, as far as docker's users go: fields, pipes, functions, if, range, with, variables,
+ * define. `compile(text)` once, `render(value)` for each object. Called by the CLI's formatters and by log tags.
  */
 import { execute } from './execute.ts';
 import { functions, headerFunctions } from './functions.ts';
@@ -27,4 +27,5 @@ export function compile(source: string, options: { readonly missingKeyIsError?: 
 
 export { TemplateError } from './errors.ts';
 export { fromApi } from './from-api.ts';
+export { quote } from './quote.ts';
 export { goText, Struct, toJson } from './values.ts';
