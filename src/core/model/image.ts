@@ -57,7 +57,21 @@ export interface ImageLayer {
   readonly blob?: Descriptor;
 }
 
-/** One image, committed only after its layers are on disk. */
+/**
+ * A manifest that came in the same index as an image and is none itself: an attestation, a signature, any artifact.
+ * It is kept byte for byte and handed on with the image.
+ */
+export interface AttachedManifest {
+  /** As the index lists it; its annotations say what it belongs to. */
+  readonly descriptor: Descriptor;
+  /** Its config and layers. All of them are in the content store. */
+  readonly blobs: readonly Descriptor[];
+}
+
+/**
+ * One image of one platform, committed only after its layers are on disk. Images of several platforms that came with the
+ * same index are one record each, with the same `index`, and share their tags and repository digests.
+ */
 export interface ImageRecord {
   /** Digest of the config document: what `docker images -q --no-trunc` prints. */
   readonly id: string;
@@ -67,14 +81,37 @@ export interface ImageRecord {
   readonly tags: readonly string[];
   /** `docker.io/library/busybox@sha256:...`: where it was pulled from or pushed to. */
   readonly repoDigests: readonly string[];
-  /** The manifest (and the index that it was chosen from) as pulled, when there was one. */
+  /** The manifest as it came or was pushed; undefined for an image made here that never left. */
   readonly manifest?: Descriptor;
+  /** The index that the name led to, when it was no manifest. */
   readonly index?: Descriptor;
+  /** Indexes between `index` and `manifest`, outermost first, where indexes lie within indexes. */
+  readonly innerIndexes?: readonly Descriptor[];
+  /** What else of the index belongs to this image (or to no image in particular) and is here. */
+  readonly attached?: readonly AttachedManifest[];
   /** RFC 3339. */
   readonly importedAt: string;
   readonly lastTaggedAt: string;
   readonly parent?: string;
 }
+
+/** What a name of the image leads to in a registry: the index or, without one, the manifest. */
+export function targetOf(record: ImageRecord): Descriptor | undefined {
+  return record.index ?? record.manifest;
+}
+
+/** The platform that an image's config names. */
+export function platformOf(config: ImageConfig): Platform {
+  const { os, architecture, variant } = config;
+  return { os, architecture, ...(variant !== undefined && variant !== '' && { variant }) };
+}
+
+/** Annotations by which BuildKit marks what belongs to another manifest of the index. */
+export const referenceAnnotations = {
+  type: 'vnd.docker.reference.type',
+  digest: 'vnd.docker.reference.digest',
+  attestation: 'attestation-manifest',
+} as const;
 
 /** The chain id of a layer on top of `parent` (OCI image spec: DiffID and ChainID). */
 export function chainIdOf(parent: string | undefined, diffId: string): string {

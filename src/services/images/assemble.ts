@@ -21,20 +21,27 @@ import { blobsOf, collectGarbage } from './gc.ts';
 import type { Lease } from './leases.ts';
 import { planTag } from './store.ts';
 
-/** A layer's blob in the content store. */
-export interface LayerBlob {
-  readonly descriptor: Descriptor;
-}
+/** Where an image came from: its manifest, and the index with all that belongs to the image in it. */
+export type Origin = Pick<ImageRecord, 'manifest' | 'index' | 'innerIndexes' | 'attached'>;
 
-export interface NewImage {
+export interface NewImage extends Origin {
   readonly id: string;
   readonly config: ImageConfig;
   readonly layers: readonly ImageLayer[];
   readonly tags: readonly string[];
   readonly repoDigests?: readonly string[];
-  readonly manifest?: Descriptor;
-  readonly index?: Descriptor;
   readonly parent?: string;
+}
+
+/** All of it from one source: a new manifest does not go with the index that an older one came with. */
+function originOf(image: Origin, old: Origin | undefined): Origin {
+  const { manifest, index, innerIndexes, attached } = image.manifest === undefined ? (old ?? {}) : image;
+  return {
+    ...pick('manifest', manifest),
+    ...pick('index', index),
+    ...pick('innerIndexes', innerIndexes),
+    ...pick('attached', attached),
+  };
 }
 
 /** By the content itself: media types and file names lie. */
@@ -123,8 +130,7 @@ export async function commitImage(room: Room, image: NewImage): Promise<ImageRec
       repoDigests: union(old?.repoDigests ?? [], image.repoDigests ?? []),
       importedAt: old?.importedAt ?? at,
       lastTaggedAt: old?.lastTaggedAt ?? at,
-      ...pick('manifest', image.manifest ?? old?.manifest),
-      ...pick('index', image.index ?? old?.index),
+      ...originOf(image, old),
       ...pick('parent', image.parent ?? old?.parent),
     };
     return planTag(room.store, base, image.tags, at);

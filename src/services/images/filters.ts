@@ -25,10 +25,11 @@ export function booleanFilter(filters: Filters, name: string): boolean | undefin
   return isTrue;
 }
 
+const createdNano = (record: ImageRecord): bigint => parseNano(record.config.created ?? '') ?? 0n;
+
 /** Seconds since the epoch of when an image was made; 0 when it does not say. */
 export function createdSeconds(record: ImageRecord): number {
-  const nano = parseNano(record.config.created ?? '') ?? 0n;
-  return Number(nano / 1_000_000_000n);
+  return Number(createdNano(record) / 1_000_000_000n);
 }
 
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
@@ -77,10 +78,14 @@ export function imagePredicate(store: ImageStore, filters: Filters, now: number)
     );
   for (const label of filters['label'] ?? []) tests.push((record) => hasLabel(record, label));
   for (const label of filters['label!'] ?? []) tests.push((record) => !hasLabel(record, label));
-  const before = (filters['before'] ?? []).map((name) => createdSeconds(store.resolve(name)));
-  if (before.length > 0) tests.push((record) => createdSeconds(record) < Math.min(...before));
-  const since = (filters['since'] ?? []).map((name) => createdSeconds(store.resolve(name)));
-  if (since.length > 0) tests.push((record) => createdSeconds(record) > Math.max(...since));
+  for (const name of filters['before'] ?? []) {
+    const before = createdNano(store.resolve(name));
+    tests.push((record) => createdNano(record) < before);
+  }
+  for (const name of filters['since'] ?? []) {
+    const since = createdNano(store.resolve(name));
+    tests.push((record) => createdNano(record) > since);
+  }
   for (const text of filters['until'] ?? []) {
     const until = parseMoment(text, now);
     tests.push((record) => createdSeconds(record) < until);

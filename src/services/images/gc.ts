@@ -9,10 +9,9 @@ import type { GarbageReport } from './types.ts';
 /** The blobs that an image's record leads to. */
 export function blobsOf(record: ImageRecord): string[] {
   const layers = record.layers.flatMap((layer) => (layer.blob === undefined ? [] : [layer.blob.digest]));
-  const documents = [record.manifest, record.index].flatMap((each) =>
-    each === undefined ? [] : [each.digest],
-  );
-  return [record.id, ...layers, ...documents];
+  const attached = (record.attached ?? []).flatMap(({ descriptor, blobs }) => [descriptor, ...blobs]);
+  const documents = [record.manifest, record.index, ...(record.innerIndexes ?? []), ...attached];
+  return [record.id, ...layers, ...documents.flatMap((each) => (each === undefined ? [] : [each.digest]))];
 }
 
 /** Layers under containers' snapshots stay, even when their image was removed by force. */

@@ -11,15 +11,25 @@ export interface Manifest {
 
 function parsePlatform(value: unknown): Platform | undefined {
   if (!isObject(value)) return undefined;
-  const { os, architecture, variant } = value;
+  const { os, architecture, variant, 'os.version': version } = value;
   if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
-  return { os, architecture, ...(typeof variant === 'string' && variant !== '' && { variant }) };
+  return {
+    os,
+    architecture,
+    ...(typeof variant === 'string' && variant !== '' && { variant }),
+    ...(typeof version === 'string' && version !== '' && { 'os.version': version }),
+  };
 }
+
+const textsOf = (value: JsonObject): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 
 /** A descriptor whose digest the engine can verify. `invalid` otherwise. */
 export function parseDescriptor(value: unknown, what: string): Descriptor {
   if (!isObject(value)) throw invalid(`invalid ${what}: no descriptor`);
-  const { mediaType, digest, size, annotations } = value;
+  const { mediaType, digest, size, annotations, artifactType, urls } = value;
   if (typeof digest !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(digest))
     throw invalid(`invalid ${what}: invalid checksum digest format`);
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
@@ -30,7 +40,9 @@ export function parseDescriptor(value: unknown, what: string): Descriptor {
     digest,
     size,
     ...(platform !== undefined && { platform }),
-    ...(isObject(annotations) && { annotations: annotations as Readonly<Record<string, string>> }),
+    ...(isObject(annotations) && { annotations: textsOf(annotations) }),
+    ...(typeof artifactType === 'string' && artifactType !== '' && { artifactType }),
+    ...(Array.isArray(urls) && { urls: urls.filter((url) => typeof url === 'string') }),
   };
 }
 
@@ -103,8 +115,8 @@ export const formatPlatform = (platform: Platform): string =>
     '/',
   );
 
-/** How well an entry fits: higher is better, negative is not at all. */
-function fit(wanted: Platform, offered: Platform): number {
+/** How well an offered platform fits: higher is better, negative is not at all. */
+export function platformFit(wanted: Platform, offered: Platform): number {
   if (wanted.os !== offered.os || wanted.architecture !== offered.architecture) return -1;
   const variant = (platform: Platform): string =>
     platform.variant ??
@@ -130,7 +142,7 @@ export function choosePlatform(manifests: readonly Descriptor[], wanted: Platfor
   let best: { readonly score: number; readonly descriptor: Descriptor } | undefined;
   for (const descriptor of manifests) {
     // An index of one image without platforms is what some tools write.
-    const score = descriptor.platform === undefined ? 0 : fit(wanted, descriptor.platform);
+    const score = descriptor.platform === undefined ? 0 : platformFit(wanted, descriptor.platform);
     if (score >= 0 && score > (best?.score ?? -1)) best = { score, descriptor };
   }
   if (best === undefined)

@@ -21,7 +21,7 @@ const concurrentDownloads = 3;
  * daemon left half-way, never synced, and must not be taken for whole ones.
  */
 export async function openImages(deps: ImageServiceDeps): Promise<ImageService> {
-  const store = new ImageStore(deps.records);
+  const store = new ImageStore(deps.records, deps.platform);
   await store.open();
   const room: Room = {
     ...deps,
@@ -36,8 +36,8 @@ export async function openImages(deps: ImageServiceDeps): Promise<ImageService> 
     deps.log.error('collecting unused layers failed', { error });
   }
   return {
-    resolve: (reference) => store.resolve(reference),
-    find: (reference) => store.find(reference),
+    resolve: (reference, platform) => store.resolve(reference, platform),
+    find: (reference, platform) => store.find(reference, platform),
     get: (id) => store.get(id),
     topLayer: (record) => record.layers.at(-1)?.chainId,
     list: (input) => list(room, input),

@@ -5,7 +5,7 @@
 
 import { conflict, notFound } from '../../core/errors.ts';
 import { KeyedQueue } from '../../core/keyed-queue.ts';
-import type { ImageRecord } from '../../core/model/image.ts';
+import { platformOf, type ImageRecord, type Platform } from '../../core/model/image.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
 import {
   familiar,
@@ -15,17 +15,22 @@ import {
   withDefaultTag,
   type ImageReference,
 } from '../../core/reference.ts';
+import { formatPlatform, platformFit } from './manifests.ts';
 
 export type ImageChange = { readonly put: ImageRecord } | { readonly remove: string };
 
 export class ImageStore {
   readonly #records: RecordStore;
+  readonly #host: Platform;
   readonly #images = new Map<string, ImageRecord>();
-  readonly #tags = new Map<string, string>();
+  /** Tag or `name@digest` -> ids. More than one when images of several platforms came with one index. */
+  readonly #names = new Map<string, string[]>();
   readonly #queue = new KeyedQueue();
 
-  constructor(records: RecordStore) {
+  /** `host`: what is chosen from several platforms when nobody asks for one. */
+  constructor(records: RecordStore, host: Platform) {
     this.#records = records;
+    this.#host = host;
   }
 
   /** Reads what is stored; to be called once, first. */
@@ -41,10 +46,40 @@ export class ImageStore {
     return [...this.#images.values()];
   }
 
-  /** The image that has a normalized reference with a tag. */
+  /**
+   * The images that have a name (a normalized reference with a tag, or `name@digest`): the one that fits `platform` (the
+   * host's by default) best first, those that do not fit last.
+   */
+  named(name: string, platform?: Platform): ImageRecord[] {
+    const ids = this.#names.get(name) ?? [];
+    const records = ids.flatMap((id) => this.#images.get(id) ?? []);
+    return records.length < 2 ? records : this.#byFit(records, platform);
+  }
+
+  /** The image that has a tag; of several platforms the host's own, or any. */
   byTag(normalized: string): ImageRecord | undefined {
-    const id = this.#tags.get(normalized);
-    return id === undefined ? undefined : this.#images.get(id);
+    return this.named(normalized)[0];
+  }
+
+  /** The image and those of other platforms that came with the same index; the host's platform first. */
+  siblings(record: ImageRecord): ImageRecord[] {
+    const { index } = record;
+    if (index === undefined) return [record];
+    const among = new Set(
+      [...record.tags, ...record.repoDigests].flatMap((name) => this.#names.get(name) ?? []),
+    );
+    const others = [...among].flatMap((id) => this.#images.get(id) ?? []);
+    return this.#byFit([
+      record,
+      ...others.filter(({ id, index: own }) => id !== record.id && own?.digest === index.digest),
+    ]);
+  }
+
+  #byFit(records: readonly ImageRecord[], platform = this.#host): ImageRecord[] {
+    const fit = (record: ImageRecord): number => platformFit(platform, platformOf(record.config));
+    const order = (a: ImageRecord, b: ImageRecord): number =>
+      fit(b) - fit(a) || (a.importedAt < b.importedAt ? -1 : a.importedAt > b.importedAt ? 1 : 0);
+    return [...records].sort(order);
   }
 
   /** Runs `plan` when no other change is under way, and commits what it returns. What it reads stays true until then. */
@@ -65,43 +100,66 @@ export class ImageStore {
     });
   }
 
-  /** By name, digest, id or unique prefix of an id. `invalid` for what is no reference, `conflict` for a prefix of several. */
-  find(reference: string): ImageRecord | undefined {
+  /**
+   * By name, digest, id or unique prefix of an id. `invalid` for what is no reference, `conflict` for a prefix of several.
+   * Of several platforms the one that fits `platform` best.
+   */
+  find(reference: string, platform?: Platform): ImageRecord | undefined {
     const exact = this.#images.get(reference) ?? this.#images.get(`sha256:${reference}`);
-    if (exact !== undefined) return exact;
+    if (exact !== undefined) return platform === undefined ? exact : this.#sibling(exact, platform);
     const prefix = reference.startsWith('sha256:') ? reference.slice(7) : reference;
     const isPrefix = /^[0-9a-f]{1,64}$/.test(prefix);
     // `sha256:12ab` is an image called sha256 only when no id begins like this.
-    const named = isPrefix && prefix.length === 64 ? undefined : this.#byName(parseReference(reference));
-    if (named !== undefined || !isPrefix) return named;
+    const named =
+      isPrefix && prefix.length === 64 ? [] : this.named(nameOf(parseReference(reference)), platform);
+    if (named.length > 0 || !isPrefix) return named[0];
     const found = this.all().filter((record) => record.id.startsWith(`sha256:${prefix}`));
     if (found.length > 1) throw conflict(`ambiguous image ID prefix: ${reference}`);
-    return found[0];
+    const [only] = found;
+    return only === undefined || platform === undefined ? only : this.#sibling(only, platform);
   }
 
-  resolve(reference: string): ImageRecord {
-    const record = this.find(reference);
-    if (record !== undefined) return record;
-    throw notFound(`No such image: ${describeMissing(reference)}`);
+  /** As `find`; `notFound` when there is none, or none for the platform that is asked for. */
+  resolve(reference: string, platform?: Platform): ImageRecord {
+    const record = this.find(reference, platform);
+    if (record === undefined) throw notFound(`No such image: ${describeMissing(reference)}`);
+    if (platform !== undefined && platformFit(platform, platformOf(record.config)) < 0)
+      throw notFound(
+        `image with reference ${reference} was found but does not provide the specified platform (${formatPlatform(platform)})`,
+      );
+    return record;
   }
 
-  #byName(reference: ImageReference): ImageRecord | undefined {
-    if (reference.digest === undefined) return this.byTag(formatReference(withDefaultTag(reference)));
-    const pinned = `${repositoryName(reference)}@${reference.digest}`;
-    return this.all().find((record) => record.repoDigests.includes(pinned));
+  #sibling(record: ImageRecord, platform: Platform): ImageRecord {
+    return this.#byFit(this.siblings(record), platform)[0] ?? record;
   }
 
   #show(record: ImageRecord): void {
     this.#hide(record.id);
     this.#images.set(record.id, record);
-    for (const tag of record.tags) this.#tags.set(tag, record.id);
+    for (const name of [...record.tags, ...record.repoDigests]) {
+      const ids = this.#names.get(name);
+      if (ids === undefined) this.#names.set(name, [record.id]);
+      else if (!ids.includes(record.id)) ids.push(record.id);
+    }
   }
 
   #hide(id: string): void {
-    for (const tag of this.#images.get(id)?.tags ?? [])
-      if (this.#tags.get(tag) === id) this.#tags.delete(tag);
+    const old = this.#images.get(id);
     this.#images.delete(id);
+    for (const name of [...(old?.tags ?? []), ...(old?.repoDigests ?? [])]) {
+      const left = (this.#names.get(name) ?? []).filter((other) => other !== id);
+      if (left.length === 0) this.#names.delete(name);
+      else this.#names.set(name, left);
+    }
   }
+}
+
+/** The name under which the store knows a reference. */
+function nameOf(reference: ImageReference): string {
+  return reference.digest === undefined
+    ? formatReference(withDefaultTag(reference))
+    : `${repositoryName(reference)}@${reference.digest}`;
 }
 
 function describeMissing(reference: string): string {
@@ -109,21 +167,26 @@ function describeMissing(reference: string): string {
   return familiar(formatReference(withDefaultTag(parseReference(reference))));
 }
 
-/** The changes that move a tag to `record` (which may be new): whoever had it loses it. Pure. */
+/**
+ * The changes that move tags to `record` (which may be new): whoever had them loses them, except images of other platforms
+ * that came with the same index. Pure.
+ */
 export function planTag(
   store: ImageStore,
   record: ImageRecord,
   tags: readonly string[],
   at: string,
 ): ImageChange[] {
-  const added = tags.filter((tag) => !record.tags.includes(tag));
   const losers = new Map<string, ImageRecord>();
-  for (const tag of added) {
-    const holder = store.byTag(tag);
-    if (holder === undefined || holder.id === record.id) continue;
-    const current = losers.get(holder.id) ?? holder;
-    losers.set(holder.id, { ...current, tags: current.tags.filter((other) => other !== tag) });
+  for (const tag of tags) {
+    for (const holder of store.named(tag)) {
+      const isSibling = record.index !== undefined && holder.index?.digest === record.index.digest;
+      if (holder.id === record.id || isSibling) continue;
+      const current = losers.get(holder.id) ?? holder;
+      losers.set(holder.id, { ...current, tags: current.tags.filter((other) => other !== tag) });
+    }
   }
+  const added = tags.filter((tag) => !record.tags.includes(tag));
   const put = {
     ...record,
     tags: [...record.tags, ...added],

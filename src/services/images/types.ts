@@ -147,10 +147,13 @@ export interface DistributionInfo {
 }
 
 export interface ImageService {
-  /** By name, name:tag, name@digest, id or unique id prefix. `notFound` with `No such image: x:latest`, `invalid` on a bad reference. Instant. */
-  resolve(reference: string): ImageRecord;
-  /** As `resolve`, undefined when there is none. Instant. */
-  find(reference: string): ImageRecord | undefined;
+  /**
+   * By name, name:tag, name@digest, id or unique id prefix; of several platforms the one asked for, else the host's.
+   * `notFound` with `No such image: x:latest`, or when it is here for other platforms only; `invalid` on a bad reference. Instant.
+   */
+  resolve(reference: string, platform?: Platform): ImageRecord;
+  /** As `resolve`, undefined when there is none; the nearest when none fits the platform. Instant. */
+  find(reference: string, platform?: Platform): ImageRecord | undefined;
   /** By full id. Instant. */
   get(id: string): ImageRecord | undefined;
   /** Chain id of the top layer: the parent of a container's snapshot; undefined for an image without layers. */
