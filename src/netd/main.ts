@@ -10,7 +10,7 @@ import { pidPath, socketPath, statePath } from '../core/netd-protocol.ts';
 import { createLightHost, releaseFilePages } from '../host/index.ts';
 import { serve } from './server.ts';
 import { Holdings } from './state.ts';
-import { findPredecessor, takeOver } from './takeover.ts';
+import { findPredecessor, formerEnded, takeOver } from './takeover.ts';
 
 const readyFd = 3;
 const trimDelayMs = 2000;
@@ -72,8 +72,10 @@ async function main(): Promise<void> {
   const host = createLightHost();
   const holdings = new Holdings(host, runRoot);
   const predecessor = await findPredecessor(runRoot);
-  if (predecessor === undefined) await holdings.recover();
-  else await takeOver(host, holdings, predecessor);
+  if (predecessor === undefined) {
+    await formerEnded(host, runRoot);
+    await holdings.recover();
+  } else await takeOver(host, holdings, predecessor);
   const server = await serve({
     holdings,
     runRoot,

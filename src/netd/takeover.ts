@@ -1,9 +1,12 @@
 /** A new slipway-net takes the sockets of the running one: both serve for a moment, none is ever closed in between. */
 
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { unavailable } from '../core/errors.ts';
 import {
   LineReader,
+  pidPath,
   socketPath,
   type NetdOperation,
   type NetdReplies,
@@ -24,6 +27,38 @@ function openConnection(path: string): Promise<Socket> {
     const socket = connect(path, () => resolve(socket));
     socket.once('error', reject);
   });
+}
+
+const endPatienceMs = 5000;
+const endPollMs = 5;
+
+/** Whether a process is a slipway-net of this run root; one that is dying has no command line any more. */
+function mayBeFormer(pid: number, runRoot: string): boolean {
+  try {
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return command === '' || command.split('\0').includes(runRoot);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Waits until the process that served before is gone or a zombie: a killed one closes its sockets one after another, and
+ * the ports that are still open could not be taken over from its saved state.
+ */
+export async function formerEnded(host: Pick<LightHost, 'processStat'>, runRoot: string): Promise<void> {
+  let pid: number;
+  try {
+    pid = Number(readFileSync(pidPath(runRoot), 'utf8'));
+  } catch {
+    return;
+  }
+  const deadline = performance.now() + endPatienceMs;
+  while (performance.now() < deadline) {
+    const state = pid > 0 && pid !== process.pid ? host.processStat(pid)?.state : undefined;
+    if (state === undefined || state === 'Z' || state === 'X' || !mayBeFormer(pid, runRoot)) return;
+    await delay(endPollMs);
+  }
 }
 
 /** Undefined when nobody serves the run root. */
@@ -58,8 +93,13 @@ export async function findPredecessor(runRoot: string): Promise<Predecessor | un
       socket.write(`${JSON.stringify({ id, op, input })}\n`);
     });
   // The state has its own version; asking who is there works with every protocol.
-  const { pid } = await call('stats', {});
-  return { pid, call, close: () => socket.destroy() };
+  try {
+    const { pid } = await call('stats', {});
+    return { pid, call, close: () => socket.destroy() };
+  } catch {
+    // It took the connection while it was dying.
+    return undefined;
+  }
 }
 
 /** Adopts what the predecessor holds. Its process goes on until `yield`. */

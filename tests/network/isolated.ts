@@ -5,6 +5,12 @@ import { basename } from 'node:path';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 
+/** The reporter tells failures at its end, and a report of the whole run shows first lines only. */
+function failuresFirst(report: string): string {
+  const at = report.search(/^. failing tests:$/m);
+  return at < 0 ? report.split('\n').toReversed().join('\n') : `${report.slice(at)}\n${report.slice(0, at)}`;
+}
+
 const mark = 'SLIPWAY_TEST_NAMESPACE';
 
 /** Outside: one test that runs `file` again inside. Inside: `define` makes the real tests. */
@@ -22,7 +28,7 @@ export function isolated(file: string, define: () => void): void {
       [...inside, process.execPath, '--test', '--test-reporter=spec', file],
       { env: { ...env, [mark]: '1' }, encoding: 'utf8' },
     );
-    assert.equal(status, 0, `${stdout}\n${stderr}`);
+    assert.equal(status, 0, `${failuresFirst(stdout)}\n${stderr}`);
     process.stdout.write(stdout);
   });
 }

@@ -156,7 +156,9 @@ class NetdClient implements NetHelper {
     try {
       const { build, pid } = await connection.call('hello', { protocol: netdProtocol });
       return { connection, build, pid };
-    } catch {
+    } catch (error) {
+      // The kernel closes the sockets of a killed process one by one: it may take a connection and then be gone.
+      if (error instanceof ConnectionLost) return undefined;
       return { connection, build: '', pid: 0 };
     }
   }
