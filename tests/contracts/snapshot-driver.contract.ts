@@ -150,6 +150,9 @@ export function snapshotDriverContract(name: string, open: () => Promise<Snapsho
     ]);
     assert.deepEqual(await names(await driver.diff(ctx, 'one')), ['etc/', 'etc/a', 'new']);
     assert.deepEqual(await names(await driver.diff(ctx, 'two')), ['etc/', 'etc/.wh.a']);
+    const without = await driver.diff(ctx, 'one', { omit: ['/etc/a'] });
+    assert.ok(!(await names(without)).includes('etc/a'), 'left out');
+    assert.deepEqual(await names(await driver.diff(ctx, 'one', { omit: ['/etc'] })), ['new']);
     assert.equal(await driver.usage('one'), 9);
     await driver.unmount('one');
     await driver.unmount('one');

@@ -287,7 +287,7 @@ test('import: an image from files, with changes, as a stream of any compression'
 
 test('commit: a layer on top of an image; the parent cannot go before the child', async () => {
   const parent = await engine.images.import(ctx, { source: stream(tarOf(base)), repository: 'parent' }, none);
-  const child = await engine.images.commit(ctx, {
+  const { record: child, reference } = await engine.images.commit(ctx, {
     layer: stream(tarOf(top)),
     baseImageId: parent.id,
     config: { Cmd: ['x'] },
@@ -296,6 +296,7 @@ test('commit: a layer on top of an image; the parent cannot go before the child'
     repository: 'child',
     tag: 'v2',
   });
+  assert.equal(reference, 'child:v2');
   assert.deepEqual(child.tags, ['docker.io/library/child:v2']);
   assert.equal(child.layers.length, 2);
   const history = await engine.images.history('child:v2');

@@ -1,6 +1,7 @@
 /** Containers: everything but their streams. */
 
 import { invalid } from '../../core/errors.ts';
+import type { ContainerConfig } from '../../core/model/container-spec.ts';
 import type { StopInput, WaitCondition } from '../../services/containers/index.ts';
 import { encodeChanges, encodeContainer, encodeSummary, encodeTop } from '../encode/containers.ts';
 import type { Exchange } from '../exchange.ts';
@@ -62,6 +63,24 @@ async function update(services: ApiServices, exchange: Exchange<'ContainerUpdate
   exchange.json(200, { Warnings: warnings.length === 0 ? null : warnings });
 }
 
+/** Clients of old send a config beside the changes; most send none. */
+async function commit(services: ApiServices, exchange: Exchange<'ImageCommit'>): Promise<void> {
+  const { query } = exchange;
+  const body = await exchange.body();
+  const container = query.string('container');
+  if (container === '') throw invalid('invalid name or ID supplied: ""');
+  const { id } = await services.containers.commit(exchange.ctx, container, {
+    repository: query.string('repo'),
+    tag: query.string('tag'),
+    comment: query.string('comment'),
+    author: query.string('author'),
+    pause: query.bool('pause', true),
+    changes: query.list('changes'),
+    config: Object.keys(body).length === 0 ? undefined : (body as ContainerConfig),
+  });
+  exchange.json(201, { Id: id });
+}
+
 async function create(services: ApiServices, exchange: Exchange<'ContainerCreate'>): Promise<void> {
   const input = createBody(await exchange.requiredBody(), exchange.version);
   const result = await services.containers.create(exchange.ctx, {
@@ -93,6 +112,7 @@ export const containerRoutes: Routes<
   | 'ContainerWait'
   | 'ContainerDelete'
   | 'ContainerPrune'
+  | 'ImageCommit'
 > = {
   ContainerList: async (services, exchange) => {
     const { query, version } = exchange;
@@ -170,6 +190,7 @@ export const containerRoutes: Routes<
     });
     exchange.empty(204);
   },
+  ImageCommit: commit,
   ContainerPrune: async (services, exchange) => {
     const result = await services.containers.prune(exchange.ctx, exchange.query.filters());
     exchange.json(200, {

@@ -65,8 +65,8 @@ export interface SnapshotDriver {
   mountPath(key: string): string;
   /** What the writable snapshot changed against its parent (lstat order, parents first). */
   changes(ctx: Ctx, key: string): Promise<readonly FileChange[]>;
-  /** The writable snapshot's changes as a layer archive with OCI whiteouts. */
-  diff(ctx: Ctx, key: string): Promise<Readable>;
+  /** The writable snapshot's changes as a layer archive with OCI whiteouts; without the absolute paths in `omit` and what is below them. */
+  diff(ctx: Ctx, key: string, options?: { readonly omit?: readonly string[] }): Promise<Readable>;
   /** A layer's changes as a layer archive (for save of an image whose compressed blob is gone). */
   diffLayer(ctx: Ctx, chainId: string): Promise<Readable>;
   /** Bytes in the writable snapshot. */

@@ -9,6 +9,7 @@ import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { ContainerDirectory, RestoredContainer } from '../networks/index.ts';
 import { attachContainer } from './attach.ts';
 import { containerChanges } from './changes.ts';
+import { commitImage } from './commit-image.ts';
 import { exportContainer, getArchive, putArchive, statPath } from './archive.ts';
 import { createContainer } from './create.ts';
 import type { ContainerDeps, Room } from './deps.ts';
@@ -91,6 +92,7 @@ function service(room: Room): ContainerService {
     getArchive: (ctx, ref, path) => getArchive(room, ctx, ref, path),
     putArchive: (ctx, ref, input) => putArchive(room, ctx, ref, input),
     prune: (ctx, filters) => pruneContainers(room, ctx, filters),
+    commit: (ctx, ref, input) => commitImage(room, ctx, ref, input),
     execCreate: (ctx, ref, input) => execCreate(room, ctx, ref, input),
     execStart: (ctx, id, input) => execStart(room, ctx, id, input),
     execInspect: (_ctx, id) => execInspect(room, id),

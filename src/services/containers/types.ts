@@ -307,6 +307,20 @@ export interface PutArchiveInput {
   readonly copyUIDGID: boolean;
 }
 
+export interface CommitImageInput {
+  /** Name of the image, with or without a tag; empty for none. */
+  readonly repository: string;
+  readonly tag: string;
+  readonly comment: string;
+  readonly author: string;
+  /** Freezes a running container meanwhile. */
+  readonly pause: boolean;
+  /** Dockerfile instructions. */
+  readonly changes: readonly string[];
+  /** What the image's config is made of; undefined for the container's own. */
+  readonly config: ContainerConfig | undefined;
+}
+
 export interface PruneResult {
   readonly removed: readonly string[];
   readonly spaceReclaimed: number;
@@ -347,6 +361,8 @@ export interface ContainerService {
   getArchive(ctx: Ctx, ref: string, path: string): Promise<{ stat: PathStat; archive: Readable }>;
   putArchive(ctx: Ctx, ref: string, input: PutArchiveInput): Promise<void>;
   prune(ctx: Ctx, filters: Filters): Promise<PruneResult>;
+  /** Makes an image of what the container changed; returns the image's id. */
+  commit(ctx: Ctx, ref: string, input: CommitImageInput): Promise<{ readonly id: string }>;
 
   execCreate(ctx: Ctx, ref: string, input: ExecCreateInput): Promise<{ readonly id: string }>;
   execStart(ctx: Ctx, execId: string, input: ExecStartInput): Promise<ExecStartResult>;

@@ -2,64 +2,55 @@
 
 import { invalid } from '../../core/errors.ts';
 import type { ContainerConfig, EmptyObject } from '../../core/model/container-spec.ts';
+import { expand, jsonList, rawWords, type Lookup } from './change-words.ts';
+import { healthcheckOf } from './health-change.ts';
 
 type Mutable = { -readonly [K in keyof ContainerConfig]: ContainerConfig[K] };
-type Apply = (config: Mutable, rest: string) => void;
 
-/** `["a", "b"]`, or undefined when it is not that (then it is a shell line). */
-function jsonList(rest: string): string[] | undefined {
-  if (!rest.startsWith('[')) return undefined;
-  try {
-    const value = JSON.parse(rest) as unknown;
-    const isList = Array.isArray(value) && value.every((each) => typeof each === 'string');
-    return isList ? value : undefined;
-  } catch {
-    return undefined;
-  }
+/** A config that instructions are being applied to. */
+interface State {
+  readonly config: Mutable;
+  /** A CMD was among them: an ENTRYPOINT leaves it alone. */
+  commandSet: boolean;
 }
+type Apply = (state: State, rest: string) => void;
 
 const defaultShell = ['/bin/sh', '-c'];
-const command = (config: Mutable, rest: string): string[] =>
-  jsonList(rest) ?? [...(config.Shell ?? defaultShell), rest];
+const commandLine = ({ config }: State, rest: string): string[] => {
+  if (rest === '') return [];
+  return jsonList(rest) ?? [...(config.Shell ?? defaultShell), rest];
+};
 
-/** Words split at blanks; quotes hold blanks together and are dropped; a backslash takes the next character as it is. */
-export function splitWords(text: string): string[] {
-  const words: string[] = [];
-  let word: string | undefined;
-  let quote = '';
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i] ?? '';
-    if (char === '\\' && quote !== "'" && i + 1 < text.length) word = (word ?? '') + (text[++i] ?? '');
-    else if (quote !== '') {
-      if (char === quote) quote = '';
-      else word = (word ?? '') + char;
-    } else if (char === '"' || char === "'") {
-      quote = char;
-      word ??= '';
-    } else if (/\s/.test(char)) {
-      if (word !== undefined) words.push(word);
-      word = undefined;
-    } else word = (word ?? '') + char;
+/** Variables of an instruction are those of the config's environment so far. */
+function variablesOf(config: ContainerConfig): Lookup {
+  const values = new Map<string, string>();
+  for (const entry of config.Env ?? []) {
+    const equals = entry.indexOf('=');
+    if (equals > 0) values.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
-  if (word !== undefined) words.push(word);
-  return words;
+  return (name) => values.get(name);
 }
 
 /** `KEY=VALUE ...`, or the old `KEY VALUE`. */
-function pairs(instruction: string, rest: string): [string, string][] {
-  const first = splitWords(rest)[0] ?? '';
-  if (!first.includes('=')) {
+function pairs(instruction: string, rest: string, lookup: Lookup): [string, string][] {
+  const words = rawWords(rest);
+  const pair = (name: string, value: string): [string, string] => {
+    const key = expand(name, lookup);
+    if (key === '') throw invalid(`${instruction} names can not be blank`);
+    return [key, expand(value, lookup)];
+  };
+  if (words[0]?.includes('=') !== true) {
     const match = /^(\S+)\s+(.+)$/s.exec(rest);
     if (match === null) throw invalid(`${instruction} must have two arguments`);
-    return [[match[1] ?? '', splitWords(match[2] ?? '').join(' ')]];
+    return [pair(match[1] ?? '', match[2] ?? '')];
   }
-  return splitWords(rest).map((word) => {
+  return words.map((word) => {
     const equals = word.indexOf('=');
-    if (equals < 1)
+    if (equals < 0)
       throw invalid(
         `Syntax error - can't find = in ${JSON.stringify(word)}. Must be of the form: name=value`,
       );
-    return [word.slice(0, equals), word.slice(equals + 1)];
+    return pair(word.slice(0, equals), word.slice(equals + 1));
   });
 }
 
@@ -78,62 +69,111 @@ const withKeys = (
 ): Record<string, EmptyObject> =>
   Object.fromEntries([...Object.entries(old ?? {}), ...keys.map((key) => [key, {}])]);
 
-function exposedPort(word: string): string {
-  const match = /^(\d{1,5}(?:-\d{1,5})?)(?:\/(tcp|udp|sctp))?$/i.exec(word);
-  if (match === null) throw invalid(`invalid containerPort: ${word}`);
-  return `${match[1] ?? ''}/${(match[2] ?? 'tcp').toLowerCase()}`;
+const maxPort = 65_535;
+
+/** `80`, `80/udp`, `8000-8010/tcp`: each port of a range for itself, as Docker writes them. */
+function exposedPorts(word: string): string[] {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(word);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? match?.[1]);
+  if (match === null || first > last || last > maxPort) throw invalid(`invalid containerPort: ${word}`);
+  const protocol = (match[3] ?? 'tcp').toLowerCase();
+  return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${protocol}`);
 }
 
-function healthcheck(config: Mutable, rest: string): void {
-  if (rest.toUpperCase() === 'NONE') {
-    config.Healthcheck = { Test: ['NONE'] };
-    return;
-  }
-  const match = /^CMD\s+(.+)$/is.exec(rest);
-  if (match === null)
-    throw invalid(`Unknown type ${JSON.stringify(rest.split(/\s/)[0])} in HEALTHCHECK (try CMD)`);
-  const line = match[1] ?? '';
-  const list = jsonList(line);
-  config.Healthcheck = { Test: list === undefined ? ['CMD-SHELL', line] : ['CMD', ...list] };
+function expose(state: State, rest: string): void {
+  const lookup = variablesOf(state.config);
+  // A variable may hold several ports.
+  const words = rawWords(rest).flatMap((word) => rawWords(expand(word, lookup)));
+  state.config.ExposedPorts = withKeys(state.config.ExposedPorts, words.flatMap(exposedPorts));
 }
+
+function volume({ config }: State, rest: string): void {
+  const lookup = variablesOf(config);
+  const paths = (jsonList(rest) ?? rawWords(rest)).map((word) => expand(word, lookup).trim());
+  if (paths.length === 0) throw invalid('VOLUME requires at least one argument');
+  if (paths.includes('')) throw invalid('VOLUME specified can not be an empty string');
+  config.Volumes = withKeys(config.Volumes, paths);
+}
+
+function workdir({ config }: State, rest: string): void {
+  const path = expand(rest, variablesOf(config));
+  const full = path.startsWith('/') ? path : `${config.WorkingDir ?? ''}/${path}`;
+  config.WorkingDir = `/${full}`.replace(/\/+/g, '/');
+}
+
+function entrypoint(state: State, rest: string): void {
+  state.config.Entrypoint = commandLine(state, rest);
+  // The command was that of the entrypoint before.
+  if (!state.commandSet) state.config.Cmd = null;
+}
+
+function command(state: State, rest: string): void {
+  state.config.Cmd = commandLine(state, rest);
+  state.commandSet = true;
+}
+
+function onbuild({ config }: State, rest: string): void {
+  const trigger = /^\S+/.exec(rest)?.[0].toUpperCase() ?? '';
+  if (trigger === 'ONBUILD') throw invalid("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+  if (trigger === 'MAINTAINER' || trigger === 'FROM')
+    throw invalid(`${trigger} isn't allowed as an ONBUILD trigger`);
+  config.OnBuild = [...(config.OnBuild ?? []), rest];
+}
+
+const one =
+  (key: 'User' | 'StopSignal'): Apply =>
+  ({ config }, rest) =>
+    void (config[key] = expand(rest, variablesOf(config)));
 
 const instructions: Readonly<Record<string, Apply>> = {
-  CMD: (config, rest) => void (config.Cmd = command(config, rest)),
-  ENTRYPOINT: (config, rest) => void (config.Entrypoint = command(config, rest)),
-  ENV: (config, rest) => {
-    for (const [key, value] of pairs('ENV', rest)) config.Env = setEnv(config.Env ?? [], key, value);
+  CMD: command,
+  ENTRYPOINT: entrypoint,
+  ENV: ({ config }, rest) => {
+    for (const [key, value] of pairs('ENV', rest, variablesOf(config)))
+      config.Env = setEnv(config.Env ?? [], key, value);
   },
-  EXPOSE: (config, rest) =>
-    void (config.ExposedPorts = withKeys(config.ExposedPorts, splitWords(rest).map(exposedPort))),
-  LABEL: (config, rest) =>
+  EXPOSE: expose,
+  LABEL: ({ config }, rest) =>
     void (config.Labels = Object.fromEntries([
       ...Object.entries(config.Labels ?? {}),
-      ...pairs('LABEL', rest),
+      ...pairs('LABEL', rest, variablesOf(config)),
     ])),
-  ONBUILD: (config, rest) => void (config.OnBuild = [...(config.OnBuild ?? []), rest]),
-  USER: (config, rest) => void (config.User = rest),
-  VOLUME: (config, rest) =>
-    void (config.Volumes = withKeys(config.Volumes, jsonList(rest) ?? splitWords(rest))),
-  WORKDIR: (config, rest) =>
-    void (config.WorkingDir = rest.startsWith('/')
-      ? rest
-      : `${config.WorkingDir ?? ''}/${rest}`.replace(/\/+/g, '/')),
-  STOPSIGNAL: (config, rest) => void (config.StopSignal = rest),
-  HEALTHCHECK: healthcheck,
+  ONBUILD: onbuild,
+  USER: one('User'),
+  VOLUME: volume,
+  WORKDIR: workdir,
+  STOPSIGNAL: one('StopSignal'),
+  HEALTHCHECK: ({ config }, rest) => void (config.Healthcheck = healthcheckOf(rest)),
 };
+
+/** What may stand alone: an empty command is none. */
+const mayBeEmpty = new Set(['CMD', 'ENTRYPOINT']);
+const exactlyOne = new Set(['WORKDIR', 'USER', 'STOPSIGNAL']);
+
+/** Lines without comments and empty ones; a backslash at the end joins the next. */
+function linesOf(changes: readonly string[]): string[] {
+  return changes
+    .join('\n')
+    .replace(/^[ \t]*#.*$/gm, '')
+    .replace(/\\[ \t]*\n/g, '')
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+}
 
 /** A new config with the instructions applied in order. `invalid` in Docker's words for what is no such instruction. */
 export function applyChanges(config: ContainerConfig, changes: readonly string[]): ContainerConfig {
-  const next: Mutable = { ...config };
-  for (const change of changes) {
-    for (const line of change.split('\n').filter((each) => each.trim() !== '')) {
-      const [, name = '', rest = ''] = /^\s*(\S+)\s*(.*?)\s*$/s.exec(line) ?? [];
-      const key = name.toUpperCase();
-      const apply = Object.hasOwn(instructions, key) ? instructions[key] : undefined;
-      if (apply === undefined) throw invalid(`${name} is not a valid change command`);
-      if (rest === '') throw invalid(`${key} requires at least one argument`);
-      apply(next, rest);
-    }
+  const state: State = { config: { ...config }, commandSet: false };
+  const lines = linesOf(changes);
+  if (changes.length > 0 && lines.length === 0) throw invalid('file with no instructions');
+  for (const line of lines) {
+    const [, name = '', rest = ''] = /^\s*(\S+)\s*(.*?)\s*$/s.exec(line) ?? [];
+    const key = name.toUpperCase();
+    const apply = Object.hasOwn(instructions, key) ? instructions[key] : undefined;
+    if (apply === undefined) throw invalid(`${name} is not a valid change command`);
+    if (rest === '' && !mayBeEmpty.has(key))
+      throw invalid(`${key} requires ${exactlyOne.has(key) ? 'exactly' : 'at least'} one argument`);
+    apply(state, rest);
   }
-  return next;
+  return state.config;
 }

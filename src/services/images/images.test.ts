@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { applyChanges, splitWords } from './changes.ts';
 import { parseMoment } from './filters.ts';
 import { globMatch } from './glob.ts';
 import { choosePlatform, parseDocument, parsePlatformText } from './manifests.ts';
@@ -33,36 +32,6 @@ test('patterns match as in Go: stars stop at slashes', () => {
   const start = performance.now();
   assert.ok(!globMatch('*a'.repeat(500), `${'a'.repeat(5000)}b`));
   assert.ok(performance.now() - start < 1000);
-});
-
-test('changes: every instruction, and Docker’s words for what is none', () => {
-  const config = applyChanges({ Env: ['A=1'], Cmd: ['old'] }, [
-    'ENV A=2 B=3',
-    'ENV C a b',
-    'cmd echo hi',
-    'VOLUME ["/a"]\nVOLUME /b /c',
-    'EXPOSE 80 53/udp',
-    'ONBUILD RUN x',
-    'USER me',
-    'STOPSIGNAL SIGINT',
-    'HEALTHCHECK CMD ["true"]',
-    'WORKDIR /x',
-    'WORKDIR y',
-  ]);
-  assert.deepEqual(config, {
-    Env: ['A=2', 'B=3', 'C=a b'],
-    Cmd: ['/bin/sh', '-c', 'echo hi'],
-    Volumes: { '/a': {}, '/b': {}, '/c': {} },
-    ExposedPorts: { '80/tcp': {}, '53/udp': {} },
-    OnBuild: ['RUN x'],
-    User: 'me',
-    StopSignal: 'SIGINT',
-    Healthcheck: { Test: ['CMD', 'true'] },
-    WorkingDir: '/x/y',
-  });
-  assert.throws(() => applyChanges({}, ['COPY a b']), /COPY is not a valid change command/);
-  assert.throws(() => applyChanges({}, ['__proto__ x']), /not a valid change command/);
-  assert.deepEqual(splitWords(`a 'b c' "d\\"e" f\\ g ''`), ['a', 'b c', 'd"e', 'f g', '']);
 });
 
 test('moments: Unix times, dates, durations back from now', () => {

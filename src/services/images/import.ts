@@ -12,7 +12,7 @@ import type {
   ImageLayer,
   ImageRecord,
 } from '../../core/model/image.ts';
-import { familiar, formatReference, parseReference, withDefaultTag } from '../../core/reference.ts';
+import { familiar, formatReference, isTag, parseReference, withDefaultTag } from '../../core/reference.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { commitImage, unpackLayer } from './assemble.ts';
 import { applyChanges } from './changes.ts';
@@ -22,13 +22,14 @@ import { emitImage } from './emit.ts';
 import { withLease } from './gc.ts';
 import type { Lease } from './leases.ts';
 import { parsePlatformText } from './manifests.ts';
-import type { CommitInput, ImportInput, OnProgress } from './types.ts';
+import type { CommitInput, CommittedImage, ImportInput, OnProgress } from './types.ts';
 
 /** The normalized tag of `repository` and `tag` as given apart; empty without a repository. */
 export function tagOf(repository: string | undefined, tag: string | undefined): string[] {
   if (repository === undefined || repository === '') return [];
   const parsed = parseReference(repository);
   if (parsed.digest !== undefined) throw invalid('cannot import digest reference');
+  if (tag !== undefined && tag !== '' && !isTag(tag)) throw invalid('invalid tag format');
   const full =
     tag === undefined || tag === ''
       ? parsed
@@ -131,11 +132,11 @@ function childConfig(
   };
 }
 
-export async function commit(room: Room, ctx: Ctx, input: CommitInput): Promise<ImageRecord> {
+export async function commit(room: Room, ctx: Ctx, input: CommitInput): Promise<CommittedImage> {
   const tags = tagOf(input.repository, input.tag);
   const config = applyChanges(input.config, input.changes ?? []);
   const base = input.baseImageId === undefined ? undefined : room.store.resolve(input.baseImageId);
-  return withLease(room, ctx, async (lease) => {
+  const record = await withLease(room, ctx, async (lease) => {
     for (const below of base?.layers ?? []) {
       await lease.layer(below.chainId);
       if (below.blob !== undefined) await lease.blob(below.blob.digest);
@@ -154,4 +155,7 @@ export async function commit(room: Room, ctx: Ctx, input: CommitInput): Promise<
       ...(base !== undefined && { parent: base.id }),
     });
   });
+  const reference = tags[0] === undefined ? '' : familiar(tags[0]);
+  if (reference !== '') emitImage(room, 'tag', record, reference);
+  return { record, reference };
 }

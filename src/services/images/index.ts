@@ -4,6 +4,7 @@
  * the composition root hands it the stores, the storage driver and the registry.
  */
 
+export { applyChanges } from './changes.ts';
 export { openImages } from './service.ts';
 export type { ImageServiceDeps } from './deps.ts';
 export type * from './types.ts';

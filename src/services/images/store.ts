@@ -3,7 +3,7 @@
  * Changes go through one queue, are durable before they show, and are atomic over several records.
  */
 
-import { conflict, notFound } from '../../core/errors.ts';
+import { conflict, invalid, notFound } from '../../core/errors.ts';
 import { KeyedQueue } from '../../core/keyed-queue.ts';
 import { platformOf, type ImageRecord, type Platform } from '../../core/model/image.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
@@ -167,6 +167,12 @@ function describeMissing(reference: string): string {
   return familiar(formatReference(withDefaultTag(parseReference(reference))));
 }
 
+/** `sha256:12ab` would be an id. */
+function refuseAmbiguous(tag: string): void {
+  if (/^sha(256|384|512):/.test(familiar(tag)))
+    throw invalid('refusing to create an ambiguous tag using digest algorithm as name');
+}
+
 /**
  * The changes that move tags to `record` (which may be new): whoever had them loses them, except images of other platforms
  * that came with the same index. Pure.
@@ -187,6 +193,7 @@ export function planTag(
     }
   }
   const added = tags.filter((tag) => !record.tags.includes(tag));
+  for (const tag of added) refuseAmbiguous(tag);
   const put = {
     ...record,
     tags: [...record.tags, ...added],

@@ -123,6 +123,12 @@ export interface CommitInput {
   readonly changes?: readonly string[];
 }
 
+export interface CommittedImage {
+  readonly record: ImageRecord;
+  /** Its name as people write it; empty without one. */
+  readonly reference: string;
+}
+
 export interface PruneReport {
   readonly deleted: readonly RemovedItem[];
   /** Bytes. */
@@ -187,7 +193,7 @@ export interface ImageService {
   import(ctx: Ctx, input: ImportInput, onProgress: OnProgress): Promise<ImageRecord>;
   /** An archive that is both an OCI layout and a docker-archive. */
   save(ctx: Ctx, references: readonly string[]): Promise<Readable>;
-  commit(ctx: Ctx, input: CommitInput): Promise<ImageRecord>;
+  commit(ctx: Ctx, input: CommitInput): Promise<CommittedImage>;
   usage(): Promise<ImageUsage>;
   distribution(
     ctx: Ctx,

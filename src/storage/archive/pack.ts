@@ -31,11 +31,13 @@ const chunkSize = 1 << 20;
 class Packer {
   readonly #root: string;
   readonly #attributes: FileAttributes;
+  readonly #omit: ReadonlySet<string>;
   readonly #links = new Map<number, string>();
 
-  constructor(root: string, attributes: FileAttributes) {
+  constructor(root: string, attributes: FileAttributes, omit: ReadonlySet<string>) {
     this.#root = root;
     this.#attributes = attributes;
+    this.#omit = omit;
   }
 
   *directory(path: string): Generator<Buffer> {
@@ -48,6 +50,7 @@ class Packer {
   }
 
   *#entry(path: string): Generator<Buffer> {
+    if (this.#omit.has(path)) return;
     const stats = lstatSync(this.#at(path), { throwIfNoEntry: false });
     if (stats === undefined) return;
     const type = tarTypeOf(stats);
@@ -132,11 +135,18 @@ class Packer {
   }
 }
 
-/** The archive in chunks of about a megabyte. A chunk is only valid until the next one is asked for. `root`: byte string. */
-export function* packDirectory(root: string, attributes: FileAttributes): Generator<Buffer> {
+/**
+ * The archive in chunks of about a megabyte. A chunk is only valid until the next one is asked for. `root` and the paths in
+ * `omit` (relative; left out with all below) are byte strings.
+ */
+export function* packDirectory(
+  root: string,
+  attributes: FileAttributes,
+  omit: ReadonlySet<string> = new Set(),
+): Generator<Buffer> {
   let small: Buffer[] = [];
   let length = 0;
-  for (const chunk of new Packer(root, attributes).directory('')) {
+  for (const chunk of new Packer(root, attributes, omit).directory('')) {
     if (chunk.length < chunkSize / 4) {
       small.push(Buffer.from(chunk));
       length += chunk.length;

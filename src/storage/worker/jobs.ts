@@ -69,10 +69,12 @@ const unpack: Run<'unpack'> = async (tools, io, { file, compression, target }) =
   }
 };
 
-const pack: Run<'pack'> = async (tools, io, { directory }) => {
+const pack: Run<'pack'> = async (tools, io, { directory, omit }) => {
   const attributes = await tools.attributes();
+  const bytes = (text: string): string => Buffer.from(text).toString('latin1');
+  const omitted = new Set((omit ?? []).map((path) => bytes(path.replace(/^\/+/, ''))));
   let size = 0;
-  for (const chunk of packDirectory(Buffer.from(directory).toString('latin1'), attributes)) {
+  for (const chunk of packDirectory(bytes(directory), attributes, omitted)) {
     size += chunk.length;
     await io.emit(chunk);
   }

@@ -19,7 +19,10 @@ export interface Jobs {
     result: { readonly diffId: string; readonly size: number; readonly implicit: readonly string[] };
   };
   /** Writes a layer archive of a directory (whiteouts as the OCI image spec has them) to the output stream. */
-  pack: { input: { readonly directory: string }; result: { readonly size: number } };
+  pack: {
+    input: { readonly directory: string; readonly omit?: readonly string[] };
+    result: { readonly size: number };
+  };
   changes: {
     input: { readonly upper: string; readonly lowers: readonly string[] };
     result: { readonly changes: readonly Change[] };

@@ -139,7 +139,12 @@ export function createMemorySnapshots(): MemorySnapshots {
       }
       return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
     },
-    diff: async (_ctx, key) => pack(snapshot(key).files),
+    diff: async (_ctx, key, options) => {
+      const omit = options?.omit ?? [];
+      const isKept = (path: string): boolean =>
+        !omit.some((each) => `/${path}` === each || `/${path}`.startsWith(`${each}/`));
+      return pack(new Map([...snapshot(key).files].filter(([path]) => isKept(path))));
+    },
     diffLayer: async (_ctx, chainId) => pack(layerOf(chainId).files),
     usage: async (key) => sizeOf(snapshot(key).files),
     list: async () => ({ layers: [...layers.keys()], snapshots: [...snapshots.keys()] }),

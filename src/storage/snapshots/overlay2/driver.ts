@@ -254,9 +254,10 @@ export class Overlay2Driver implements SnapshotDriver {
     return (await this.#deps.workers.run(ctx, 'changes', { upper, lowers })).changes;
   }
 
-  async diff(ctx: Ctx, key: string): Promise<Readable> {
+  async diff(ctx: Ctx, key: string, options: { omit?: readonly string[] } = {}): Promise<Readable> {
     await this.#isMounted(key);
-    return this.#deps.workers.stream(ctx, 'pack', { directory: join(this.#layout.snapshot(key), 'upper') });
+    const directory = join(this.#layout.snapshot(key), 'upper');
+    return this.#deps.workers.stream(ctx, 'pack', { directory, ...options });
   }
 
   async diffLayer(ctx: Ctx, chainId: string): Promise<Readable> {
