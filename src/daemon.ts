@@ -137,7 +137,8 @@ async function openBase(options: DaemonOptions, log: Logger) {
     openRuntimes(ctx, host, options, runRoot, programs),
   ]);
   const id = await engineId(storage.records);
-  const initPath = options.initPath ?? findProgram('tini-static') ?? findProgram('docker-init');
+  const initPath =
+    options.initPath ?? findProgram('tini-static') ?? findProgram('docker-init') ?? findProgram('catatonit');
   const platform = { os: 'linux', architecture: goArch() };
   const events = new EventBus();
   const logDrivers = createLogDrivers();
@@ -188,13 +189,15 @@ function buildImages(base: Base, containers: Records): Promise<ImageService> {
     insecureRegistries: options.insecureRegistries,
     mirrors: options.registryMirrors,
   });
-  const usage = ({ id, name, imageId, imageRef, state }: ContainerRecord): ContainerUsage => ({
-    id,
-    name,
-    imageId,
-    imageRef,
-    active: ['running', 'paused', 'restarting', 'starting'].includes(state.status),
-  });
+  const usage = ({ id, name, imageId, imageRef, state, mounts }: ContainerRecord): ContainerUsage[] => {
+    const active = ['running', 'paused', 'restarting', 'starting'].includes(state.status);
+    const mounted = new Set(mounts.flatMap((mount) => mount.imageId ?? []));
+    mounted.delete(imageId);
+    return [
+      { id, name, imageId, imageRef, active },
+      ...[...mounted].map((image) => ({ id, name, imageId: image, imageRef: image, active })),
+    ];
+  };
   return openImages({
     records,
     blobs,
@@ -203,7 +206,7 @@ function buildImages(base: Base, containers: Records): Promise<ImageService> {
     events,
     log,
     platform,
-    containers: () => containers().map(usage),
+    containers: () => containers().flatMap(usage),
   });
 }
 

@@ -39,8 +39,17 @@ export interface MountPoint {
   readonly mode: string;
   readonly rw: boolean;
   readonly propagation: string;
-  /** Mount options for tmpfs (`size=64m`). */
+  /**
+   * For tmpfs its mount options (`size=64m`). For binds: `bind` leaves out what is mounted below the source, `flat` keeps
+   * what is mounted below writable in a read-only mount, `rro` refuses a host that cannot make that read-only too.
+   */
   readonly options?: readonly string[];
+  /** What of the volume or image is mounted; relative. */
+  readonly subpath?: string;
+  /** Id of the mounted image, for `image`. */
+  readonly imageId?: string;
+  /** The writable snapshot on that image, which this container alone has. */
+  readonly snapshotKey?: string;
   /** Whether a first use fills the volume from the image. */
   readonly copyUp?: boolean;
   /** Whether the volume goes when the container is removed with its anonymous volumes. */

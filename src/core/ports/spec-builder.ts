@@ -56,18 +56,34 @@ export interface ExecProcessInput {
   readonly consoleSize: readonly [number, number] | undefined;
 }
 
+/** One value for one file of a container's cgroups. */
+export interface CgroupWrite {
+  readonly directory: string;
+  readonly file: string;
+  readonly value: string;
+  /** The kernel may lack the file, or refuse it in the present state. */
+  readonly optional: boolean;
+}
+
 /** From the engine's records to the documents of the OCI runtime spec. */
 export interface SpecBuilder {
-  /** Checks everything that a start would refuse (capabilities, security options, sysctls, devices, ulimits); `invalid`. Returns warnings. */
-  validate(hostConfig: HostConfig): readonly string[];
+  /**
+   * Checks everything that a start would refuse (capabilities, security options, sysctls, devices, ulimits); `invalid`.
+   * Gives back the request without what this host cannot do, and a warning for each such thing.
+   */
+  validate(hostConfig: HostConfig): { readonly hostConfig: HostConfig; readonly warnings: readonly string[] };
   /** config.json. `invalid` for host devices that do not exist. */
   container(ctx: Ctx, input: SpecInput): Promise<unknown>;
   /** The `process` object of an exec. */
   exec(input: ExecProcessInput): unknown;
-  /** The `linux.resources` object of limits alone, for a live update. */
-  resources(hostConfig: HostConfig): unknown;
+  /** What to write to bring a running container from its present limits to others. `invalid` for devices that do not exist. */
+  limitWrites(record: ContainerRecord, next: HostConfig): readonly CgroupWrite[];
+  /** Limits that the OCI runtime cannot set: to be written as soon as it has started the container. */
+  lateWrites(record: ContainerRecord): readonly CgroupWrite[];
   /** The container's cgroup directories: absolute, one per mounted hierarchy. */
   cgroupPaths(record: ContainerRecord): readonly string[];
   /** Whether containers get a cgroup namespace of their own unless told otherwise (v2). */
   readonly privateCgroupNamespace: boolean;
+  /** Whether a read-only bind can cover what is mounted below it (mount_setattr, kernel 5.12). */
+  readonly recursiveReadOnly: boolean;
 }

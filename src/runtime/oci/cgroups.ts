@@ -43,7 +43,7 @@ function memoryResources(facts: MachineFacts, host: HostConfig): object | undefi
   const memory: Record<string, unknown> = {};
   if (host.Memory) memory['limit'] = host.Memory;
   if (host.MemoryReservation) memory['reservation'] = host.MemoryReservation;
-  if (host.MemorySwap && facts.swapLimit) memory['swap'] = host.MemorySwap;
+  if (host.MemorySwap && facts.abilities.swap) memory['swap'] = host.MemorySwap;
   if (host.KernelMemoryTCP && facts.layout.version !== 2) memory['kernelTCP'] = host.KernelMemoryTCP;
   // v2 has neither knob.
   if (facts.layout.version !== 2) {
@@ -55,7 +55,8 @@ function memoryResources(facts: MachineFacts, host: HostConfig): object | undefi
   return Object.keys(memory).length === 0 ? undefined : memory;
 }
 
-function numbersOf(path: string): { major: number; minor: number } {
+/** Of a device node of the host; `invalid` when there is none. */
+export function numbersOf(path: string): { major: number; minor: number } {
   try {
     return deviceNumbers(statSync(path).rdev);
   } catch (error) {
@@ -69,10 +70,12 @@ function numbersOf(path: string): { major: number; minor: number } {
 const throttle = (devices: readonly ThrottleDevice[] | null | undefined): readonly object[] =>
   (devices ?? []).map((device) => ({ ...numbersOf(device.Path ?? ''), rate: device.Rate ?? 0 }));
 
-function blockResources(host: HostConfig): object | undefined {
+function blockResources(facts: MachineFacts, host: HostConfig): object | undefined {
   const block: Record<string, unknown> = {};
-  if (host.BlkioWeight) block['weight'] = host.BlkioWeight;
-  const weights = (host.BlkioWeightDevice ?? []).map((device) => ({
+  // BFQ's files are written by the engine itself, right after the start (`lateWrites`).
+  const told = !facts.abilities.bfqFiles;
+  if (host.BlkioWeight && told) block['weight'] = host.BlkioWeight;
+  const weights = (told ? (host.BlkioWeightDevice ?? []) : []).map((device) => ({
     ...numbersOf(device.Path ?? ''),
     weight: device.Weight ?? 0,
   }));
@@ -91,8 +94,8 @@ function blockResources(host: HostConfig): object | undefined {
 export function limitResources(facts: MachineFacts, host: HostConfig): Record<string, unknown> {
   const memory = memoryResources(facts, host);
   const cpu = cpuResources(host);
-  const blockIO = blockResources(host);
-  const pids = host.PidsLimit != null && host.PidsLimit !== 0 && facts.pidsLimit;
+  const blockIO = blockResources(facts, host);
+  const pids = host.PidsLimit != null && host.PidsLimit !== 0 && facts.abilities.pids;
   return {
     ...(memory === undefined ? {} : { memory }),
     ...(cpu === undefined ? {} : { cpu }),

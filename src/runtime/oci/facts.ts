@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import { existsSync } from 'node:fs';
 import type { CgroupLayout } from '../../core/ports/host.ts';
+import { readAbilities, type Abilities } from './abilities.ts';
 import { knownCapabilities } from './capabilities.ts';
 
 /** What the spec depends on besides the container: read once at daemon start. */
@@ -13,9 +14,7 @@ export interface MachineFacts {
   readonly seccomp: boolean;
   readonly capabilities: readonly string[];
   readonly layout: CgroupLayout;
-  /** Whether the kernel accounts swap per cgroup. */
-  readonly swapLimit: boolean;
-  readonly pidsLimit: boolean;
+  readonly abilities: Abilities;
   /** Name of the cgroup that holds all containers. */
   readonly instance: string;
 }
@@ -39,13 +38,6 @@ function ownBoundingSet(): bigint {
   return line?.[1] === undefined ? ~0n : BigInt(`0x${line[1]}`);
 }
 
-function hasSwapLimit(layout: CgroupLayout): boolean {
-  // v2 has no file in the root cgroup to ask; /proc/swaps may be empty while the controller still limits swap.
-  if (layout.version === 2) return true;
-  const memory = layout.controllers['memory'];
-  return memory !== undefined && existsSync(`${memory}/memory.memsw.limit_in_bytes`);
-}
-
 export function readMachineFacts(layout: CgroupLayout, instance: string): MachineFacts {
   const [major = 0, minor = 0] = release()
     .split('.')
@@ -59,8 +51,7 @@ export function readMachineFacts(layout: CgroupLayout, instance: string): Machin
     seccomp: existsSync('/proc/sys/kernel/seccomp/actions_avail'),
     capabilities: knownCapabilities(readNumber('/proc/sys/kernel/cap_last_cap', lastKnown), ownBoundingSet()),
     layout,
-    swapLimit: hasSwapLimit(layout),
-    pidsLimit: layout.version === 2 || layout.controllers['pids'] !== undefined,
+    abilities: readAbilities(layout),
     instance,
   };
 }

@@ -7,8 +7,11 @@
 import { invalid } from '../../core/errors.ts';
 import type { HostConfig } from '../../core/model/container-spec.ts';
 import type { SpecBuilder, SpecInput } from '../../core/ports/spec-builder.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
 import type { Ctx } from '../../core/ctx.ts';
-import { cgroupDirectories, cgroupsPath, limitResources } from './cgroups.ts';
+import { lateWrites, limitWrites, type CgroupPlace } from './cgroup-plan.ts';
+import { cgroupDirectories, cgroupsPath, numbersOf } from './cgroups.ts';
+import { discardUnsupported, type Supported } from './discard.ts';
 import { checkDeviceMode, containerDevices, parseDeviceRule } from './devices.ts';
 import type { MachineFacts } from './facts.ts';
 import type { SeccompSection } from './seccomp.ts';
@@ -25,8 +28,7 @@ export interface SpecBuilderOptions {
   readonly seccompCaches: ReadonlyMap<string, SeccompCache>;
 }
 
-function validate(facts: MachineFacts, host: HostConfig): readonly string[] {
-  const warnings: string[] = [];
+function validate(facts: MachineFacts, host: HostConfig): Supported {
   capabilitiesOf(facts, host);
   parseSecurityOptions(host.SecurityOpt ?? []);
   seccompOf(facts, host);
@@ -37,17 +39,7 @@ function validate(facts: MachineFacts, host: HostConfig): readonly string[] {
   if ((host.DeviceRequests ?? []).length > 0) {
     throw invalid('could not select device driver "" with capabilities: [[gpu]]');
   }
-  if (host.MemorySwap && !facts.swapLimit) {
-    warnings.push(
-      'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
-    );
-  }
-  if (host.PidsLimit != null && host.PidsLimit > 0 && !facts.pidsLimit) {
-    warnings.push(
-      'Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.',
-    );
-  }
-  return warnings;
+  return discardUnsupported(host, facts.abilities);
 }
 
 type ProfileOf = (host: HostConfig) => SeccompSection | undefined;
@@ -92,19 +84,33 @@ export async function compileUsualFilters(ctx: Ctx, options: SpecBuilderOptions)
   for (const cache of options.seccompCaches.values()) await cache.filter(ctx, profile);
 }
 
+const cgroupPaths = (facts: MachineFacts, record: ContainerRecord): readonly string[] =>
+  cgroupDirectories(facts.layout, cgroupsPath(facts.instance, record.hostConfig, record.id));
+
+const placeOf = (facts: MachineFacts, record: ContainerRecord): CgroupPlace => ({
+  layout: facts.layout,
+  paths: cgroupPaths(facts, record),
+  bfqFiles: facts.abilities.bfqFiles,
+  numbersOf: (path) => {
+    const { major, minor } = numbersOf(path);
+    return `${major}:${minor}`;
+  },
+});
+
 export function createSpecBuilder(options: SpecBuilderOptions): SpecBuilder {
   const { facts } = options;
   const profileOf = rememberProfiles(facts);
   return {
     privateCgroupNamespace: facts.layout.version === 2,
+    recursiveReadOnly: facts.kernel[0] > 5 || (facts.kernel[0] === 5 && facts.kernel[1] >= 12),
     validate: (host) => validate(facts, host),
     container: async (ctx, input) => {
       const seccomp = await seccompParts({ ...options, profileOf }, ctx, input);
       return containerSpec(facts, input, { ...containerDevices(input.record.hostConfig), ...seccomp });
     },
     exec: (input) => execProcess(facts, input),
-    resources: (host) => limitResources(facts, host),
-    cgroupPaths: (record) =>
-      cgroupDirectories(facts.layout, cgroupsPath(facts.instance, record.hostConfig, record.id)),
+    limitWrites: (record, next) => limitWrites(placeOf(facts, record), record.hostConfig, next),
+    lateWrites: (record) => lateWrites(placeOf(facts, record), record.hostConfig),
+    cgroupPaths: (record) => cgroupPaths(facts, record),
   };
 }

@@ -7,6 +7,7 @@ import { containerCapabilities, defaultCapabilities, knownCapabilities } from '.
 import { cgroupDirectories, cgroupsPath, limitResources } from './cgroups.ts';
 import { deviceNumbers } from '../../core/device-numbers.ts';
 import { parseDeviceRule } from './devices.ts';
+import { abilitiesOf } from './abilities.ts';
 import type { MachineFacts } from './facts.ts';
 import { createSpecBuilder } from './index.ts';
 import { isFilter, shortcut } from './seccomp-cache.ts';
@@ -22,8 +23,11 @@ const facts: MachineFacts = {
   seccomp: true,
   capabilities: knownCapabilities(lastCapability),
   layout: { version: 2, controllers: {}, unified: '/sys/fs/cgroup' },
-  swapLimit: true,
-  pidsLimit: true,
+  abilities: abilitiesOf(
+    { version: 2, controllers: {}, unified: '/sys/fs/cgroup' },
+    () => true,
+    (path) => (path.endsWith('controllers') ? 'cpuset cpu io memory pids' : '0-3'),
+  ),
   instance: 'slipway',
 };
 
@@ -307,8 +311,11 @@ test('limits become resources; without a controller nothing is asked', () => {
   const v1 = {
     ...facts,
     layout: { version: 1 as const, controllers: {}, unified: undefined },
-    swapLimit: false,
-    pidsLimit: false,
+    abilities: abilitiesOf(
+      { version: 1, controllers: {}, unified: undefined },
+      () => false,
+      () => '',
+    ),
   };
   assert.deepEqual(limitResources(v1, host), {
     memory: { limit: 100, swappiness: 3, disableOOMKiller: true },

@@ -9,10 +9,12 @@ import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
+import { withContainerIds } from './namespaces.ts';
 import { checkName, randomName } from './names.ts';
 import { containerDirectory, logPath } from './paths.ts';
 import { normalizeHostConfig, planConfig, planRecord, type CreateDefaults } from './plan-create.ts';
-import { planMounts, type PlannedMount } from './plan-mounts.ts';
+import type { PlannedMount } from './parse-mount.ts';
+import { planMounts } from './plan-mounts.ts';
 import { newEntry } from './table.ts';
 import type { CreateInput, CreateResult } from './types.ts';
 import { validateCreate } from './validate.ts';
@@ -81,10 +83,10 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
   const { options } = room;
   const image = findImage(room, input);
   const defaults = defaultsOf(room);
-  const hostConfig = normalizeHostConfig(input.hostConfig, defaults);
+  const normal = withContainerIds(room, normalizeHostConfig(input.hostConfig, defaults));
+  validateCreate(input.config, normal, { cpus: availableParallelism(), runtimes: options.runtimes });
+  const { hostConfig, warnings } = room.specs.validate(normal);
   const config = planConfig(input.config, image, hostConfig, id, defaults);
-  validateCreate(input.config, hostConfig, { cpus: availableParallelism(), runtimes: options.runtimes });
-  const warnings = room.specs.validate(hostConfig);
   const resolve = (ref: string): ContainerRecord => room.table.resolve(ref).record;
   const mounts = planMounts({ config, hostConfig, resolve });
   const endpoints = planEndpoints(room, {
@@ -113,7 +115,7 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
 
 async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Promise<void> {
   const { id } = planned.record;
-  const mounts: readonly MountPoint[] = await realizeMounts(room, ctx, undo, planned.mounts);
+  const mounts: readonly MountPoint[] = await realizeMounts(room, ctx, undo, id, planned.mounts);
   const record: ContainerRecord = { ...planned.record, mounts };
   const entry = newEntry(record);
   undo.push('container record', () => room.records.commit([{ op: 'delete', kind: 'container', id }]));

@@ -7,6 +7,8 @@ export interface MountMode {
 }
 
 const propagations = new Set(['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave']);
+/** Whether this is one of the kernel's ways to pass mounts on, as binds name them. */
+export const isPropagation = (word: string): boolean => propagations.has(word);
 const access = new Set(['ro', 'rw']);
 const labels = new Set(['z', 'Z']);
 const consistency = new Set(['consistent', 'cached', 'delegated']);

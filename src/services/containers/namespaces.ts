@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { conflict, invalid } from '../../core/errors.ts';
 import type { UndoStack } from '../../core/undo.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
+import type { HostConfig } from '../../core/model/container-spec.ts';
 import type { NamespaceChoice, SpecInput, SpecMount } from '../../core/ports/spec-builder.ts';
 import type { Room } from './deps.ts';
 import { shmDirectory } from './paths.ts';
@@ -15,13 +16,49 @@ export function sharedWith(room: Pick<Room, 'table'>, mode: string): ContainerRe
     : undefined;
 }
 
-function join(room: Room, what: string, mode: string, file: string): NamespaceChoice | undefined {
+/** As Docker words it for each kind of namespace. */
+const refusals = {
+  net: (id: string) => `cannot join network of a non running container: ${id}`,
+  pid: (id: string) => `can't join PID namespace of container ${id}: container ${id} is not running`,
+  ipc: (id: string) => `can't join IPC of container ${id}: container ${id} is not running`,
+} as const;
+
+function join(room: Room, mode: string, file: keyof typeof refusals): NamespaceChoice | undefined {
   const other = sharedWith(room, mode);
   if (other === undefined) return undefined;
-  if (!isActive(other.state) || other.state.pid === 0) {
-    throw conflict(`cannot join ${what} of a non running container: ${other.id}`);
-  }
+  if (!isActive(other.state) || other.state.pid === 0) throw conflict(refusals[file](other.id));
   return { path: `/proc/${other.state.pid}/ns/${file}` };
+}
+
+/** What a container is called inside: one that joins another's network is called as that one. */
+export function hostnameInside(room: Room, record: ContainerRecord): string {
+  const other = sharedWith(room, record.hostConfig.NetworkMode ?? '');
+  return (other ?? record).config.Hostname ?? '';
+}
+
+/**
+ * Modes with the ids of the containers that they name, so that a rename changes nothing. A container that is not there is a
+ * mistake for process and IPC namespaces; for the network it shows at the start, as with Docker.
+ */
+export function withContainerIds(room: Pick<Room, 'table'>, host: HostConfig): HostConfig {
+  const resolved = (mode: string | undefined, late: boolean): string | undefined => {
+    try {
+      const other = sharedWith(room, mode ?? '');
+      return other === undefined ? mode : `container:${other.id}`;
+    } catch (error) {
+      if (late) return mode;
+      throw invalid(error instanceof Error ? error.message : '', error);
+    }
+  };
+  const network = resolved(host.NetworkMode, true);
+  const pid = resolved(host.PidMode, false);
+  const ipc = resolved(host.IpcMode, false);
+  return {
+    ...host,
+    ...(network === undefined ? {} : { NetworkMode: network }),
+    ...(pid === undefined ? {} : { PidMode: pid }),
+    ...(ipc === undefined ? {} : { IpcMode: ipc }),
+  };
 }
 
 function plain(mode: string | undefined): NamespaceChoice {
@@ -37,10 +74,9 @@ export function chooseNamespaces(
   const { hostConfig } = record;
   const networkMode = hostConfig.NetworkMode ?? '';
   return {
-    network:
-      join(room, 'network', networkMode, 'net') ?? (network === undefined ? 'host' : { path: network }),
-    pid: join(room, 'PID namespace', hostConfig.PidMode ?? '', 'pid') ?? plain(hostConfig.PidMode),
-    ipc: join(room, 'IPC namespace', hostConfig.IpcMode ?? '', 'ipc') ?? plain(hostConfig.IpcMode),
+    network: join(room, networkMode, 'net') ?? (network === undefined ? 'host' : { path: network }),
+    pid: join(room, hostConfig.PidMode ?? '', 'pid') ?? plain(hostConfig.PidMode),
+    ipc: join(room, hostConfig.IpcMode ?? '', 'ipc') ?? plain(hostConfig.IpcMode),
     uts: plain(hostConfig.UTSMode),
     cgroup: hostConfig.CgroupnsMode === 'private' ? 'private' : 'host',
   };
@@ -69,7 +105,7 @@ export function sharedIpcMounts(room: Room, record: ContainerRecord): readonly S
   // A mount of another container's namespace cannot be bound: only one that the engine holds on the host can.
   if (other.hostConfig.IpcMode !== 'shareable') {
     throw invalid(
-      `cannot join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+      `can't join IPC of container ${other.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
     );
   }
   return [bind('/dev/shm', shmDirectory(room.options, other.id)), queues];

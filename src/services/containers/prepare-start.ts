@@ -2,6 +2,7 @@
 
 import { mkdir, stat } from 'node:fs/promises';
 import type { Ctx } from '../../core/ctx.ts';
+import { unavailable } from '../../core/errors.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { ResolvedUser, SpecInput } from '../../core/ports/spec-builder.ts';
 import type { TaskSpec } from '../../core/ports/runtime.ts';
@@ -9,7 +10,7 @@ import type { UndoStack } from '../../core/undo.ts';
 import { networkFileMounts, writeNetworkFiles } from './bundle.ts';
 import type { Room } from './deps.ts';
 import { containerEnv } from './environment.ts';
-import { chooseNamespaces, sharedIpcMounts } from './namespaces.ts';
+import { chooseNamespaces, hostnameInside, sharedIpcMounts } from './namespaces.ts';
 import { bundleDirectory } from './paths.ts';
 import { ensureDirectory } from './rootfs-files.ts';
 import type { Entry } from './table.ts';
@@ -93,6 +94,15 @@ async function recreateBindSources(record: ContainerRecord): Promise<void> {
   }
 }
 
+/** An init that was asked for and is not there is an error: what ran instead would be another process tree. */
+function initProgram(room: Room): string {
+  const { initPath } = room.options;
+  if (initPath !== undefined) return initPath;
+  throw unavailable(
+    'no init program is installed: exec: "docker-init": executable file not found in $PATH (install tini, or give slipwayd --init-path)',
+  );
+}
+
 export async function specInput(
   room: Room,
   ctx: Ctx,
@@ -112,9 +122,9 @@ export async function specInput(
     mounts: [...networkFileMounts(room, record), ...sharedIpcMounts(room, record), ...volumes],
     user,
     env: containerEnv(record, room.networks.linkEnvironment(record), user.home),
-    hostname: namespaces.uts === 'private' ? (record.config.Hostname ?? '') : '',
+    hostname: namespaces.uts === 'private' ? hostnameInside(room, record) : '',
     namespaces,
-    initPath: record.hostConfig.Init === true ? room.options.initPath : undefined,
+    initPath: record.hostConfig.Init === true ? initProgram(room) : undefined,
     workingDir,
   };
 }

@@ -5,6 +5,7 @@
 
 import { isActive, never, type ContainerRecord } from '../../core/model/container.ts';
 import type { TaskExit } from '../../core/ports/runtime.ts';
+import { imageSnapshots } from './image-mounts.ts';
 
 export type ObservedTask =
   | { readonly state: 'running' }
@@ -65,11 +66,12 @@ function restartsAtBoot(record: ContainerRecord): boolean {
 }
 
 /** What does not run has neither bundle nor cgroup nor mount. */
-function tidy({ id, snapshotKey }: ContainerRecord, observed: Observed): readonly Action[] {
+function tidy(record: ContainerRecord, observed: Observed): readonly Action[] {
+  const { id, snapshotKey } = record;
   const leftOver =
     observed.runtimeIds.includes(id) ||
     observed.cgroups.includes(id) ||
-    observed.mounted.includes(snapshotKey);
+    [snapshotKey, ...imageSnapshots(record)].some((key) => observed.mounted.includes(key));
   return leftOver ? [{ do: 'tidy', id }] : [];
 }
 
@@ -104,7 +106,7 @@ function planRecord(record: ContainerRecord, observed: Observed): readonly Actio
 
 function orphans(records: readonly ContainerRecord[], observed: Observed): readonly Action[] {
   const known = new Set(records.map((record) => record.id));
-  const keys = new Set(records.map((record) => record.snapshotKey));
+  const keys = new Set(records.flatMap((record) => [record.snapshotKey, ...imageSnapshots(record)]));
   const tasks = new Set([...observed.runtimeIds, ...observed.cgroups]);
   const orphan = (
     what: 'task' | 'snapshot' | 'directory',

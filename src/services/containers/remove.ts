@@ -5,6 +5,7 @@ import { commitRecord, withState } from './commit.ts';
 import { settleAll } from './create.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
+import { imageSnapshots } from './image-mounts.ts';
 import { containerDirectory } from './paths.ts';
 import { cancelRestart } from './restart.ts';
 import { sigkill } from './signals.ts';
@@ -78,6 +79,7 @@ export async function removeInQueue(
     await settleAll([
       commitRecord(room, entry, withState(record, { status: 'removing' })),
       room.snapshots.removeSnapshot(record.snapshotKey),
+      ...imageSnapshots(record).map((key) => room.snapshots.removeSnapshot(key)),
       room.discard(containerDirectory(room.options, id)),
     ]);
     await room.records.commit([{ op: 'delete', kind: 'container', id }]);

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withoutMountTargets } from './changes.ts';
-import { limitWrites, sharesToWeight } from './cgroup-limits.ts';
 import { parseBlkioV1, parseIoStat, parseNetDev, parseSystemUsage } from './cgroup-stats.ts';
 import { containerEnv, overlayEnv } from './environment.ts';
 import { goMode } from './archive.ts';
@@ -145,29 +144,6 @@ test('counters of the kernel', () => {
   assert.deepEqual(Object.keys(parseNetDev(dev)), ['eth0']);
   assert.equal(parseNetDev(dev)['eth0']?.txDropped, 4);
   assert.equal(parseSystemUsage('cpu  1 2 3 4 5 6 7 8 9 10\n'), 280_000_000);
-});
-
-test('limits of a running container, v1 and v2', () => {
-  const v2 = { version: 2 as const, controllers: {}, unified: '/sys/fs/cgroup' };
-  const files = limitWrites(v2, ['/sys/fs/cgroup/slipway/x'], {
-    Memory: 100,
-    MemorySwap: 150,
-    NanoCpus: 5e8,
-    PidsLimit: -1,
-    CpuShares: 1024,
-  });
-  assert.deepEqual(
-    files.map((write) => `${write.file}=${write.value}`),
-    ['cpu.max=50000 100000', 'cpu.weight=39', 'memory.swap.max=50', 'memory.max=100', 'pids.max=max'],
-  );
-  const v1 = { version: 1 as const, controllers: { memory: '/c/memory', cpu: '/c/cpu' }, unified: undefined };
-  const old = limitWrites(v1, ['/c/memory/s/x', '/c/cpu/s/x'], { Memory: 100, CpuShares: 512, PidsLimit: 5 });
-  assert.deepEqual(
-    old.map((write) => `${write.directory}/${write.file}=${write.value}`),
-    ['/c/cpu/s/x/cpu.shares=512', '/c/memory/s/x/memory.limit_in_bytes=100'],
-  );
-  assert.equal(sharesToWeight(2), 1);
-  assert.equal(sharesToWeight(262_144), 10_000);
 });
 
 test('modes as Go has them', () => {

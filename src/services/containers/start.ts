@@ -4,6 +4,7 @@ import { never, type ContainerRecord } from '../../core/model/container.ts';
 import type { Task } from '../../core/ports/runtime.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
+import { applyLimits } from './apply-limits.ts';
 import { commitRecord, withState } from './commit.ts';
 import { settleAll } from './create.ts';
 import type { Room } from './deps.ts';
@@ -220,6 +221,7 @@ async function commitRunning(
     await task.exit;
     task.release();
   });
+  await applyLimits('failed to set limits', room.specs.lateWrites(record));
   const running = withState(record, {
     status: 'running',
     pid: task.pid,

@@ -47,27 +47,29 @@ function checkCpu(resources: Resources, cpus: number): void {
     throw invalid('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
   }
   if (quota > 0 && quota < 1000) throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
+  const { CpuRealtimePeriod: realtimePeriod = 0, CpuRealtimeRuntime: realtimeRuntime = 0 } = resources;
+  if (realtimeRuntime !== 0 && realtimePeriod !== 0 && realtimeRuntime > realtimePeriod)
+    throw invalid('cpu real-time runtime cannot be higher than cpu real-time period');
 }
 
 const cpuList = /^\d+(-\d+)?(,\d+(-\d+)?)*$/;
 
-function checkCpuset(list: string | undefined, what: string, limit: number): void {
+/** Whether they are there is asked of the kernel later. */
+function checkCpuset(list: string | undefined, what: string): void {
   if (list === undefined || list === '') return;
-  if (!cpuList.test(list)) throw invalid(`Invalid value ${list} for ${what}`);
-  const highest = Math.max(...list.split(/[-,]/).map(Number));
-  if (highest >= limit) {
-    const available = limit === 1 ? '0' : `0-${limit - 1}`;
-    throw invalid(
-      `Requested ${what === 'cpuset cpus' ? 'CPUs' : 'memory nodes'} are not available - requested ${list}, available: ${available}`,
-    );
-  }
+  if (!cpuList.test(list)) throw invalid(`Invalid value ${list} for ${what}: invalid format: ${list}`);
 }
 
 /** Limits; also for `update`. */
 export function checkResources(resources: Resources, cpus: number): void {
   checkMemory(resources);
   checkCpu(resources, cpus);
-  checkCpuset(resources.CpusetCpus, 'cpuset cpus', cpus);
+  checkCpuset(resources.CpusetCpus, 'cpuset cpus');
+  checkCpuset(resources.CpusetMems, 'cpuset mems');
+  if (resources.IOMaximumIOps)
+    throw invalid('Invalid QoS settings: linux does not support configuration of maximum IOPs');
+  if (resources.IOMaximumBandwidth)
+    throw invalid('Invalid QoS settings: linux does not support configuration of maximum bandwidth');
   const weight = resources.BlkioWeight ?? 0;
   if (weight > 0 && (weight < 10 || weight > 1000)) throw invalid('Range of blkio weight is from 10 to 1000');
 }
@@ -176,6 +178,19 @@ function checkNetworkModes(config: ContainerConfig, hostConfig: HostConfig): voi
     throw invalid('conflicting options: hostname and the UTS mode');
 }
 
+function checkIsolation(isolation: string | undefined): void {
+  if (!['', 'default'].includes((isolation ?? '').toLowerCase()))
+    throw invalid(`Invalid isolation: "${isolation}" - linux only supports 'default'`);
+}
+
+/** overlay2 has one option, and only where the filesystem keeps quotas for directories. */
+function checkStorage(options: HostConfig['StorageOpt']): void {
+  for (const name of Object.keys(options ?? {})) {
+    if (name.toLowerCase() !== 'size') throw invalid(`Unknown option ${name}`);
+    throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+  }
+}
+
 export interface ValidationFacts {
   readonly cpus: number;
   readonly runtimes: readonly string[];
@@ -204,6 +219,8 @@ export function validateCreate(
   for (const host of hostConfig.ExtraHosts ?? []) {
     if (!/^[^:=]+[:=].+$/.test(host)) throw invalid(`bad format for add-host: "${host}"`);
   }
+  checkIsolation(hostConfig.Isolation);
+  checkStorage(hostConfig.StorageOpt);
   if ((hostConfig.ShmSize ?? 0) < 0) throw invalid('SHM size can not be less than 0');
   const score = hostConfig.OomScoreAdj ?? 0;
   if (score < -1000 || score > 1000)

@@ -6,7 +6,9 @@ import type { ContainerRecord, MountPoint } from '../../core/model/container.ts'
 import type { SpecMount } from '../../core/ports/spec-builder.ts';
 import type { UndoStack } from '../../core/undo.ts';
 import type { Room } from './deps.ts';
-import type { PlannedMount } from './plan-mounts.ts';
+import { imageMount, mountImage, unmountImage } from './image-mounts.ts';
+import type { PlannedMount } from './parse-mount.ts';
+import { mergeTmpfsOptions } from './tmpfs-options.ts';
 
 async function realizeVolume(
   room: Room,
@@ -34,6 +36,7 @@ async function realizeVolume(
     mode: mount.mode,
     rw: mount.rw,
     propagation: mount.propagation,
+    ...(mount.subpath === undefined ? {} : { subpath: mount.subpath }),
     ...(mount.copyUp === true ? { copyUp: true } : {}),
     ...(mount.anonymous === true ? { anonymous: true } : {}),
   };
@@ -60,10 +63,15 @@ export async function realizeMounts(
   room: Room,
   ctx: Ctx,
   undo: UndoStack,
+  containerId: string,
   planned: readonly PlannedMount[],
 ): Promise<readonly MountPoint[]> {
   const mounts: MountPoint[] = [];
-  for (const mount of planned) {
+  for (const [index, mount] of planned.entries()) {
+    if (mount.type === 'image') {
+      mounts.push(imageMount(room, containerId, index, mount));
+      continue;
+    }
     if (mount.type === 'volume') {
       mounts.push(await realizeVolume(room, ctx, undo, mount));
       continue;
@@ -77,7 +85,6 @@ export async function realizeMounts(
       rw: mount.rw,
       propagation: mount.propagation,
       ...(mount.options === undefined ? {} : { options: mount.options }),
-      ...(mount.nonRecursive === true ? { options: ['bind'] } : {}),
     });
   }
   return mounts;
@@ -104,9 +111,23 @@ export async function fillVolumes(
   await room.snapshots.unmount(record.snapshotKey);
 }
 
-function bindOptions(mount: MountPoint): readonly string[] {
-  const recursive = mount.options?.includes('bind') === true ? 'bind' : 'rbind';
-  return [recursive, mount.propagation === '' ? 'rprivate' : mount.propagation, ...(mount.rw ? [] : ['ro'])];
+/**
+ * Read-only holds for what is mounted below the source too, as Docker since 25, where the kernel can do that in one go (5.12).
+ */
+function bindOptions(room: Room, mount: MountPoint): readonly string[] {
+  const options = mount.options ?? [];
+  const recursive = options.includes('bind') ? 'bind' : 'rbind';
+  const propagation = mount.propagation === '' ? 'rprivate' : mount.propagation;
+  // crun takes the `r` of a propagation for one of the bind itself; with nothing below there is nothing to recurse into.
+  const flags = [recursive, recursive === 'bind' ? propagation.replace(/^r/, '') : propagation];
+  if (mount.rw) return flags;
+  const deep = mount.type === 'bind' && recursive === 'rbind' && !options.includes('flat');
+  if (options.includes('rro') && !room.specs.recursiveReadOnly) {
+    throw invalid(
+      `failed to set up the bind mount of ${mount.source}: this host cannot make mounts recursively read-only (kernel 5.12 or later is needed)`,
+    );
+  }
+  return [...flags, 'ro', ...(deep && room.specs.recursiveReadOnly ? ['rro'] : [])];
 }
 
 /** A part of a volume must lie in it: a link that another container put there could point anywhere on the host. */
@@ -131,14 +152,16 @@ export async function mountVolumes(
   const mounts: SpecMount[] = [];
   for (const mount of record.mounts) {
     if (mount.type === 'tmpfs') {
-      const own = mount.options ?? [];
       mounts.push({
         destination: mount.destination,
         type: 'tmpfs',
         source: 'tmpfs',
-        // A later option of a pair wins, as in mount(8).
-        options: ['noexec', 'nosuid', 'nodev', ...own],
+        options: mergeTmpfsOptions(mount.options ?? []),
       });
+      continue;
+    }
+    if (mount.type === 'image') {
+      mounts.push(await mountImage(room, undo, mount));
       continue;
     }
     if (mount.type === 'volume') {
@@ -153,15 +176,16 @@ export async function mountVolumes(
       destination: mount.destination,
       type: 'bind',
       source: mount.source,
-      options: bindOptions(mount),
+      options: bindOptions(room, mount),
     });
   }
   return mounts;
 }
 
-/** Gives the volumes of a stopped container back. */
+/** Gives the volumes and images of a stopped container back. */
 export async function unmountVolumes(room: Room, ctx: Ctx, record: ContainerRecord): Promise<void> {
   for (const mount of record.mounts) {
+    if (mount.type === 'image') await unmountImage(room, mount);
     if (mount.type === 'volume' && mount.name !== undefined)
       await room.volumes.unmount(ctx, mount.name, record.id);
   }

@@ -44,10 +44,10 @@ function checkName(name: string): void {
   if (name.length > 255) throw invalid('volume name is too long: at most 255 characters');
 }
 
-function driverOf(room: Room, name: string): VolumeDriver {
+function driverOf(room: Room, name: string, about = ''): VolumeDriver {
   const driver = room.drivers.find((each) => each.name === name);
   if (driver === undefined)
-    throw notFound(`error looking up volume plugin ${name}: plugin "${name}" not found`);
+    throw notFound(`${about}error looking up volume plugin ${name}: plugin "${name}" not found`);
   return driver;
 }
 
@@ -78,7 +78,7 @@ async function make(
 ): Promise<Ensured> {
   const there = room.volumes.get(name);
   if (there !== undefined) return existing(there, input);
-  const driver = driverOf(room, input.driver === undefined || input.driver === '' ? 'local' : input.driver);
+  const driver = driverOf(room, input.driver || 'local', input.name ? `create ${input.name}: ` : '');
   const options = input.options ?? {};
   try {
     driver.validate(options);
