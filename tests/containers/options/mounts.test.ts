@@ -154,7 +154,7 @@ test('volumes-from takes binds, volumes and images over, in the part that was mo
   await cli('rm', 'donor');
 });
 
-test('a mounted image stays: its removal is refused, and what was written in it lasts until the container goes', async () => {
+test('a mounted image stays: it cannot be removed, and what was written in it lasts until the container goes', async () => {
   const { engine } = world;
   await cli('tag', 'busybox', 'data:1');
   const touch = 'test -e /i/seen && echo again; touch /i/seen';
@@ -171,6 +171,10 @@ test('a mounted image stays: its removal is refused, and what was written in it 
   );
   assert.equal(await cli('start', '-a', 'twice'), '');
   assert.equal(await cli('start', '-a', 'twice'), 'again');
+  await cli('rmi', 'busybox');
+  const inUse = await engine().run('slipway', ['rmi', 'data:1']);
+  assert.match(inUse.stderr, /conflict/);
+  await cli('tag', 'data:1', 'busybox');
   const id = await world.inspect('twice', '{{.Id}}');
   const key = join(engine().folder, 'data/overlay2/snapshots', `${id}.image-0`);
   assert.equal(existsSync(key), true);

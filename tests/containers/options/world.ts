@@ -7,22 +7,22 @@ import { text } from 'node:stream/consumers';
 import { startEngine, type Client, type Engine, type Outcome } from '../../scenarios/engine.ts';
 
 export interface World {
-  engine(): Engine;
+  readonly engine: () => Engine;
   /** A folder on the host that goes with the engine. */
-  folder(): string;
+  readonly folder: () => string;
   /** Something to take back before the folder goes. */
-  onClose(undo: () => void): void;
+  readonly onClose: (undo: () => void) => void;
   /** `run --rm ARGS`; its trimmed output. Driven by `slipway`. */
-  run(...args: string[]): Promise<string>;
+  readonly run: (...args: string[]) => Promise<string>;
   /** The same by the real docker CLI. */
-  docker(...args: string[]): Promise<string>;
+  readonly docker: (...args: string[]) => Promise<string>;
   /** `run --rm ARGS` that must fail: what was said. */
-  refused(...args: string[]): Promise<Outcome>;
+  readonly refused: (...args: string[]) => Promise<Outcome>;
   /** Any command of `slipway` that must succeed. */
-  cli(...args: string[]): Promise<string>;
-  inspect(name: string, format: string): Promise<string>;
+  readonly cli: (...args: string[]) => Promise<string>;
+  readonly inspect: (name: string, format: string) => Promise<string>;
   /** A request to the API as it is. */
-  api(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+  readonly api: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: unknown }>;
 }
 
 export async function apiRequest(
