@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseGoDuration } from './go-duration.ts';
+import { formatGoDuration, parseGoDuration } from './go-duration.ts';
 
 test('durations in Go’s form', () => {
   const second = 1_000_000_000n;
@@ -27,4 +27,21 @@ test('durations in Go’s form', () => {
   };
   for (const [text, expected] of Object.entries(cases)) assert.equal(parseGoDuration(text), expected, text);
   assert.equal(parseGoDuration('9'.repeat(10_000)), undefined);
+});
+
+test('and back, as Go prints them', () => {
+  const cases: Readonly<Record<string, bigint>> = {
+    '0s': 0n,
+    '7ns': 7n,
+    '1.5µs': 1500n,
+    '300ms': 300_000_000n,
+    '1s': 1_000_000_000n,
+    '1.000000001s': 1_000_000_001n,
+    '1m30s': 90_000_000_000n,
+    '2h0m0.5s': 7_200_500_000_000n,
+  };
+  for (const [text, nanos] of Object.entries(cases)) {
+    assert.equal(formatGoDuration(nanos), text);
+    assert.equal(parseGoDuration(text), nanos);
+  }
 });

@@ -32,3 +32,21 @@ export function parseGoDuration(text: string): bigint | undefined {
   }
   return sign * total;
 }
+
+/** As Go prints it: `1m30s`, `1.5s`, `300ms`, `0s`. `nanos` is not negative. */
+export function formatGoDuration(nanos: bigint): string {
+  const decimal = (value: bigint, unit: bigint): string => {
+    const digits = unit.toString().length - 1;
+    const fraction = (value % unit).toString().padStart(digits, '0').replace(/0+$/, '');
+    return fraction === '' || digits === 0 ? String(value / unit) : `${value / unit}.${fraction}`;
+  };
+  const second = 1_000_000_000n;
+  if (nanos === 0n) return '0s';
+  if (nanos < 1_000n) return `${nanos}ns`;
+  if (nanos < 1_000_000n) return `${decimal(nanos, 1_000n)}µs`;
+  if (nanos < second) return `${decimal(nanos, 1_000_000n)}ms`;
+  const minutes = nanos / (60n * second);
+  const seconds = `${decimal(nanos % (60n * second), second)}s`;
+  if (minutes === 0n) return seconds;
+  return minutes < 60n ? `${minutes}m${seconds}` : `${minutes / 60n}h${minutes % 60n}m${seconds}`;
+}

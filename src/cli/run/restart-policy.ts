@@ -1,4 +1,4 @@
-/** `--restart`: `no`, `always`, `unless-stopped`, `on-failure[:times]`. */
+/** `--restart`: `no`, `always`, `unless-stopped`, `on-failure[:times]`, `on-unhealthy[:times]`. */
 import { CliError } from '../exit.ts';
 
 export interface RestartPolicy {

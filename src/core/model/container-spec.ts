@@ -50,7 +50,8 @@ export interface ContainerConfig {
 }
 
 export interface RestartPolicy {
-  readonly Name?: '' | 'no' | 'always' | 'unless-stopped' | 'on-failure';
+  /** `on-unhealthy` is the engine's own: as `on-failure`, and also when the health check says unhealthy. */
+  readonly Name?: '' | 'no' | 'always' | 'unless-stopped' | 'on-failure' | 'on-unhealthy';
   readonly MaximumRetryCount?: number;
 }
 

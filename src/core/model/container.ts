@@ -85,6 +85,24 @@ export interface PublishedPort {
   readonly hostPort: number;
 }
 
+export type HealthStatus = 'none' | 'starting' | 'healthy' | 'unhealthy';
+
+export interface HealthProbe {
+  /** RFC 3339 with nanoseconds. */
+  readonly start: string;
+  readonly end: string;
+  /** 0 healthy; -1 when the command could not be run or took too long. */
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+export interface Health {
+  readonly status: HealthStatus;
+  readonly failingStreak: number;
+  /** The last five, oldest first. */
+  readonly log: readonly HealthProbe[];
+}
+
 /** One container: all that it owns, in one record. */
 export interface ContainerRecord {
   readonly id: string;
@@ -110,6 +128,10 @@ export interface ContainerRecord {
   readonly ports: readonly PublishedPort[];
   readonly state: ContainerState;
   readonly restartCount: number;
+  /** Milliseconds of the last back-off before a restart by policy; none after a good run or a start by hand. */
+  readonly restartBackoffMs?: number;
+  /** What its health checks have said in this run, and their log; there once it ran with a check. */
+  readonly health?: Health;
   /** Whether a person stopped it: `unless-stopped` then leaves it alone. */
   readonly manuallyStopped: boolean;
   readonly logPath: string;

@@ -17,7 +17,7 @@ import type { PlannedMount } from './parse-mount.ts';
 import { planMounts } from './plan-mounts.ts';
 import { newEntry } from './table.ts';
 import type { CreateInput, CreateResult } from './types.ts';
-import { validateCreate } from './validate.ts';
+import { checkHealthPolicy, validateCreate } from './validate.ts';
 import { fillVolumes, realizeMounts } from './volumes.ts';
 
 function defaultsOf(room: Room): CreateDefaults {
@@ -87,6 +87,7 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
   validateCreate(input.config, normal, { cpus: availableParallelism(), runtimes: options.runtimes });
   const { hostConfig, warnings } = room.specs.validate(normal);
   const config = planConfig(input.config, image, hostConfig, id, defaults);
+  checkHealthPolicy(hostConfig.RestartPolicy, config);
   const resolve = (ref: string): ContainerRecord => room.table.resolve(ref).record;
   const mounts = planMounts({ config, hostConfig, resolve });
   const endpoints = planEndpoints(room, {

@@ -62,4 +62,6 @@ export interface Room extends ContainerDeps {
   readonly queue: KeyedQueue;
   /** The start of a restart policy, inside the container's queue; given here because exits lead to starts and starts to exits. */
   readonly startAgain: (entry: Entry) => Promise<void>;
+  /** Ends the run of a container whose health check failed, when its restart policy asks for that; given here for the same reason. */
+  readonly endUnhealthy: (entry: Entry) => Promise<void>;
 }

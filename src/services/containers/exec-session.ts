@@ -17,6 +17,8 @@ export interface ExecSession {
   outputEnded: boolean;
   /** The size given before the process was there. */
   size: readonly [number, number] | undefined;
+  /** Takes an ended session out of memory. */
+  forget: NodeJS.Timeout | undefined;
 }
 
 export function newExecSession(id: string, containerId: string, input: ExecCreateInput): ExecSession {
@@ -32,5 +34,6 @@ export function newExecSession(id: string, containerId: string, input: ExecCreat
     exit: undefined,
     outputEnded: false,
     size: undefined,
+    forget: undefined,
   };
 }

@@ -162,10 +162,15 @@ function finish(room: Room, entry: Entry, session: ExecSession, exitCode: number
   session.running = false;
   session.exitCode = exitCode;
   emitContainer(room, entry.record, 'exec_die', { exitCode: String(exitCode), execID: session.id });
-  setTimeout(() => {
-    entry.execs.delete(session.id);
-    room.table.forgetExec(session.id);
-  }, keepEndedMs).unref();
+  session.forget = setTimeout(() => forgetExec(room, entry, session.id), keepEndedMs);
+  session.forget.unref();
+}
+
+/** Forgets a session at once: nobody will ask for it any more. Idempotent. */
+export function forgetExec(room: Room, entry: Entry, execId: string): void {
+  clearTimeout(entry.execs.get(execId)?.forget);
+  entry.execs.delete(execId);
+  room.table.forgetExec(execId);
 }
 
 export function execView(session: ExecSession): ExecView {

@@ -7,6 +7,7 @@ import { formatNano, parseNano } from '../../core/time.ts';
 import { commitRecord, withState } from './commit.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
+import { isUnhealthy } from './health-rules.ts';
 import { unmountSharedMemory } from './namespaces.ts';
 import { bundleDirectory } from './paths.ts';
 import { removeInQueue } from './remove.ts';
@@ -27,8 +28,9 @@ export function exitedRecord(
   room: Pick<Room, 'networks'>,
   record: ContainerRecord,
   exit: TaskExit,
-  restarting: boolean,
+  restart: { readonly backoffMs: number } | undefined,
 ): ContainerRecord {
+  const restarting = restart !== undefined;
   const ended = withState(record, {
     status: restarting ? 'restarting' : 'exited',
     pid: 0,
@@ -43,6 +45,7 @@ export function exitedRecord(
     endpoints: room.networks.cleared(record.endpoints),
     ports: [],
     restartCount: restarting ? record.restartCount + 1 : record.restartCount,
+    restartBackoffMs: restart?.backoffMs ?? 0,
   };
 }
 
@@ -72,23 +75,23 @@ export async function handleExit(
     exitCode: exit.exitCode,
     stopped,
     restartCount: before.restartCount,
+    unhealthy: isUnhealthy(before),
   });
+  const backoffMs = nextBackoff(before.restartBackoffMs ?? 0, Number(ran / nanosPerMilli));
+  const restart = restarting ? { backoffMs } : undefined;
   entry.task = undefined;
   entry.health?.stop();
   entry.health = undefined;
   // The teardown needs the addresses of the run, so it gets the record of before the exit.
   const teardown = takeDown(room, ctx, before, task);
-  await commitExit(room, entry, exitedRecord(room, before, exit, restarting));
+  await commitExit(room, entry, exitedRecord(room, before, exit, restart));
   room.networks.release(entry.id);
   announce(room, entry, exit, ran);
   await teardown;
   entry.ended.resolve();
-  if (restarting) {
-    entry.backoffMs = nextBackoff(entry.backoffMs, Number(ran / nanosPerMilli));
-    scheduleRestart(room, entry);
-  } else if (before.hostConfig.AutoRemove === true) {
+  if (restart !== undefined) scheduleRestart(room, entry, restart.backoffMs);
+  else if (before.hostConfig.AutoRemove === true)
     await removeInQueue(room, ctx, entry, { volumes: true, force: false });
-  }
 }
 
 /**

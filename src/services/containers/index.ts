@@ -26,7 +26,7 @@ import { removeContainer } from './remove.ts';
 import { renameContainer } from './rename.ts';
 import { startContainer, startInQueue } from './start.ts';
 import { containerStats } from './stats.ts';
-import { killContainer, restartContainer, stopContainer } from './stop.ts';
+import { endUnhealthy, killContainer, restartContainer, stopContainer } from './stop.ts';
 import { ContainerTable } from './table.ts';
 import { topContainer } from './top.ts';
 import type { ContainerService } from './types.ts';
@@ -114,7 +114,11 @@ export function createContainers(deps: ContainerDeps): {
     table: new ContainerTable(),
     queue: new KeyedQueue(),
     startAgain: (entry) =>
-      startInQueue(room, backgroundCtx(deps.log), entry, { restartCount: entry.record.restartCount }),
+      startInQueue(room, backgroundCtx(deps.log), entry, {
+        restartCount: entry.record.restartCount,
+        backoffMs: entry.record.restartBackoffMs ?? 0,
+      }),
+    endUnhealthy: (entry) => endUnhealthy(room, entry),
   };
   const directory = createDirectory(room);
   const running = (): readonly RestoredContainer[] =>

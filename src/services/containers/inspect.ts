@@ -2,6 +2,7 @@ import type { Ctx } from '../../core/ctx.ts';
 import { derivedHex } from '../../core/ids.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { Room } from './deps.ts';
+import { shownHealth } from './health-rules.ts';
 import { sizesOf } from './list.ts';
 import { sharedWith } from './namespaces.ts';
 import { hostnamePath, hostsPath, resolvConfPath } from './paths.ts';
@@ -31,7 +32,7 @@ export async function inspectContainer(
   const image = room.images.get(record.imageId);
   return {
     record,
-    health: entry.health?.health,
+    health: shownHealth(entry.record),
     execIds: running.length === 0 ? undefined : running.map((session) => session.id),
     graphDriver: {
       name: record.driver,

@@ -3,6 +3,7 @@ import { isKind } from '../../core/errors.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { Room } from './deps.ts';
 import { checkFilters, checkValues, listFilters, matches } from './filters.ts';
+import { shownHealth } from './health-rules.ts';
 import { statusText } from './status-text.ts';
 import type { Entry } from './table.ts';
 import type { ContainerSizes, ContainerSummary, ListInput } from './types.ts';
@@ -42,11 +43,11 @@ function chosen(room: Room, input: ListInput): readonly Entry[] {
     (filters['exited'] ?? []).length > 0 ||
     (filters['before'] ?? []).length > 0 ||
     (filters['since'] ?? []).length > 0;
-  const entries = [...room.table.entries()].filter(({ record, health }) => {
+  const entries = [...room.table.entries()].filter(({ record }) => {
     const running = ['running', 'paused', 'restarting'].includes(record.state.status);
     if (!everything && !running) return false;
     return matches(record, filters, {
-      health: health?.health.status ?? 'none',
+      health: shownHealth(record)?.status ?? 'none',
       isFrom: (reference) => descendsFrom(room, record, reference),
       resolve: (ref) => room.table.resolve(ref).record,
     });
@@ -65,12 +66,13 @@ export async function listContainers(
   checkValues(input.filters);
   const now = Date.now();
   const summaries: ContainerSummary[] = [];
-  for (const { record, health } of chosen(room, input)) {
+  for (const { record } of chosen(room, input)) {
+    const health = shownHealth(record);
     summaries.push({
       record,
-      status: statusText(record, health?.health.status, now),
+      status: statusText(record, health?.status, now),
       image: shownImage(room, record),
-      health: health?.health,
+      health,
       sizes: input.size ? await sizesOrGone(room, record) : undefined,
     });
   }

@@ -13,7 +13,7 @@ import { startHealth } from './health.ts';
 import { bundleDirectory, containerDirectory, containersDirectory, exitPath } from './paths.ts';
 import { planReconcile, type Action, type Observed, type ObservedTask } from './reconcile-plan.ts';
 import { removeInQueue } from './remove.ts';
-import { firstBackoffMs } from './restart-policy.ts';
+import { remainingBackoff } from './restart-policy.ts';
 import { scheduleRestart } from './restart.ts';
 import { newEntry } from './table.ts';
 
@@ -176,12 +176,14 @@ async function perform(room: Room, ctx: Ctx, action: Action, observation: Observ
         const { status } = entry.record.state;
         if (status !== 'restarting')
           await commitRecord(room, entry, withState(entry.record, { status: 'restarting' }));
-        entry.backoffMs = status === 'restarting' ? firstBackoffMs : 0;
-        return scheduleRestart(room, entry);
+        return scheduleRestart(room, entry, status === 'restarting' ? backoffLeft(entry.record) : 0);
       }
     }
   });
 }
+
+const backoffLeft = ({ restartBackoffMs, state }: ContainerRecord): number =>
+  remainingBackoff(restartBackoffMs ?? 0, state.finishedAt, Date.now());
 
 async function undoStart(
   room: Room,

@@ -2,7 +2,7 @@
 
 import type { RestartPolicy } from '../../core/model/container-spec.ts';
 
-export const firstBackoffMs = 100;
+const firstBackoffMs = 100;
 const maxBackoffMs = 60_000;
 /** A run of this length counts as a good one. */
 const goodRunMs = 10_000;
@@ -13,17 +13,30 @@ export interface RestartQuestion {
   /** Stopped or killed by a person. */
   readonly stopped: boolean;
   readonly restartCount: number;
+  /** The last word of its health checks was that it is unhealthy. */
+  readonly unhealthy: boolean;
+}
+
+/** Whether the policy's maximum leaves one more restart; none means no end. */
+export function hasRetries({
+  policy,
+  restartCount,
+}: Pick<RestartQuestion, 'policy' | 'restartCount'>): boolean {
+  const max = policy?.MaximumRetryCount ?? 0;
+  return max === 0 || restartCount < max;
 }
 
 export function shouldRestart(question: RestartQuestion): boolean {
   if (question.stopped) return false;
-  const max = question.policy?.MaximumRetryCount ?? 0;
+  const failed = question.exitCode !== 0;
   switch (question.policy?.Name ?? '') {
     case 'always':
     case 'unless-stopped':
       return true;
     case 'on-failure':
-      return question.exitCode !== 0 && (max === 0 || question.restartCount < max);
+      return failed && hasRetries(question);
+    case 'on-unhealthy':
+      return (failed || question.unhealthy) && hasRetries(question);
     case '':
     case 'no':
       return false;
@@ -34,4 +47,10 @@ export function shouldRestart(question: RestartQuestion): boolean {
 export function nextBackoff(previousMs: number, ranMs: number): number {
   if (previousMs === 0 || ranMs >= goodRunMs) return firstBackoffMs;
   return Math.min(previousMs * 2, maxBackoffMs);
+}
+
+/** How much of a back-off is left, for a daemon that comes back in the middle of one. Milliseconds. */
+export function remainingBackoff(backoffMs: number, finishedAt: string, now: number): number {
+  const left = Date.parse(finishedAt) + backoffMs - now;
+  return Number.isNaN(left) ? 0 : Math.max(0, Math.min(left, backoffMs));
 }

@@ -3,14 +3,14 @@ import type { Room } from './deps.ts';
 import type { Entry } from './table.ts';
 
 /** Starts a container again after its back-off, unless a person stops or removes it before. */
-export function scheduleRestart(room: Room, entry: Entry): void {
+export function scheduleRestart(room: Room, entry: Entry, delayMs: number): void {
   const timer = setTimeout(() => {
     if (entry.restartTimer !== timer) return;
     entry.restartTimer = undefined;
     void room.queue
       .run(entry.id, () => restartNow(room, entry))
       .catch((error: unknown) => room.log.error('restart failed', { container: entry.id, error }));
-  }, entry.backoffMs);
+  }, delayMs);
   entry.restartTimer = timer;
 }
 
@@ -23,10 +23,10 @@ async function restartNow(room: Room, entry: Entry): Promise<void> {
 export async function cancelRestart(room: Room, entry: Entry): Promise<void> {
   if (entry.restartTimer !== undefined) clearTimeout(entry.restartTimer);
   entry.restartTimer = undefined;
-  entry.backoffMs = 0;
   if (entry.record.state.status !== 'restarting') return;
   await commitRecord(room, entry, {
     ...withState(entry.record, { status: 'exited' }),
     manuallyStopped: true,
+    restartBackoffMs: 0,
   });
 }

@@ -4,14 +4,11 @@ import { withoutMountTargets } from './changes.ts';
 import { parseBlkioV1, parseIoStat, parseNetDev, parseSystemUsage } from './cgroup-stats.ts';
 import { containerEnv, overlayEnv } from './environment.ts';
 import { goMode } from './archive.ts';
-import { judgeProbe } from './health-rules.ts';
-import { nextBackoff, shouldRestart } from './restart-policy.ts';
 import { commandFailure, startFailure } from './start-errors.ts';
 import { humanDuration } from './status-text.ts';
 import { parsePs } from './top.ts';
 import { resolveUser } from './user-files.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
-import type { Health } from './types.ts';
 
 const passwd = 'root:x:0:0:root:/root:/bin/sh\n# comment\nbroken\nweb:x:33:33::/var/www:\nnum:x:7:8::/n:\n';
 const group = 'root:x:0:\nwheel:x:10:root,web\nweb:x:33:\nextra:x:50:\n';
@@ -43,39 +40,6 @@ test('environment: later entries win, a bare key takes away, HOME comes when nob
     'X=1',
     'HOME=/home/u',
   ]);
-});
-
-test('back-off doubles to a minute and begins anew after a good run', () => {
-  assert.equal(nextBackoff(0, 5), 100);
-  assert.equal(nextBackoff(100, 5), 200);
-  assert.equal(nextBackoff(40_000, 5), 60_000);
-  assert.equal(nextBackoff(60_000, 10_000), 100);
-});
-
-test('restart policies', () => {
-  const ask = { exitCode: 1, stopped: false, restartCount: 0 };
-  assert.equal(shouldRestart({ ...ask, policy: { Name: 'always' }, exitCode: 0 }), true);
-  assert.equal(shouldRestart({ ...ask, policy: { Name: 'always' }, stopped: true }), false);
-  assert.equal(
-    shouldRestart({ ...ask, policy: { Name: 'on-failure', MaximumRetryCount: 2 }, restartCount: 2 }),
-    false,
-  );
-  assert.equal(shouldRestart({ ...ask, policy: { Name: 'on-failure' }, exitCode: 0 }), false);
-  assert.equal(shouldRestart({ ...ask, policy: undefined }), false);
-});
-
-test('health: retries in a row make it unhealthy, the start period forgives', () => {
-  const probe = (exitCode: number) => ({ start: '', end: '', exitCode, output: '' });
-  const rules = { inStartPeriod: false, retries: 2 };
-  let health: Health = { status: 'starting', failingStreak: 0, log: [] };
-  health = judgeProbe(health, probe(1), { ...rules, inStartPeriod: true });
-  assert.deepEqual([health.status, health.failingStreak], ['starting', 0]);
-  health = judgeProbe(health, probe(1), rules);
-  assert.deepEqual([health.status, health.failingStreak], ['starting', 1]);
-  health = judgeProbe(health, probe(1), rules);
-  assert.equal(health.status, 'unhealthy');
-  health = judgeProbe(health, probe(0), rules);
-  assert.deepEqual([health.status, health.failingStreak, health.log.length], ['healthy', 0, 4]);
 });
 
 test('failures of a start in the words that clients look for', () => {

@@ -11,6 +11,7 @@ import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { watchExit } from './exits.ts';
 import { startHealth } from './health.ts';
+import { startingHealth } from './health-rules.ts';
 import { mountSharedMemory } from './namespaces.ts';
 import { bundleDirectory, exitPath } from './paths.ts';
 import {
@@ -34,8 +35,7 @@ export async function startContainer(room: Room, ctx: Ctx, ref: string): Promise
     checkStartable(entry.record);
     if (entry.restartTimer !== undefined) clearTimeout(entry.restartTimer);
     entry.restartTimer = undefined;
-    entry.backoffMs = 0;
-    await startInQueue(room, ctx, entry, { restartCount: 0 });
+    await startInQueue(room, ctx, entry, { restartCount: 0, backoffMs: 0 });
   });
 }
 
@@ -58,6 +58,8 @@ function checkStartable(record: ContainerRecord): void {
 
 export interface StartOptions {
   readonly restartCount: number;
+  /** The back-off that came before this start; 0 for a start by hand. */
+  readonly backoffMs: number;
 }
 
 /** The start itself, inside the container's queue. On failure everything is as before, and the state says why. */
@@ -233,7 +235,13 @@ async function commitRunning(
     startedAt: formatNano(nowNano()),
     finishedAt: record.state.finishedAt || never,
   });
-  await commitRecord(room, entry, { ...running, restartCount: options.restartCount });
+  const health = startingHealth(record);
+  await commitRecord(room, entry, {
+    ...running,
+    restartCount: options.restartCount,
+    restartBackoffMs: options.backoffMs,
+    ...(health === undefined ? {} : { health }),
+  });
   entry.task = task;
   // Not before the commit: an exit that came first would be written over.
   watchExit(room, entry, task);

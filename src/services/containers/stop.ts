@@ -4,6 +4,7 @@ import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { commitRecord } from './commit.ts';
+import { hasRetries } from './restart-policy.ts';
 import { cancelRestart } from './restart.ts';
 import { parseSignal, sigkill, sigterm } from './signals.ts';
 import { startContainer } from './start.ts';
@@ -19,14 +20,18 @@ const stopSignal = (record: ContainerRecord): number => {
   return own === undefined || own === '' ? sigterm : parseSignal(own);
 };
 
+/** Who ends a run: a person, whose word keeps the restart policy off, or the engine, which starts it again. */
+type Ender = 'person' | 'engine';
+
 /** Sends the signal and records the intent, inside the queue. Returns false when nothing runs. */
-async function signalToStop(room: Room, entry: Entry, signal: number): Promise<boolean> {
+async function signalToStop(room: Room, entry: Entry, signal: number, ender: Ender): Promise<boolean> {
   return await room.queue.run(entry.id, async () => {
-    await cancelRestart(room, entry);
+    if (ender === 'person') await cancelRestart(room, entry);
     const { task, record } = entry;
     if (task === undefined || !isActive(record.state)) return false;
-    entry.stopRequested = true;
-    if (!record.manuallyStopped) await commitRecord(room, entry, { ...record, manuallyStopped: true });
+    if (ender === 'person') entry.stopRequested = true;
+    if (ender === 'person' && !record.manuallyStopped)
+      await commitRecord(room, entry, { ...record, manuallyStopped: true });
     await task.signal(signal);
     emitContainer(room, entry.record, 'kill', { signal: String(signal) });
     // A frozen process sees the signal only when it thaws.
@@ -51,17 +56,31 @@ async function endsWithin(entry: Entry, milliseconds: number): Promise<boolean> 
 }
 
 /** Stops what runs and returns when its exit is committed. */
-export async function stopRunning(room: Room, entry: Entry, input: StopInput): Promise<boolean> {
+export async function stopRunning(
+  room: Room,
+  entry: Entry,
+  input: StopInput,
+  ender: Ender = 'person',
+): Promise<boolean> {
   const { record } = entry;
   const signal = input.signal === undefined ? stopSignal(record) : parseSignal(input.signal);
   const seconds = input.timeout ?? record.config.StopTimeout ?? defaultTimeout;
-  if (!(await signalToStop(room, entry, signal))) return false;
+  if (!(await signalToStop(room, entry, signal, ender))) return false;
   if (await endsWithin(entry, seconds < 0 ? -1 : seconds * 1000)) return true;
-  await signalToStop(room, entry, sigkill);
+  await signalToStop(room, entry, sigkill, ender);
   if (await endsWithin(entry, killGraceMs)) return true;
   throw conflict(
     `cannot stop container: ${record.id}: tried to kill container, but did not receive an exit event`,
   );
+}
+
+/** Ends an unhealthy run in the way of `stop`, when the policy is `on-unhealthy` and has a retry left; the exit then restarts it. */
+export async function endUnhealthy(room: Room, entry: Entry): Promise<void> {
+  const { hostConfig, restartCount } = entry.record;
+  const policy = hostConfig.RestartPolicy;
+  if (policy?.Name !== 'on-unhealthy' || !hasRetries({ policy, restartCount })) return;
+  room.log.info('unhealthy container is restarted', { container: entry.id, restarts: restartCount });
+  await stopRunning(room, entry, { signal: undefined, timeout: undefined }, 'engine');
 }
 
 export async function stopContainer(room: Room, _ctx: Ctx, ref: string, input: StopInput): Promise<void> {

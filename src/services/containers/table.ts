@@ -30,8 +30,6 @@ export interface Entry {
   starting: AbortController | undefined;
   /** A restart that waits for its back-off. */
   restartTimer: NodeJS.Timeout | undefined;
-  /** Milliseconds of the last back-off; 0 after a good run. */
-  backoffMs: number;
   /** Set by stop, kill and rm, so that the exit that follows starts no restart. */
   stopRequested: boolean;
   /** Files were put into it before its first start: facts cached per image do not hold. */
@@ -61,7 +59,6 @@ export function newEntry(record: ContainerRecord): Entry {
     health: undefined,
     starting: undefined,
     restartTimer: undefined,
-    backoffMs: 0,
     stopRequested: false,
     touched: false,
     ended: newEnded(),

@@ -5,7 +5,7 @@
  */
 
 import type { Ctx } from '../../core/ctx.ts';
-import type { ContainerRecord } from '../../core/model/container.ts';
+import type { ContainerRecord, Health, HealthProbe, HealthStatus } from '../../core/model/container.ts';
 import type {
   ContainerConfig,
   EndpointSpec,
@@ -111,22 +111,7 @@ export interface ListInput {
   readonly filters: Filters;
 }
 
-export type HealthStatus = 'none' | 'starting' | 'healthy' | 'unhealthy';
-
-export interface HealthProbe {
-  /** RFC 3339 with nanoseconds. */
-  readonly start: string;
-  readonly end: string;
-  readonly exitCode: number;
-  readonly output: string;
-}
-
-export interface Health {
-  readonly status: HealthStatus;
-  readonly failingStreak: number;
-  /** The last five, oldest first. */
-  readonly log: readonly HealthProbe[];
-}
+export type { Health, HealthProbe, HealthStatus };
 
 export interface ContainerSizes {
   /** Bytes in the writable layer. */

@@ -8,7 +8,7 @@ import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { planUpdate } from './plan-update.ts';
 import type { UpdateInput } from './types.ts';
-import { checkResources, checkRestartPolicy } from './validate.ts';
+import { checkHealthPolicy, checkResources, checkRestartPolicy } from './validate.ts';
 
 /** Changes limits (of a running container at once) and the restart policy. */
 export async function updateContainer(
@@ -27,6 +27,7 @@ export async function updateContainer(
       );
     }
     checkRestartPolicy(input.restartPolicy, false);
+    checkHealthPolicy(input.restartPolicy, record.config);
     const planned = planUpdate(record, input);
     checkResources(planned.hostConfig, availableParallelism());
     const { hostConfig, warnings } = room.specs.validate(planned.hostConfig);

@@ -7,6 +7,7 @@ import type {
   Resources,
   RestartPolicy,
 } from '../../core/model/container-spec.ts';
+import { healthCheckOf } from './health-rules.ts';
 import { parseSignal } from './signals.ts';
 
 const minMemory = 6 * 1024 * 1024;
@@ -77,18 +78,24 @@ export function checkResources(resources: Resources, cpus: number): void {
 export function checkRestartPolicy(policy: RestartPolicy | undefined, autoRemove: boolean): void {
   const name: string = policy?.Name ?? '';
   const retries = policy?.MaximumRetryCount ?? 0;
-  if (!['', 'no', 'always', 'unless-stopped', 'on-failure'].includes(name)) {
+  if (!['', 'no', 'always', 'unless-stopped', 'on-failure', 'on-unhealthy'].includes(name)) {
     throw invalid(
       `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
     );
   }
   if (retries < 0) throw invalid('invalid restart policy: maximum retry count cannot be negative');
-  if (retries !== 0 && name !== 'on-failure') {
+  if (retries !== 0 && name !== 'on-failure' && name !== 'on-unhealthy') {
     throw invalid(`invalid restart policy: maximum retry count can only be used with 'on-failure'`);
   }
   if (autoRemove && name !== '' && name !== 'no') {
     throw invalid(`can't create 'AutoRemove' container with restart policy`);
   }
+}
+
+/** A policy that waits for a health check needs one. */
+export function checkHealthPolicy(policy: RestartPolicy | undefined, config: ContainerConfig): void {
+  if (policy?.Name !== 'on-unhealthy' || healthCheckOf({ config }) !== undefined) return;
+  throw invalid(`invalid restart policy: 'on-unhealthy' needs a health check, and the container has none`);
 }
 
 const portKey = /^(\d{1,5})(?:\/(tcp|udp|sctp))?$/i;
