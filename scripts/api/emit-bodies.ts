@@ -3,7 +3,7 @@
  * these strings when a body of the kind first comes in, so that loading costs next to nothing.
  */
 
-import { goAliases, goFields, goStructs, olderFields } from './go-names.ts';
+import { goAliases, goEmbedded, goFields, goStructs, olderFields } from './go-names.ts';
 import { bodySchema, refName, type Schema, type Spec } from './spec.ts';
 
 interface Collected {
@@ -55,7 +55,13 @@ function fieldsOf(collected: Collected, schema: Schema, place: string): [string,
     const name = refName(schema.$ref);
     return fieldsOf(collected, collected.spec.definitions[name] ?? {}, name);
   }
-  const inherited = (schema.allOf ?? []).flatMap((part) => fieldsOf(collected, part, place));
+  const inherited = (schema.allOf ?? []).flatMap((part) => {
+    const embedded = part.$ref === undefined ? undefined : goEmbedded[refName(part.$ref)];
+    const fields = fieldsOf(collected, part, place);
+    return embedded === undefined
+      ? fields
+      : fields.map(([name, type]): [string, string] => [name, `${type}:${embedded}`]);
+  });
   const own = Object.entries(schema.properties ?? {}).map(([name, property]): [string, string] => [
     name,
     goType(collected, property, `${place}.${name}`),
@@ -88,7 +94,11 @@ export function emitBodies(spec: Spec, header: string): string {
   return [
     header,
     table('bodies', 'Go type of the JSON body, by operation id.', bodies),
-    table('structs', 'Fields of each struct: `Name:type`, separated by spaces.', collected.structs),
+    table(
+      'structs',
+      'Fields of each struct: `Name:type`, with `:Struct` where it comes from an embedded one; separated by spaces.',
+      collected.structs,
+    ),
     table('aliases', 'Named Go types that are no structs.', Object.entries(goAliases)),
     '',
   ].join('\n\n');

@@ -1,6 +1,6 @@
 /**
  * The names that dockerd's Go types have. Its messages about wrong types carry them, as
- * `json: cannot unmarshal string into Go struct field ContainerConfigWrapper.Tty of type bool`; recorded from dockerd 20.10.24.
+ * `json: cannot unmarshal string into Go struct field ContainerConfigWrapper.Tty of type bool`; recorded from dockerd 26.1.
  */
 
 /** Go struct of a definition, or of an inline object (`Definition.Field`, `Operation`). */
@@ -12,12 +12,12 @@ export const goStructs: Readonly<Record<string, string>> = {
   NetworkCreate: 'types.NetworkCreateRequest',
   NetworkConnectRequest: 'types.NetworkConnect',
   NetworkDisconnectRequest: 'types.NetworkDisconnect',
-  VolumeCreateRequest: 'volume.VolumeCreateBody',
+  VolumeCreateRequest: 'volume.CreateOptions',
   ContainerConfig: 'container.Config',
   HostConfig: 'container.HostConfig',
   'HostConfig.LogConfig': 'container.LogConfig',
   RestartPolicy: 'container.RestartPolicy',
-  HealthConfig: 'container.HealthConfig',
+  HealthConfig: 'v1.HealthcheckConfig',
   DeviceMapping: 'container.DeviceMapping',
   DeviceRequest: 'container.DeviceRequest',
   ThrottleDevice: 'blkiodev.ThrottleDevice',
@@ -33,9 +33,16 @@ export const goStructs: Readonly<Record<string, string>> = {
   NetworkingConfig: 'network.NetworkingConfig',
   EndpointSettings: 'network.EndpointSettings',
   EndpointIPAMConfig: 'network.EndpointIPAMConfig',
+  AuthConfig: 'registry.AuthConfig',
   ConfigReference: 'network.ConfigReference',
   IPAM: 'network.IPAM',
   IPAMConfig: 'network.IPAMConfig',
+};
+
+/** Go structs that others embed, by definition: Go's messages name them on the way to a field. */
+export const goEmbedded: Readonly<Record<string, string>> = {
+  ContainerConfig: 'Config',
+  Resources: 'Resources',
 };
 
 /** Fields whose Go type the schema does not tell. */

@@ -84,7 +84,7 @@ export class Exchange<O extends AnyOperationId = AnyOperationId> {
     return decodeBody(this.operation, await this.#bodyText()) as BodyOf<O>;
   }
 
-  /** As `body`, but refuses an absent one. */
+  /** As `body`, but refuses an absent one, as dockerd does where there is nothing to do without. */
   async requiredBody(): Promise<BodyOf<O>> {
     requireJson(this.request);
     return decodeBody(this.operation, await this.#bodyText()) as BodyOf<O>;

@@ -67,8 +67,16 @@ function parseInteger(text: string): number {
   return value;
 }
 
+/** As dockerd, which does not say what is wrong with them. */
 function parseFilters(text: string): Filters {
-  const parsed = parseJson(text);
+  try {
+    return decodeFilters(parseJson(text));
+  } catch (error) {
+    throw invalid('invalid filter', error);
+  }
+}
+
+function decodeFilters(parsed: unknown): Filters {
   const result: Record<string, readonly string[]> = Object.create(null) as Record<string, readonly string[]>;
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     decodeAs('map[string]map[string]bool', parsed);

@@ -47,8 +47,10 @@ export const hasVirtualSize = before(44);
 export const hasTopLevelAddresses = before(52);
 /** `Bridge`, `HairpinMode`, `LinkLocalIPv6*`, `Secondary*` of `NetworkSettings`, long without meaning. */
 export const hasBridgeSettings = before(52);
-/** `MacAddress` in a container's config, in both directions. */
+/** `MacAddress` in a container's config, as answered. */
 export const hasConfigMacAddress = before(44);
+/** `OnBuild` of a container's config even when there is none. */
+export const hasEmptyOnBuild = before(52);
 /** `DNSNames` of an endpoint. */
 export const hasDnsNames = since(44);
 /** The short container id among an endpoint's `Aliases`. */
@@ -65,21 +67,43 @@ export const hasImageDescriptor = since(48);
 export const hasImageContainer = before(45);
 /** An image's config with the fields that only containers have. */
 export const hasFullImageConfig = before(50);
-/** `Parent` and `DockerVersion` of an image. */
-export const hasLegacyImageFields = before(52);
+/** Fields of an image that are empty: `Parent`, `Comment`, `DockerVersion`, `Author`, and those of its config. */
+export const hasEmptyImageFields = before(52);
 /** `status`, `id` and `from` beside the structured fields of an event. */
 export const hasFlatEventFields = before(52);
 /** A health summary in the container list. */
 export const listsHealth = since(52);
-/** `KernelMemory` of info and host config. */
+/** `KernelMemory` and `KernelMemoryTCP` of info and host config, whether set or not. */
 export const hasKernelMemory = before(42);
-/** `system df` as flat lists, else as totals by kind. */
-export const hasFlatDiskUsage = before(52);
+/** `system df` as flat lists; 1.52 has them beside the totals by kind. */
+export const hasFlatDiskUsage = before(53);
+/** `system df` as totals by kind. */
+export const hasDiskUsageTotals = since(52);
+/** `BuilderSize` of `system df`. */
+export const hasBuilderSize = before(42);
+/** `os_type` of stats. */
+export const hasStatsOsType = since(52);
+/** `AllowNondistributableArtifacts*` of info, null for a while. */
+export const hasNondistributable = before(49);
+/** `Expected` beside the `ID` of a commit in info. */
+export const hasExpectedCommits = before(49);
+/** `FirewallBackend` of info. */
+export const hasFirewallBackend = since(49);
+/** `CDISpecDirs` of info. */
+export const hasCdiDirectories = since(44);
+/** Annotations in the container list. */
+export const listsAnnotations = since(46);
+/** Numbers of containers in the image list; before that always -1. */
+export const listsImageContainers = since(51);
 /** `BridgeNfIptables` and `BridgeNfIp6tables` of info. */
 export const hasBridgeNfWarnings = before(50);
 
 // Requests.
 
+/** `MacAddress` of a container's config means the endpoint of its main network, whatever stands there. */
+export const macAddressIsContainers = before(44);
+/** It still fills an empty one of that endpoint, with a warning. */
+export const takesConfigMacAddress = before(52);
 /** The client removes a container that was run with `--rm`, not the engine. */
 export const clientRemoves = before(25);
 /** Pruning takes named volumes too, not only anonymous ones. */

@@ -49,6 +49,7 @@ test('newer versions of inspect drop and add fields', () => {
   assert.deepEqual(shapeDifference(answer, plain(fresh)), [
     '- HostConfig.KernelMemory: number',
     '- HostConfig.KernelMemoryTCP: number',
+    '- Config.OnBuild: null',
     '- NetworkSettings.Bridge: string',
     '- NetworkSettings.HairpinMode: boolean',
     '- NetworkSettings.LinkLocalIPv6Address: string',
@@ -234,7 +235,7 @@ test('stats and execs have the shape of those of dockerd', () => {
       },
     },
   };
-  assert.deepEqual(shapeDifference(answer, plain(encodeStats(sample))), []);
+  assert.deepEqual(shapeDifference(answer, plain(encodeStats(sample, 41))), []);
   const exec = encodeExec({
     id: 'e',
     containerId: 'c',

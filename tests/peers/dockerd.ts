@@ -1,7 +1,8 @@
 /**
  * A reference dockerd (Debian's docker.io, unpacked and never installed), alone in network, mount and process
  * namespaces of its own, with its own containerd, data root and cgroup parent: to hold our answers and our speed
- * against. When its first process is killed the kernel ends everything in it.
+ * against. When its first process is killed the kernel ends everything in it. 20.10 (Debian 12's) runs in the host's tree,
+ * 26.1 (Debian 13's) in a tree of its own with its own C library.
  */
 
 import { execFile } from 'node:child_process';
@@ -10,9 +11,14 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { downloadPackage } from '../helpers/images/debian.ts';
 import { startPeer, type Peer, type PeerOptions } from './process.ts';
+import { unpackTrixie } from './trixie.ts';
 
 const run = promisify(execFile);
 const repository = join(import.meta.dirname, '../..');
+
+/** With the newest version of the API that each one has: 1.41 and 1.45. */
+export type DockerdVersion = '20.10' | '26.1';
+export const dockerdVersions: readonly DockerdVersion[] = ['20.10', '26.1'];
 
 /** Unpacks dockerd and containerd into `.cache/dockerd` once; returns that folder. */
 export async function unpackDockerd(): Promise<string> {
@@ -26,32 +32,50 @@ export async function unpackDockerd(): Promise<string> {
   return target;
 }
 
-function dockerdArguments(unpacked: string, options: PeerOptions): string[] {
-  const { folder } = options;
-  writeFileSync(join(folder, 'daemon.json'), '{}\n');
+interface Places {
+  /** The peer's folder as dockerd sees it. */
+  readonly folder: string;
+  /** Where its package is unpacked, as dockerd sees it. */
+  readonly unpacked: string;
+}
+
+function dockerdArguments(places: Places, options: PeerOptions): string[] {
+  writeFileSync(join(options.folder, 'daemon.json'), '{}\n');
   return [
-    `--config-file=${join(folder, 'daemon.json')}`,
-    `--data-root=${join(folder, 'data')}`,
+    `--config-file=${join(places.folder, 'daemon.json')}`,
+    `--data-root=${join(places.folder, 'data')}`,
     // On the /run of its own mount namespace: a tmpfs, as everywhere.
     '--exec-root=/run/docker',
     '--pidfile=/run/docker.pid',
-    `--host=unix://${join(folder, 'docker.sock')}`,
+    `--host=unix://${join(places.folder, 'docker.sock')}`,
     `--cgroup-parent=/${options.name}`,
-    `--init-path=${join(unpacked, 'usr/bin/tini-static')}`,
+    `--init-path=${join(places.unpacked, 'usr/bin/tini-static')}`,
     '--storage-driver=overlay2',
     ...(options.args ?? []),
   ];
 }
 
-export async function startDockerd(options: PeerOptions): Promise<Peer> {
-  const unpacked = await unpackDockerd();
+const binaries = ['usr/sbin', 'usr/bin', 'usr/libexec/docker'];
+
+export async function startDockerd(options: PeerOptions, version: DockerdVersion = '20.10'): Promise<Peer> {
   const { folder } = options;
   mkdirSync(folder, { recursive: true });
-  const bins = ['usr/sbin', 'usr/bin', 'usr/libexec/docker'].map((bin) => join(unpacked, bin));
+  const common = { socket: join(folder, 'docker.sock'), log: join(folder, 'dockerd.log') };
+  if (version === '26.1') {
+    const tree = await unpackTrixie();
+    const places = { folder: '/peer', unpacked: '/' };
+    return await startPeer(options, {
+      ...common,
+      command: ['dockerd', ...dockerdArguments(places, options)],
+      env: { PATH: binaries.map((bin) => `/${bin}`).join(':') },
+      tree,
+    });
+  }
+  const unpacked = await unpackDockerd();
+  const bins = binaries.map((bin) => join(unpacked, bin));
   return await startPeer(options, {
-    command: ['dockerd', ...dockerdArguments(unpacked, options)],
-    socket: join(folder, 'docker.sock'),
-    log: join(folder, 'dockerd.log'),
+    ...common,
+    command: ['dockerd', ...dockerdArguments({ folder, unpacked }, options)],
     env: { PATH: [...bins, process.env['PATH'] ?? ''].join(':') },
   });
 }

@@ -36,6 +36,8 @@ export interface PeerCommand {
   readonly socket: string;
   readonly log: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A system tree that it runs in instead of the host's; there the folder is `/peer`. */
+  readonly tree?: string;
 }
 
 /** Nothing of the host's /run is seen or touched: no lock, socket or pid file of an engine there. */
@@ -43,6 +45,24 @@ const script = `
 set -e
 ip link set lo up
 mount -t tmpfs tmpfs /run
+exec "$@"
+`;
+
+/** With a tree for its root: not by chroot, from which the OCI runtime could not pivot again. */
+const treeScript = `
+set -e
+ip link set lo up
+tree=$1
+mount --bind "$tree" "$tree"
+for name in proc sys dev; do mount --rbind /$name "$tree/$name"; done
+mount --bind "$2" "$tree/peer"
+mount -t tmpfs tmpfs "$tree/run"
+mount -t tmpfs tmpfs "$tree/tmp"
+cd "$tree"
+pivot_root . old
+cd /
+umount -l /old
+shift 2
 exec "$@"
 `;
 
@@ -109,7 +129,9 @@ export async function startPeer(options: PeerOptions, started: PeerCommand): Pro
   const { socket, log } = started;
   const output = openSync(log, 'w');
   const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'slave'];
-  const inside = ['unshare', ...namespaces, 'sh', '-c', script, 'sh', ...started.command];
+  const { tree } = started;
+  const shell = tree === undefined ? [script, 'sh'] : [treeScript, 'sh', tree, options.folder];
+  const inside = ['unshare', ...namespaces, 'sh', '-c', ...shell, ...started.command];
   const network =
     options.networkOf === undefined
       ? ['unshare', '--net']

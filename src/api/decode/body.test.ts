@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeBody } from './body.ts';
 
-/** What dockerd 20.10.24 answered to the same bodies of `POST /containers/create`. */
+/** What dockerd 26.1 answered to the same bodies of `POST /containers/create`, behind `invalid JSON: `. */
 const recorded: readonly (readonly [string, string])[] = [
   ['{', 'unexpected EOF'],
   ['', 'got EOF while reading request body'],
@@ -10,23 +10,23 @@ const recorded: readonly (readonly [string, string])[] = [
   ['"x"', 'json: cannot unmarshal string into Go value of type runconfig.ContainerConfigWrapper'],
   [
     '{"Tty":"x"}',
-    'json: cannot unmarshal string into Go struct field ContainerConfigWrapper.Tty of type bool',
+    'json: cannot unmarshal string into Go struct field ContainerConfigWrapper.Config.Tty of type bool',
   ],
   [
     '{"tTY":1,"Image":"b"}',
-    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Tty of type bool',
+    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Config.Tty of type bool',
   ],
   [
     '{"HostConfig":{"Memory":"x"}}',
-    'json: cannot unmarshal string into Go struct field HostConfig.HostConfig.Memory of type int64',
+    'json: cannot unmarshal string into Go struct field HostConfig.HostConfig.Resources.Memory of type int64',
   ],
   [
     '{"HostConfig":{"Memory":1.5}}',
-    'json: cannot unmarshal number 1.5 into Go struct field HostConfig.HostConfig.Memory of type int64',
+    'json: cannot unmarshal number 1.5 into Go struct field HostConfig.HostConfig.Resources.Memory of type int64',
   ],
   [
     '{"HostConfig":{"Memory":99999999999999999999}}',
-    'json: cannot unmarshal number 99999999999999999999 into Go struct field HostConfig.HostConfig.Memory of type int64',
+    'json: cannot unmarshal number 99999999999999999999 into Go struct field HostConfig.HostConfig.Resources.Memory of type int64',
   ],
   [
     '{"HostConfig":[]}',
@@ -34,35 +34,35 @@ const recorded: readonly (readonly [string, string])[] = [
   ],
   [
     '{"Cmd":5}',
-    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Cmd of type string',
+    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Config.Cmd of type string',
   ],
   [
     '{"Cmd":{"a":1}}',
-    'json: cannot unmarshal object into Go struct field ContainerConfigWrapper.Cmd of type string',
+    'json: cannot unmarshal object into Go struct field ContainerConfigWrapper.Config.Cmd of type string',
   ],
   [
     '{"Cmd":[1]}',
-    'json: cannot unmarshal array into Go struct field ContainerConfigWrapper.Cmd of type string',
+    'json: cannot unmarshal array into Go struct field ContainerConfigWrapper.Config.Cmd of type string',
   ],
   [
     '{"Env":[1]}',
-    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Env of type string',
+    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Config.Env of type string',
   ],
   [
     '{"Env":"A=1"}',
-    'json: cannot unmarshal string into Go struct field ContainerConfigWrapper.Env of type []string',
+    'json: cannot unmarshal string into Go struct field ContainerConfigWrapper.Config.Env of type []string',
   ],
   [
     '{"Labels":[]}',
-    'json: cannot unmarshal array into Go struct field ContainerConfigWrapper.Labels of type map[string]string',
+    'json: cannot unmarshal array into Go struct field ContainerConfigWrapper.Config.Labels of type map[string]string',
   ],
   [
     '{"Labels":{"a":1}}',
-    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Labels of type string',
+    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Config.Labels of type string',
   ],
   [
     '{"ExposedPorts":{"80":1}}',
-    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.ExposedPorts of type struct {}',
+    'json: cannot unmarshal number into Go struct field ContainerConfigWrapper.Config.ExposedPorts of type struct {}',
   ],
   [
     '{"HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":8080}]}}}',
@@ -90,11 +90,11 @@ const recorded: readonly (readonly [string, string])[] = [
   ['{"a":1', 'unexpected EOF'],
   [
     '{"HostConfig":{"Memory":true}}',
-    'json: cannot unmarshal bool into Go struct field HostConfig.HostConfig.Memory of type int64',
+    'json: cannot unmarshal bool into Go struct field HostConfig.HostConfig.Resources.Memory of type int64',
   ],
   [
     '{"Healthcheck":{"Interval":"1s"}}',
-    'json: cannot unmarshal string into Go struct field HealthConfig.Healthcheck.Interval of type time.Duration',
+    'json: cannot unmarshal string into Go struct field HealthcheckConfig.Config.Healthcheck.Interval of type time.Duration',
   ],
   [
     '{"HostConfig":{"ConsoleSize":"x"}}',
@@ -102,13 +102,17 @@ const recorded: readonly (readonly [string, string])[] = [
   ],
   [
     '{"HostConfig":{"Ulimits":{"a":1}}}',
-    'json: cannot unmarshal object into Go struct field HostConfig.HostConfig.Ulimits of type []*units.Ulimit',
+    'json: cannot unmarshal object into Go struct field HostConfig.HostConfig.Resources.Ulimits of type []*units.Ulimit',
   ],
 ];
 
 test('malformed bodies fail with the words of dockerd', () => {
   for (const [body, message] of recorded) {
-    assert.throws(() => decodeBody('ContainerCreate', body), { kind: 'invalid', message }, body);
+    assert.throws(
+      () => decodeBody('ContainerCreate', body),
+      { kind: 'invalid', message: `invalid JSON: ${message}` },
+      body,
+    );
   }
 });
 

@@ -189,31 +189,33 @@ function consoleSizeDecoder(shown: string): Decoder {
 interface Field {
   readonly name: string;
   readonly type: string;
+  /** The path to it in messages: Go names the struct that it is embedded with. */
+  readonly path: readonly string[];
 }
 
-function structDecoder(type: string): Decoder {
+function structDecoder(structType: string): Decoder {
   const exact = new Map<string, Field>();
   const folded = new Map<string, Field>();
-  for (const part of (structs[type] ?? '').split(' ')) {
-    const colon = part.indexOf(':');
-    const field = { name: part.slice(0, colon), type: part.slice(colon + 1) };
+  for (const part of (structs[structType] ?? '').split(' ')) {
+    const [name = '', type = '', embedded] = part.split(':');
+    const field = { name, type, path: embedded === undefined ? [name] : [embedded, name] };
     exact.set(field.name, field);
     folded.set(field.name.toLowerCase(), field);
   }
-  const shortName = type.slice(type.indexOf('.') + 1);
+  const shortName = structType.slice(structType.indexOf('.') + 1);
   return (value, state) => {
     if (value === null) return undefined;
-    if (!isObject(value)) return mismatch(value, type, state);
+    if (!isObject(value)) return mismatch(value, structType, state);
     const result: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
       const field = exact.get(key) ?? folded.get(key.toLowerCase());
       if (field === undefined) continue;
       const outer = state.struct;
       state.struct = shortName;
-      state.fields.push(field.name);
+      state.fields.push(...field.path);
       const item = decoderOf(field.type)(value[key], state);
       if (item !== undefined) result[field.name] = item;
-      state.fields.pop();
+      state.fields.length -= field.path.length;
       state.struct = outer;
     }
     return result;

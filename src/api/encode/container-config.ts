@@ -1,8 +1,9 @@
 /** A container's config and host config with every field that dockerd shows, defaults filled in. */
 
+import { maskedPaths, readonlyPaths } from '../../core/model/system-paths.ts';
 import type { ContainerConfig, HostConfig } from '../../core/model/container-spec.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
-import { hasConfigMacAddress, hasKernelMemory, type ApiVersion } from '../versions.ts';
+import { hasConfigMacAddress, hasEmptyOnBuild, hasKernelMemory, type ApiVersion } from '../versions.ts';
 
 function present(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const result: Record<string, unknown> = {};
@@ -38,7 +39,9 @@ export function encodeConfig(config: ContainerConfig, version: ApiVersion): obje
       NetworkDisabled: config.NetworkDisabled,
       MacAddress: hasConfigMacAddress(version) ? config.MacAddress : undefined,
     }),
-    OnBuild: config.OnBuild ?? null,
+    ...(hasEmptyOnBuild(version)
+      ? { OnBuild: config.OnBuild ?? null }
+      : present({ OnBuild: config.OnBuild })),
     Labels: config.Labels ?? {},
     ...present({ StopSignal: config.StopSignal, StopTimeout: config.StopTimeout, Shell: config.Shell }),
   };
@@ -49,7 +52,7 @@ const defaults = {
   ContainerIDFile: '',
   LogConfig: { Type: 'json-file', Config: {} },
   NetworkMode: 'bridge',
-  PortBindings: {},
+  PortBindings: null,
   RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
   AutoRemove: false,
   VolumeDriver: '',
@@ -58,9 +61,9 @@ const defaults = {
   CapAdd: null,
   CapDrop: null,
   CgroupnsMode: 'private',
-  Dns: [],
-  DnsOptions: [],
-  DnsSearch: [],
+  Dns: null,
+  DnsOptions: null,
+  DnsSearch: null,
   ExtraHosts: null,
   GroupAdd: null,
   IpcMode: 'private',
@@ -82,18 +85,18 @@ const defaults = {
   NanoCpus: 0,
   CgroupParent: '',
   BlkioWeight: 0,
-  BlkioWeightDevice: [],
-  BlkioDeviceReadBps: [],
-  BlkioDeviceWriteBps: [],
-  BlkioDeviceReadIOps: [],
-  BlkioDeviceWriteIOps: [],
+  BlkioWeightDevice: null,
+  BlkioDeviceReadBps: null,
+  BlkioDeviceWriteBps: null,
+  BlkioDeviceReadIOps: null,
+  BlkioDeviceWriteIOps: null,
   CpuPeriod: 0,
   CpuQuota: 0,
   CpuRealtimePeriod: 0,
   CpuRealtimeRuntime: 0,
   CpusetCpus: '',
   CpusetMems: '',
-  Devices: [],
+  Devices: null,
   DeviceCgroupRules: null,
   DeviceRequests: null,
   MemoryReservation: 0,
@@ -101,7 +104,7 @@ const defaults = {
   MemorySwappiness: null,
   OomKillDisable: null,
   PidsLimit: null,
-  Ulimits: [],
+  Ulimits: null,
   CpuCount: 0,
   CpuPercent: 0,
   IOMaximumIOps: 0,
@@ -116,6 +119,10 @@ export function encodeHostConfig(record: ContainerRecord, version: ApiVersion): 
   const given = record.hostConfig;
   const result: Record<string, unknown> = { ...defaults, ...given, Runtime: given.Runtime || record.runtime };
   for (const name of emptyCountsAsAbsent) result[name] = { ...defaults[name], ...definedOnly(given[name]) };
+  if (given.Privileged !== true && given.SecurityOpt?.includes('systempaths=unconfined') !== true) {
+    result['MaskedPaths'] = given.MaskedPaths ?? maskedPaths;
+    result['ReadonlyPaths'] = given.ReadonlyPaths ?? readonlyPaths;
+  }
   if (hasKernelMemory(version)) {
     result['KernelMemory'] = 0;
     result['KernelMemoryTCP'] = given.KernelMemoryTCP ?? 0;

@@ -9,9 +9,9 @@ import type {
   Health,
   TopResult,
 } from '../../services/containers/index.ts';
-import { hasManifestDescriptor, listsHealth, type ApiVersion } from '../versions.ts';
+import { hasManifestDescriptor, listsAnnotations, listsHealth, type ApiVersion } from '../versions.ts';
 import { encodeConfig, encodeHostConfig } from './container-config.ts';
-import { encodeEndpoints, encodeNetworkSettings, encodePortList } from './endpoints.ts';
+import { encodeNetworkSettings, encodePortList, listedEndpoints } from './endpoints.ts';
 import { seconds } from './time.ts';
 
 /** Starting is a state of ours; clients know what comes before it. */
@@ -74,6 +74,14 @@ function sizes(view: { readonly sizes: ContainerView['sizes'] }): object {
   return view.sizes === undefined ? {} : { SizeRw: view.sizes.rw, SizeRootFs: view.sizes.rootFs };
 }
 
+/** Go's omitempty: the list leaves out a size of nothing. */
+function listedSizes({ sizes: found }: ContainerSummary): object {
+  return {
+    ...(found === undefined || found.rw === 0 ? {} : { SizeRw: found.rw }),
+    ...(found === undefined || found.rootFs === 0 ? {} : { SizeRootFs: found.rootFs }),
+  };
+}
+
 function manifestDescriptor(view: ContainerView, version: ApiVersion): object {
   const digest = view.imageManifestDigest;
   if (digest === undefined || !hasManifestDescriptor(version)) return {};
@@ -132,18 +140,20 @@ export function encodeSummary(summary: ContainerSummary, version: ApiVersion): o
     Command: commandLine(record),
     Created: seconds(record.createdAt),
     Ports: encodePortList(record),
-    ...sizes(summary),
+    ...listedSizes(summary),
     Labels: record.config.Labels ?? {},
     State: statusWord(record.state),
     Status: summary.status,
     HostConfig: {
       NetworkMode: record.hostConfig.NetworkMode ?? 'bridge',
-      ...(record.hostConfig.Annotations == null ? {} : { Annotations: record.hostConfig.Annotations }),
+      ...(record.hostConfig.Annotations == null || !listsAnnotations(version)
+        ? {}
+        : { Annotations: record.hostConfig.Annotations }),
     },
     ...(listsHealth(version)
       ? { Health: { Status: health?.status ?? 'none', FailingStreak: health?.failingStreak ?? 0 } }
       : {}),
-    NetworkSettings: { Networks: encodeEndpoints(record, version) },
+    NetworkSettings: { Networks: listedEndpoints(record, version) },
     Mounts: listedMounts(record).map(encodeMount),
   };
 }

@@ -57,6 +57,17 @@ export function encodeEndpoints(record: ContainerRecord, version: ApiVersion): R
   );
 }
 
+/** As rows of the list have them: names in DNS are for inspect. */
+export function listedEndpoints(record: ContainerRecord, version: ApiVersion): Record<string, object> {
+  const hidden = hasDnsNames(version) ? { DNSNames: null } : {};
+  return Object.fromEntries(
+    Object.entries(encodeEndpoints(record, version)).map(([name, endpoint]) => [
+      name,
+      { ...endpoint, ...hidden },
+    ]),
+  );
+}
+
 type Bindings = Record<string, { HostIp: string; HostPort: string }[] | null>;
 
 /** Published and exposed ports of a running container; of others none, as dockerd shows it. */

@@ -7,7 +7,7 @@ import {
   hasFullImageConfig,
   hasImageContainer,
   hasImageDescriptor,
-  hasLegacyImageFields,
+  hasEmptyImageFields,
   hasVirtualSize,
   type ApiVersion,
 } from '../versions.ts';
@@ -47,9 +47,16 @@ function encodeImageConfig(record: ImageRecord, version: ApiVersion): object {
   if (hasFullImageConfig(version)) return { ...config, Labels: labels };
   const fields: Readonly<Record<string, unknown>> = { ...config, Labels: labels };
   const kept = Object.entries(fields).filter(
-    ([name, value]) => !containerOnly.includes(name) && value !== null && value !== '',
+    ([name, value]) =>
+      !containerOnly.includes(name) && (hasEmptyImageFields(version) || (value !== null && value !== '')),
   );
   return Object.fromEntries(kept) as object;
+}
+
+/** Newer versions leave out what is empty. */
+function word(name: string, value: string | undefined, version: ApiVersion): object {
+  if (value === undefined || value === '') return hasEmptyImageFields(version) ? { [name]: '' } : {};
+  return { [name]: value };
 }
 
 export function encodeImage(image: ImageDetails, version: ApiVersion): object {
@@ -59,12 +66,12 @@ export function encodeImage(image: ImageDetails, version: ApiVersion): object {
     Id: record.id,
     RepoTags: image.repoTags,
     RepoDigests: image.repoDigests,
-    ...(hasLegacyImageFields(version) ? { Parent: record.parent ?? '' } : {}),
-    Comment: document.comment ?? '',
+    ...word('Parent', record.parent, version),
+    ...word('Comment', document.comment, version),
     ...(image.created === '' ? {} : { Created: image.created }),
     ...(hasImageContainer(version) ? { Container: '', ContainerConfig: encodeConfig({}, version) } : {}),
-    ...(hasLegacyImageFields(version) ? { DockerVersion: document.docker_version ?? '' } : {}),
-    Author: document.author ?? '',
+    ...word('DockerVersion', document.docker_version, version),
+    ...word('Author', document.author, version),
     Config: encodeImageConfig(record, version),
     Architecture: document.architecture,
     ...(document.variant === undefined || document.variant === '' ? {} : { Variant: document.variant }),

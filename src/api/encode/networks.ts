@@ -7,15 +7,18 @@ import { hasEnableIPv4, type ApiVersion } from '../versions.ts';
 function encodeIpam(network: NetworkRecord): object {
   return {
     Driver: network.ipam.driver,
-    Options: network.predefined ? null : network.ipam.options,
-    Config: network.ipam.pools.map((pool) => ({
-      Subnet: pool.subnet,
-      ...(pool.ipRange === undefined || pool.ipRange === '' ? {} : { IPRange: pool.ipRange }),
-      ...(pool.gateway === '' ? {} : { Gateway: pool.gateway }),
-      ...(pool.auxAddresses === undefined || Object.keys(pool.auxAddresses).length === 0
-        ? {}
-        : { AuxiliaryAddresses: pool.auxAddresses }),
-    })),
+    Options: network.predefined ? null : (network.ipam.options ?? null),
+    Config:
+      network.ipam.pools.length === 0
+        ? null
+        : network.ipam.pools.map((pool) => ({
+            Subnet: pool.subnet,
+            ...(pool.ipRange === undefined || pool.ipRange === '' ? {} : { IPRange: pool.ipRange }),
+            ...(pool.gateway === '' ? {} : { Gateway: pool.gateway }),
+            ...(pool.auxAddresses === undefined || Object.keys(pool.auxAddresses).length === 0
+              ? {}
+              : { AuxiliaryAddresses: pool.auxAddresses }),
+          })),
   };
 }
 

@@ -1,6 +1,7 @@
 /** One reading of a container's counters, in Docker's layout for cgroup v1 and v2. */
 
 import { never } from '../../core/model/container.ts';
+import { hasStatsOsType, type ApiVersion } from '../versions.ts';
 import type {
   BlkioEntry,
   CpuCounters,
@@ -88,8 +89,9 @@ function encodePids(sample: StatsSample): object {
   return { current, ...(limit === undefined ? {} : { limit }) };
 }
 
-export function encodeStats(sample: StatsSample): object {
+export function encodeStats(sample: StatsSample, version: ApiVersion): object {
   return {
+    ...(hasStatsOsType(version) ? { os_type: 'linux' } : {}),
     read: sample.running ? sample.read : never,
     preread: sample.preread,
     pids_stats: encodePids(sample),

@@ -2,7 +2,18 @@
 
 import type { RuntimeInfo } from '../../core/ports/runtime.ts';
 import type { DiskUsage, EngineFacts, EngineInfo, EngineVersion } from '../../services/system/index.ts';
-import { hasBridgeNfWarnings, hasFlatDiskUsage, hasKernelMemory, type ApiVersion } from '../versions.ts';
+import {
+  hasBridgeNfWarnings,
+  hasBuilderSize,
+  hasCdiDirectories,
+  hasDiskUsageTotals,
+  hasExpectedCommits,
+  hasFirewallBackend,
+  hasFlatDiskUsage,
+  hasKernelMemory,
+  hasNondistributable,
+  type ApiVersion,
+} from '../versions.ts';
 import { encodeSummary } from './containers.ts';
 import { encodeImageSummary } from './images.ts';
 import { encodeVolumeUsage } from './volumes.ts';
@@ -14,11 +25,16 @@ function encodeRuntimes(runtimes: readonly RuntimeInfo[]): object {
 /** Registries on this host are reached without TLS always, as by dockerd. */
 const loopback = ['::1/128', '127.0.0.0/8'];
 
-function registryConfig(engine: EngineFacts): object {
+function registryConfig(engine: EngineFacts, version: ApiVersion): object {
   const isCidr = (entry: string): boolean => entry.includes('/');
   const insecure = engine.insecureRegistries.filter((entry) => !isCidr(entry));
   const indexes = insecure.map((name) => [name, { Name: name, Mirrors: [], Secure: false, Official: false }]);
+  const nondistributable = {
+    AllowNondistributableArtifactsCIDRs: null,
+    AllowNondistributableArtifactsHostnames: null,
+  };
   return {
+    ...(hasNondistributable(version) ? nondistributable : {}),
     InsecureRegistryCIDRs: [...new Set([...loopback, ...engine.insecureRegistries.filter(isCidr)])],
     IndexConfigs: {
       'docker.io': { Name: 'docker.io', Mirrors: engine.registryMirrors, Secure: true, Official: true },
@@ -62,12 +78,14 @@ function hostFields(info: EngineInfo, version: ApiVersion): object {
 }
 
 /** `runc` alone has a field of its own; the default runtime's version stands there. */
-function commits(info: EngineInfo): object {
+function commits(info: EngineInfo, version: ApiVersion): object {
   const runtime = info.runtimes.find((one) => one.name === info.engine.defaultRuntime);
+  const commit = (id: string): object =>
+    hasExpectedCommits(version) ? { ID: id, Expected: id } : { ID: id };
   return {
-    ContainerdCommit: { ID: '', Expected: '' },
-    RuncCommit: { ID: runtime?.version ?? '', Expected: runtime?.version ?? '' },
-    InitCommit: { ID: '', Expected: '' },
+    ContainerdCommit: commit(''),
+    RuncCommit: commit(runtime?.version ?? ''),
+    InitCommit: commit(''),
   };
 }
 
@@ -99,7 +117,7 @@ export function encodeInfo(info: EngineInfo, version: ApiVersion): object {
     },
     ...hostFields(info, version),
     IndexServerAddress: 'https://index.docker.io/v1/',
-    RegistryConfig: registryConfig(engine),
+    RegistryConfig: registryConfig(engine, version),
     NCPU: info.host.cpus,
     MemTotal: info.host.memory,
     GenericResources: null,
@@ -118,12 +136,12 @@ export function encodeInfo(info: EngineInfo, version: ApiVersion): object {
     LiveRestoreEnabled: true,
     Isolation: '',
     InitBinary: engine.initBinary,
-    ...commits(info),
+    ...commits(info, version),
     SecurityOptions: info.host.securityOptions,
     ProductLicense: 'Apache-2.0',
     DefaultAddressPools: engine.defaultAddressPools.map((pool) => ({ Base: pool.base, Size: pool.size })),
-    FirewallBackend: { Driver: engine.firewallBackend },
-    CDISpecDirs: [],
+    ...(hasFirewallBackend(version) ? { FirewallBackend: { Driver: engine.firewallBackend } } : {}),
+    ...(hasCdiDirectories(version) ? { CDISpecDirs: [] } : {}),
     Warnings: info.warnings.length === 0 ? null : info.warnings,
   };
 }
@@ -216,9 +234,10 @@ export function encodeDiskUsage(usage: DiskUsage, verbose: boolean, version: Api
     Volumes: volumes?.map(encodeVolumeUsage) ?? null,
     BuildCache: usage.buildCache ? [] : null,
   };
-  if (hasFlatDiskUsage(version)) return { ...lists, BuilderSize: 0 };
+  const builderSize = hasBuilderSize(version) ? { BuilderSize: 0 } : {};
+  if (!hasDiskUsageTotals(version)) return { ...lists, ...builderSize };
   const totals = summaries(usage);
-  if (!verbose) return totals;
+  if (!verbose) return hasFlatDiskUsage(version) ? { ...lists, ...totals } : totals;
   const items: Readonly<Record<string, unknown>> = {
     ImageUsage: lists.Images,
     ContainerUsage: lists.Containers,

@@ -11,9 +11,10 @@ import type { BodyOf } from '../exchange.ts';
 import {
   cgroupNamespaceIsHost,
   clientRemoves,
-  hasConfigMacAddress,
   ipcIsShareable,
+  macAddressIsContainers,
   readOnlyMountsAreFlat,
+  takesConfigMacAddress,
   type ApiVersion,
 } from '../versions.ts';
 
@@ -21,6 +22,7 @@ export interface CreateBody {
   readonly config: ContainerConfig;
   readonly hostConfig: HostConfig;
   readonly networkingConfig: NetworkingConfig;
+  readonly warnings: readonly string[];
 }
 
 function hostConfigOf(given: HostConfig, version: ApiVersion): HostConfig {
@@ -43,31 +45,67 @@ function hostConfigOf(given: HostConfig, version: ApiVersion): HostConfig {
   return result;
 }
 
-/** Before 1.44 the MAC address stood in the config; since then it belongs to the endpoint of the container's main network. */
+const macWarning =
+  'The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.';
+
+interface Networking {
+  readonly networking: NetworkingConfig;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Before 1.44 the MAC address stood in the config alone; then it moved to the endpoint of the container's main network, where the
+ * old place filled an empty one until 1.52.
+ */
 function withMacAddress(
-  networking: NetworkingConfig,
+  given: NetworkingConfig,
   mode: string,
   macAddress: string | undefined,
   version: ApiVersion,
-): NetworkingConfig {
-  if (macAddress === undefined || macAddress === '' || !hasConfigMacAddress(version)) return networking;
+): Networking {
+  const containers = macAddressIsContainers(version);
+  const networking = containers ? withoutMacAddresses(given) : given;
+  if (macAddress === undefined || macAddress === '' || !takesConfigMacAddress(version))
+    return { networking, warnings: [] };
+  if (mode === 'host' || mode === 'none' || mode.startsWith('container:')) {
+    if (containers) throw invalid('conflicting options: mac-address and the network mode');
+    return { networking, warnings: [macWarning] };
+  }
   const network = mode === '' || mode === 'default' ? 'bridge' : mode;
   const endpoints = networking.EndpointsConfig ?? {};
-  const endpoint: EndpointSpec = { MacAddress: macAddress, ...endpoints[network] };
-  return { ...networking, EndpointsConfig: { ...endpoints, [network]: endpoint } };
+  const own = endpoints[network];
+  if ((own?.MacAddress ?? '') !== '' && own?.MacAddress !== macAddress) {
+    throw invalid(
+      'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
+    );
+  }
+  const endpoint: EndpointSpec = { ...own, MacAddress: macAddress };
+  return {
+    networking: { ...networking, EndpointsConfig: { ...endpoints, [network]: endpoint } },
+    warnings: containers ? [] : [macWarning],
+  };
+}
+
+/** Versions that did not know the field ignored it. */
+function withoutMacAddresses(networking: NetworkingConfig): NetworkingConfig {
+  if (networking.EndpointsConfig == null) return networking;
+  const endpoints = Object.entries(networking.EndpointsConfig).map(([name, endpoint]) => [
+    name,
+    endpoint == null ? endpoint : { ...endpoint, MacAddress: '' },
+  ]);
+  return {
+    ...networking,
+    EndpointsConfig: Object.fromEntries(endpoints) as Record<string, EndpointSpec | null>,
+  };
 }
 
 export function createBody(body: BodyOf<'ContainerCreate'>, version: ApiVersion): CreateBody {
   const { HostConfig: host, NetworkingConfig: networking, ...rest } = body;
   const config = rest as ContainerConfig;
   if (Object.keys(config).length === 0)
-    throw invalid('Config cannot be empty in order to create a container');
+    throw invalid('config cannot be empty in order to create a container');
   const hostConfig = hostConfigOf((host ?? {}) as HostConfig, version);
-  const networkingConfig = withMacAddress(
-    networking ?? {},
-    hostConfig.NetworkMode ?? '',
-    config.MacAddress,
-    version,
-  );
-  return { config, hostConfig, networkingConfig };
+  const mode = hostConfig.NetworkMode ?? '';
+  const planned = withMacAddress(networking ?? {}, mode, config.MacAddress, version);
+  return { config, hostConfig, networkingConfig: planned.networking, warnings: planned.warnings };
 }

@@ -171,7 +171,8 @@ async function stats(services: ApiServices, exchange: Exchange<'ContainerStats'>
   const response = exchange.stream(200, 'application/json');
   try {
     for await (const sample of samples) {
-      if (!response.write(`${JSON.stringify(encodeStats(sample))}\n`)) await drained(response);
+      if (!response.write(`${JSON.stringify(encodeStats(sample, exchange.version))}\n`))
+        await drained(response);
       if (response.destroyed) return;
     }
   } catch (error) {

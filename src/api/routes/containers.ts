@@ -55,7 +55,7 @@ async function wait(services: ApiServices, exchange: Exchange): Promise<void> {
 }
 
 async function update(services: ApiServices, exchange: Exchange<'ContainerUpdate'>): Promise<void> {
-  const { RestartPolicy: restartPolicy, ...resources } = await exchange.requiredBody();
+  const { RestartPolicy: restartPolicy, ...resources } = await exchange.body();
   const { warnings } = await services.containers.update(exchange.ctx, exchange.name, {
     resources: resources,
     restartPolicy: restartPolicy,
@@ -90,7 +90,7 @@ async function create(services: ApiServices, exchange: Exchange<'ContainerCreate
     hostConfig: input.hostConfig,
     networkingConfig: input.networkingConfig,
   });
-  exchange.json(201, { Id: result.id, Warnings: result.warnings });
+  exchange.json(201, { Id: result.id, Warnings: [...input.warnings, ...result.warnings] });
 }
 
 export const containerRoutes: Routes<

@@ -22,9 +22,9 @@ function consoleSize(
 }
 
 async function create(services: ApiServices, exchange: Exchange<'ContainerExec'>): Promise<void> {
-  const body = await exchange.requiredBody();
+  const body = await exchange.body();
   if (body.Cmd === undefined || body.Cmd.length === 0) throw invalid('No exec command specified');
-  if (body.DetachKeys !== undefined) parseDetachKeys(body.DetachKeys);
+  if (body.DetachKeys !== undefined) parseDetachKeys(body.DetachKeys, 'escape keys');
   const { id } = await services.containers.execCreate(exchange.ctx, exchange.name, {
     attachStdin: body.AttachStdin ?? false,
     attachStdout: body.AttachStdout ?? false,
@@ -46,7 +46,7 @@ async function create(services: ApiServices, exchange: Exchange<'ContainerExec'>
  * the exit code (126, 127) is seen by inspecting the exec.
  */
 async function start(services: ApiServices, exchange: Exchange<'ExecStart'>): Promise<void> {
-  const body = await exchange.requiredBody();
+  const body = await exchange.body();
   const view = await services.containers.execInspect(exchange.ctx, exchange.name);
   const tty = body.Tty ?? false;
   const input = { detach: body.Detach ?? false, tty, consoleSize: consoleSize(exchange, body.ConsoleSize) };

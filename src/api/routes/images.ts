@@ -4,6 +4,7 @@ import { uploadOf } from '../body.ts';
 import { encodeHistory, encodeImage, encodeImageSummary, encodeRemoved } from '../encode/images.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ApiServices } from '../services.ts';
+import { listsImageContainers } from '../versions.ts';
 import { streamProgress } from '../streams/progress.ts';
 import { sendStream } from '../streams/send.ts';
 import type { Routes } from './route.ts';
@@ -99,7 +100,9 @@ export const imageRoutes: Routes<
     });
     exchange.json(
       200,
-      images.map((image) => encodeImageSummary(image, version)),
+      images.map((image) =>
+        encodeImageSummary(listsImageContainers(version) ? image : { ...image, containers: -1 }, version),
+      ),
     );
   },
   ImageCreate: (services, exchange) => {

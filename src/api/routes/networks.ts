@@ -65,7 +65,7 @@ export const networkRoutes: Routes<
     exchange.json(200, encodeNetwork(services.networks.inspect(exchange.name), true, exchange.version));
   },
   NetworkCreate: async (services, exchange) => {
-    const body = await exchange.requiredBody();
+    const body = await exchange.body();
     const { id, warnings } = await services.networks.create(exchange.ctx, decodeCreate(body));
     exchange.json(201, { Id: id, Warning: warnings.join('\n') });
   },
@@ -74,7 +74,7 @@ export const networkRoutes: Routes<
     exchange.empty(204);
   },
   NetworkConnect: async (services, exchange) => {
-    const body = await exchange.requiredBody();
+    const body = await exchange.body();
     if (body.Container === undefined || body.Container === '')
       throw invalid('invalid name or ID supplied: ""');
     const endpoint = (body.EndpointConfig ?? {}) as EndpointSpec;
@@ -82,7 +82,7 @@ export const networkRoutes: Routes<
     exchange.empty(200);
   },
   NetworkDisconnect: async (services, exchange) => {
-    const body = await exchange.requiredBody();
+    const body = await exchange.body();
     if (body.Container === undefined || body.Container === '')
       throw invalid('invalid name or ID supplied: ""');
     await services.containers.disconnectNetwork(

@@ -9,7 +9,7 @@ import { parseTimestamp } from '../encode/time.ts';
 import type { Exchange } from '../exchange.ts';
 import { drained } from '../streams/frames.ts';
 import { sequenceFormat } from '../streams/progress.ts';
-import { hasFlatDiskUsage } from '../versions.ts';
+import { hasDiskUsageTotals } from '../versions.ts';
 import type { ApiServices } from '../services.ts';
 import type { Routes } from './route.ts';
 
@@ -57,7 +57,7 @@ async function diskUsage(services: ApiServices, exchange: Exchange<'SystemDataUs
     return kind;
   });
   const usage = await services.system.diskUsage(exchange.clientCtx, wanted);
-  const verbose = query.bool('verbose') && !hasFlatDiskUsage(version);
+  const verbose = query.bool('verbose') && hasDiskUsageTotals(version);
   exchange.json(200, encodeDiskUsage(usage, verbose, version));
 }
 

@@ -10,7 +10,7 @@ export const volumeRoutes: Routes<
     exchange.json(200, { Volumes: volumes.map(encodeVolume), Warnings: null });
   },
   VolumeCreate: async (services, exchange) => {
-    const body = await exchange.requiredBody();
+    const body = await exchange.body();
     const volume = await services.volumes.create(exchange.ctx, {
       ...(body.Name === undefined ? {} : { name: body.Name }),
       ...(body.Driver === undefined ? {} : { driver: body.Driver }),

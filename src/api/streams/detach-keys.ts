@@ -5,13 +5,12 @@ import { invalid } from '../../core/errors.ts';
 const defaultKeys = Buffer.from([16, 17]);
 
 /** Bytes of `ctrl-p,ctrl-q`, `a,b`, `ctrl-@`; the default for an empty text. */
-export function parseDetachKeys(text: string): Buffer {
+export function parseDetachKeys(text: string, what: 'detach keys' | 'escape keys' = 'detach keys'): Buffer {
   if (text === '') return defaultKeys;
   return Buffer.from(
     text.split(',').map((key) => {
       const code = keyCode(key);
-      if (code === undefined)
-        throw invalid(`Invalid detach keys (${text}) provided: Unknown character: '${key}'`);
+      if (code === undefined) throw invalid(`Invalid ${what} (${text}) provided`);
       return code;
     }),
   );

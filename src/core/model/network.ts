@@ -18,7 +18,8 @@ export interface NetworkRecord {
   readonly scope: 'local' | 'global' | 'swarm';
   readonly ipam: {
     readonly driver: string;
-    readonly options: StringMap;
+    /** Absent when the request had none. */
+    readonly options?: StringMap;
     readonly pools: readonly IpamPool[];
   };
   readonly enableIPv4: boolean;

@@ -9,7 +9,8 @@ import { containerCapabilities } from './capabilities.ts';
 import { cgroupsPath, limitResources } from './cgroups.ts';
 import type { DeviceNode, DeviceRule } from './devices.ts';
 import type { MachineFacts } from './facts.ts';
-import { defaultMounts, maskedPaths, mergeMounts, readonlyPaths } from './mounts.ts';
+import { maskedPaths, readonlyPaths } from '../../core/model/system-paths.ts';
+import { defaultMounts, mergeMounts } from './mounts.ts';
 import { customSeccomp, defaultSeccomp, type SeccompSection } from './seccomp.ts';
 import { parseSecurityOptions, rlimits } from './security.ts';
 

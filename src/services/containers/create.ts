@@ -29,6 +29,7 @@ function defaultsOf(room: Room): CreateDefaults {
     init: options.defaultInit,
     privateCgroupNamespace: room.specs.privateCgroupNamespace,
     hostHostname: hostname(),
+    oomKillDisable: room.host.cgroupLayout().version !== 2,
   };
 }
 

@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ctx } from '../../core/ctx.ts';
-import { conflict, internal, invalid, toSlipwayError, type SlipwayError } from '../../core/errors.ts';
+import {
+  conflict,
+  internal,
+  invalid,
+  notFound,
+  toSlipwayError,
+  type SlipwayError,
+} from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { ExecTask, Task } from '../../core/ports/runtime.ts';
@@ -19,10 +26,11 @@ const keepEndedMs = 5 * 60_000;
 /** Between the end of the output and the exit; longer when the process closed its output and runs on. */
 const exitGraceMs = 1000;
 
-function runningTask(entry: Entry): Task {
+/** `ref` is how the client named it. */
+function runningTask(entry: Entry, ref = entry.id): Task {
   const { state, id } = entry.record;
   if (state.status === 'paused') {
-    throw conflict(`container ${id} is paused, unpause the container before exec`);
+    throw conflict(`Container ${ref} is paused, unpause the container before exec`);
   }
   if (state.status === 'restarting') {
     throw conflict(`container ${id} is restarting, wait until the container is running`);
@@ -41,7 +49,7 @@ export async function execCreate(
 ): Promise<{ readonly id: string }> {
   const entry = room.table.resolve(ref);
   if (input.cmd.length === 0 || input.cmd[0] === '') throw invalid('No exec command specified');
-  runningTask(entry);
+  runningTask(entry, ref);
   const session = newExecSession(newId(), entry.id, input);
   entry.execs.set(session.id, session);
   room.table.registerExec(session.id, entry);
@@ -208,6 +216,7 @@ export async function execResize(room: Room, execId: string, rows: number, colum
   const { session } = sessionOf(room, execId);
   session.size = [rows, columns];
   if (session.task === undefined || !session.running) {
+    if (session.exitCode !== undefined) throw notFound(`process does not exist ${execId}: not found`);
     if (session.started) return;
     throw conflict(`exec ${execId} is not running`);
   }

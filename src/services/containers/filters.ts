@@ -33,15 +33,26 @@ export function checkFilters(filters: Filters, accepted: readonly string[]): voi
 const statuses = ['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'];
 const healths = ['starting', 'healthy', 'unhealthy', 'none'];
 
+const booleans = new Set(['0', '1', 'f', 't', 'false', 'true']);
+
 export function checkValues(filters: Filters): void {
   for (const status of filters['status'] ?? []) {
     if (!statuses.includes(status)) throw invalid(`invalid filter 'status=${status}'`);
   }
   for (const health of filters['health'] ?? []) {
-    if (!healths.includes(health)) throw invalid(`invalid filter 'health=${health}'`);
+    if (!healths.includes(health)) throw invalid(`unrecognized filter value for health: ${health}`);
   }
   for (const code of filters['exited'] ?? []) {
-    if (!/^-?\d+$/.test(code)) throw invalid(`invalid filter 'exited=${code}'`);
+    if (!/^-?\d+$/.test(code))
+      throw invalid(
+        `invalid filter 'exited=${code}': strconv.Atoi: parsing ${JSON.stringify(code)}: invalid syntax`,
+      );
+  }
+  for (const task of filters['is-task'] ?? []) {
+    if (!booleans.has(task.toLowerCase())) throw invalid(`invalid filter 'is-task=[${task}]'`);
+  }
+  for (const name of ['publish', 'expose']) {
+    for (const port of filters[name] ?? []) portMatcher(port, name);
   }
 }
 
@@ -68,9 +79,14 @@ function matchesName(name: string, pattern: string): boolean {
 }
 
 /** `80`, `80/udp`, `8000-8010`. */
-function portMatcher(text: string): (port: number, protocol: string) => boolean {
+function portMatcher(text: string, filter: string): (port: number, protocol: string) => boolean {
   const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(text);
-  if (match === null) throw invalid(`invalid port: ${text}`);
+  if (match === null) {
+    const port = text.split('/', 1)[0] ?? '';
+    throw invalid(
+      `error while looking up for ${filter} ${text}: strconv.ParseUint: parsing ${JSON.stringify(port)}: invalid syntax`,
+    );
+  }
   const from = Number(match[1]);
   const to = Number(match[2] ?? from);
   const protocol = match[3] ?? 'tcp';
@@ -110,7 +126,7 @@ export function matches(record: ContainerRecord, filters: Filters, facts: Filter
     ) &&
     any(filters['health'], (wanted) => wanted === facts.health) &&
     any(filters['ancestor'], facts.isFrom) &&
-    any(filters['is-task'], (wanted) => !['1', 'true'].includes(wanted.toLowerCase())) &&
+    any(filters['is-task'], (wanted) => !['1', 't', 'true'].includes(wanted.toLowerCase())) &&
     matchesLabels(record.config.Labels ?? {}, filters['label'] ?? []) &&
     any(filters['network'], (wanted) =>
       Object.values(record.endpoints).some(
@@ -123,13 +139,11 @@ export function matches(record: ContainerRecord, filters: Filters, facts: Filter
       ),
     ) &&
     any(filters['publish'], (text) => {
-      const test = portMatcher(text);
-      return record.ports.some(
-        (port) => test(port.hostPort, port.protocol) || test(port.containerPort, port.protocol),
-      );
+      const test = portMatcher(text, 'publish');
+      return record.ports.some((port) => test(port.hostPort, port.protocol));
     }) &&
     any(filters['expose'], (text) => {
-      const test = portMatcher(text);
+      const test = portMatcher(text, 'expose');
       return exposedPorts(record).some(([port, protocol]) => test(port, protocol));
     }) &&
     (filters['before'] ?? []).every((ref) => created < createdOf(ref)) &&
@@ -151,7 +165,8 @@ export function untilNano(text: string, now: bigint): bigint {
     s: 1_000_000_000n,
     ms: 1_000_000n,
   };
-  if (!/^(\d{1,9}(ms|h|m|s))+$/.test(text)) throw invalid(`invalid filter 'until=${text}'`);
+  if (!/^(\d{1,9}(ms|h|m|s))+$/.test(text))
+    throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
   let span = 0n;
   for (const [, count = '0', unit = 's'] of text.matchAll(/(\d{1,9})(ms|h|m|s)/g)) {
     span += BigInt(count) * (units[unit] ?? 0n);

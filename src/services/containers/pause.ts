@@ -9,7 +9,7 @@ export async function pauseContainer(room: Room, _ctx: Ctx, ref: string): Promis
   await room.queue.run(id, async () => {
     const entry = room.table.resolve(id);
     const { status } = entry.record.state;
-    if (status === 'paused') throw conflict(`container ${id} is already paused`);
+    if (status === 'paused') throw conflict(`Container ${id} is already paused`);
     if (status === 'restarting') {
       throw conflict(`container ${id} is restarting, wait until the container is running`);
     }
@@ -25,7 +25,7 @@ export async function unpauseContainer(room: Room, _ctx: Ctx, ref: string): Prom
   await room.queue.run(id, async () => {
     const entry = room.table.resolve(id);
     if (entry.record.state.status !== 'paused' || entry.task === undefined) {
-      throw conflict(`container ${id} is not paused`);
+      throw conflict(`Container ${id} is not paused`);
     }
     await entry.task.resume();
     await commitRecord(room, entry, withState(entry.record, { status: 'running' }));

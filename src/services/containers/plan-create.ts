@@ -18,6 +18,8 @@ export interface CreateDefaults {
   /** Whether containers get their own cgroup namespace by default (v2). */
   readonly privateCgroupNamespace: boolean;
   readonly hostHostname: string;
+  /** Whether the kernel can be told not to kill (v1). */
+  readonly oomKillDisable: boolean;
 }
 
 /** The host part with every default that Docker writes into it. */
@@ -47,6 +49,7 @@ export function normalizeHostConfig(given: HostConfig, defaults: CreateDefaults)
     Runtime: given.Runtime || defaults.runtime,
     // Twice the memory is what Docker allows for memory and swap together.
     ...(memory > 0 && (given.MemorySwap ?? 0) === 0 ? { MemorySwap: memory * 2 } : {}),
+    ...(given.OomKillDisable == null && defaults.oomKillDisable ? { OomKillDisable: false } : {}),
     ...(given.Init == null && defaults.init ? { Init: true } : {}),
   };
 }

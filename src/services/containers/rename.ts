@@ -1,23 +1,33 @@
 import type { Ctx } from '../../core/ctx.ts';
-import { invalid } from '../../core/errors.ts';
+import { invalid, SlipwayError, toSlipwayError } from '../../core/errors.ts';
 import { isActive } from '../../core/model/container.ts';
 import { commitRecord } from './commit.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { checkName } from './names.ts';
 
+/** Docker says what it was about. */
+function allocating<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    const { kind, message } = toSlipwayError(error);
+    throw new SlipwayError(kind, `Error when allocating new name: ${message}`, { cause: error });
+  }
+}
+
 /** Gives a container another name; running ones answer to it in DNS at once. */
 export async function renameContainer(room: Room, ctx: Ctx, ref: string, given: string): Promise<void> {
-  const { id } = room.table.resolve(ref);
   if (given === '') throw invalid('Neither old nor new names may be empty');
-  const name = checkName(given);
+  const { id } = room.table.resolve(ref);
+  const name = allocating(() => checkName(given));
   await room.queue.run(id, async () => {
     const entry = room.table.resolve(id);
     const before = entry.record;
     if (before.name === name) {
       throw invalid('Renaming a container with the same name as its current name');
     }
-    room.table.reserveName(name, id);
+    allocating(() => room.table.reserveName(name, id));
     try {
       await commitRecord(room, entry, {
         ...before,

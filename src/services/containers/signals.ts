@@ -20,11 +20,11 @@ export function parseSignal(text: string): number {
   if (/^\d+$/.test(text)) {
     const number = Number(text);
     if (number > 0 && number <= rtMax) return number;
-    throw invalid(`Invalid signal: ${text}`);
+    throw invalid(`invalid signal: ${text}`);
   }
   const name = text.toUpperCase().replace(/^SIG/, '');
   const number = byName.get(name) ?? realTime(name);
-  if (number === undefined) throw invalid(`Invalid signal: ${text}`);
+  if (number === undefined) throw invalid(`invalid signal: ${text}`);
   return number;
 }
 

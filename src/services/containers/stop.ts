@@ -1,5 +1,5 @@
 import type { Ctx } from '../../core/ctx.ts';
-import { conflict, notModified } from '../../core/errors.ts';
+import { conflict, notModified, SlipwayError, toSlipwayError } from '../../core/errors.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
@@ -99,6 +99,17 @@ export async function restartContainer(room: Room, ctx: Ctx, ref: string, input:
   emitContainer(room, entry.record, 'restart');
 }
 
+/** What to kill, and how; errors say that killing is what failed. */
+function killTarget(room: Room, ref: string, signalText = ''): { entry: Entry; signal: number } {
+  try {
+    const signal = signalText === '' ? sigkill : parseSignal(signalText);
+    return { entry: room.table.resolve(ref), signal };
+  } catch (error) {
+    const { kind, message } = toSlipwayError(error);
+    throw new SlipwayError(kind, `cannot kill container: ${ref}: ${message}`, { cause: error });
+  }
+}
+
 /** Sends one signal; SIGKILL waits until the exit is committed, as Docker's kill does. */
 export async function killContainer(
   room: Room,
@@ -106,8 +117,7 @@ export async function killContainer(
   ref: string,
   signalText: string | undefined,
 ): Promise<void> {
-  const entry = room.table.resolve(ref);
-  const signal = signalText === undefined || signalText === '' ? sigkill : parseSignal(signalText);
+  const { entry, signal } = killTarget(room, ref, signalText);
   await room.queue.run(entry.id, async () => {
     const { task, record } = entry;
     if (task === undefined || !isActive(record.state)) {

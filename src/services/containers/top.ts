@@ -43,6 +43,13 @@ export function parsePs(output: string, pids: ReadonlySet<number>): TopResult {
   return { titles, processes };
 }
 
+/** What `ps` said first; the rest is its usage. */
+function firstLine(error: unknown): string {
+  const { stderr } = error as { readonly stderr?: string };
+  const said = (stderr ?? '').split('\n').find((line) => line !== '');
+  return said ?? (error instanceof Error ? error.message : String(error));
+}
+
 /** What runs in a container, as the host's `ps` tells it. */
 export async function topContainer(
   room: Room,
@@ -61,7 +68,8 @@ export async function topContainer(
   try {
     ({ stdout: output } = await run('ps', given.split(/\s+/), { maxBuffer: maxOutput, signal: ctx.signal }));
   } catch (error) {
-    throw invalid(`ps: ${error instanceof Error ? error.message : String(error)}`, error);
+    if (ctx.signal.aborted) throw error;
+    throw invalid(`ps: ${firstLine(error)}`, error);
   }
   emitContainer(room, record, 'top');
   return parsePs(output, pids);

@@ -15,7 +15,7 @@ const refused: readonly (readonly [readonly [ContainerConfig, HostConfig], strin
     /^Minimum memoryswap limit should be larger than memory limit/,
   ],
   [host({ MemorySwap: 10_000_000 }), /^You should always set the Memory limit when using Memoryswap limit/],
-  [host({ NanoCpus: 3e9 }), 'range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],
+  [host({ NanoCpus: 3e9 }), 'Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],
   [
     host({ NanoCpus: 1e9, CpuQuota: 1000 }),
     'Conflicting options: Nano CPUs and CPU Quota cannot both be set',
@@ -42,8 +42,17 @@ const refused: readonly (readonly [readonly [ContainerConfig, HostConfig], strin
   ],
   [host({ PortBindings: { '80/foo': [] } }), 'invalid port specification: "80/foo"'],
   [host({ PortBindings: { '80/tcp': [{ HostPort: '70000' }] } }), 'invalid port specification: "70000"'],
-  [host({ PidMode: 'container:' }), 'Invalid PID mode: container:'],
+  [host({ PidMode: 'container:' }), 'invalid PID mode: container:'],
   [host({ NetworkMode: 'container:x', Dns: ['1.1.1.1'] }), 'conflicting options: dns and the network mode'],
+  [host({ PortBindings: { 'x/tcp': [] } }), 'invalid port specification: "x"'],
+  [
+    host({ NetworkMode: 'host', Links: ['a'] }),
+    /^conflicting options: host type networking can't be used with links/,
+  ],
+  [
+    host({ Annotations: { '': 'x' } }),
+    'invalid Annotations: the empty string is not permitted as an annotation key',
+  ],
   [host({ Runtime: 'gvisor' }), 'unknown or invalid runtime name: gvisor'],
   [host({ OomScoreAdj: 2000 }), 'Invalid value 2000, range for oom score adj is [-1000, 1000]'],
   [
@@ -51,8 +60,8 @@ const refused: readonly (readonly [readonly [ContainerConfig, HostConfig], strin
     `the working directory 'relative' is invalid, it needs to be an absolute path`,
   ],
   [[{ Env: ['=x'] }, {}], 'invalid environment variable: =x'],
-  [[{ StopSignal: 'SIGNONE' }, {}], 'Invalid signal: SIGNONE'],
-  [[{ Healthcheck: { Interval: 10 } }, {}], 'Interval in Healthcheck cannot be less than one millisecond'],
+  [[{ StopSignal: 'SIGNONE' }, {}], 'invalid signal: SIGNONE'],
+  [[{ Healthcheck: { Interval: 10 } }, {}], 'Interval in Healthcheck cannot be less than 1ms'],
 ];
 
 for (const [[config, hostConfig], message] of refused) {

@@ -40,7 +40,7 @@ function checkCpu(resources: Resources, cpus: number): void {
     throw invalid('Conflicting options: Nano CPUs and CPU Period cannot both be set');
   if (nano > 0 && quota > 0) throw invalid('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
   if (nano < 0 || nano > cpus * 1e9) {
-    throw invalid(`range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
+    throw invalid(`Range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
   }
   if (shares < 0) throw invalid(`invalid CPU shares (${shares}): value must be a positive integer`);
   if (shares > 0 && shares < minShares) throw invalid(`The minimum allowed cpu-shares is ${minShares}`);
@@ -109,7 +109,9 @@ function checkPorts(config: ContainerConfig, hostConfig: HostConfig): void {
   }
   for (const [key, bindings] of Object.entries(hostConfig.PortBindings ?? {})) {
     const match = portKey.exec(key);
-    if (match === null || badPort(match[1] ?? '')) throw invalid(`invalid port specification: "${key}"`);
+    const [port = ''] = key.split('/');
+    if (badPort(port)) throw invalid(`invalid port specification: "${port}"`);
+    if (match === null) throw invalid(`invalid port specification: "${key}"`);
     for (const binding of bindings ?? []) {
       const range = (binding.HostPort ?? '').split('-');
       if (
@@ -135,8 +137,7 @@ function checkHealth(config: ContainerConfig): void {
   } as const;
   for (const [key, label] of Object.entries(durations)) {
     const value = health[key as keyof typeof durations] ?? 0;
-    if (value !== 0 && value < millisecond)
-      throw invalid(`${label} in Healthcheck cannot be less than one millisecond`);
+    if (value !== 0 && value < millisecond) throw invalid(`${label} in Healthcheck cannot be less than 1ms`);
   }
   if ((health.Retries ?? 0) < 0) throw invalid('Retries in Healthcheck cannot be negative');
 }
@@ -150,8 +151,8 @@ const isOneOf = (mode: string | undefined, plain: readonly string[]): boolean =>
 
 function checkModes(hostConfig: HostConfig): void {
   if (!isOneOf(hostConfig.IpcMode, ['host', 'private', 'shareable', 'none']))
-    throw invalid(`Invalid IPC mode: ${hostConfig.IpcMode}`);
-  if (!isOneOf(hostConfig.PidMode, ['host'])) throw invalid(`Invalid PID mode: ${hostConfig.PidMode}`);
+    throw invalid(`invalid IPC mode: ${hostConfig.IpcMode}`);
+  if (!isOneOf(hostConfig.PidMode, ['host'])) throw invalid(`invalid PID mode: ${hostConfig.PidMode}`);
   if (!['', 'host', undefined].includes(hostConfig.UTSMode))
     throw invalid(`invalid UTS mode: ${hostConfig.UTSMode}`);
   if (!['', 'host', 'private', undefined].includes(hostConfig.CgroupnsMode)) {
@@ -171,6 +172,10 @@ function checkNetworkModes(config: ContainerConfig, hostConfig: HostConfig): voi
   if (shared && (hostConfig.Links ?? []).length > 0)
     throw invalid(
       "conflicting options: container type network can't be used with links. This would result in undefined behavior",
+    );
+  if (mode === 'host' && (hostConfig.Links ?? []).length > 0)
+    throw invalid(
+      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
     );
   if (shared && (hostConfig.Dns ?? []).length > 0)
     throw invalid('conflicting options: dns and the network mode');

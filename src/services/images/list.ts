@@ -24,7 +24,20 @@ interface ListInput {
   readonly sharedSize?: boolean;
 }
 
-function summarize(room: Room, record: ImageRecord, shared: Map<string, number> | undefined): ImageSummary {
+interface Counts {
+  /** Images that share each layer; undefined when nobody asked. */
+  readonly shared: ReadonlyMap<string, number> | undefined;
+  /** Containers of each image. */
+  readonly users: ReadonlyMap<string, number>;
+}
+
+function containerCounts(room: Room): ReadonlyMap<string, number> {
+  const users = new Map<string, number>();
+  for (const { imageId } of room.containers()) users.set(imageId, (users.get(imageId) ?? 0) + 1);
+  return users;
+}
+
+function summarize(record: ImageRecord, { shared, users }: Counts): ImageSummary {
   return {
     id: record.id,
     parentId: record.parent ?? '',
@@ -38,7 +51,7 @@ function summarize(room: Room, record: ImageRecord, shared: Map<string, number> 
         : sum(
             record.layers.filter((layer) => (shared.get(layer.chainId) ?? 0) > 1).map((layer) => layer.size),
           ),
-    containers: -1,
+    containers: users.get(record.id) ?? 0,
     labels: record.config.config?.Labels ?? {},
   };
 }
@@ -55,10 +68,11 @@ export async function list(room: Room, input: ListInput): Promise<readonly Image
     record.repoDigests.length === 0 &&
     parents.has(record.id);
   const shared = input.sharedSize === true ? layerCounts(records) : undefined;
+  const counts = { shared, users: containerCounts(room) };
   const patterns = filters['reference'] ?? [];
   return records
     .filter((record) => !isHidden(record) && fits(record))
-    .map((record) => summarize(room, namesThatFit(record, patterns), shared))
+    .map((record) => summarize(namesThatFit(record, patterns), counts))
     .sort((a, b) => b.created - a.created || (a.id < b.id ? -1 : 1));
 }
 
@@ -71,11 +85,7 @@ function namesThatFit(record: ImageRecord, patterns: readonly string[]): ImageRe
 
 export async function usage(room: Room): Promise<ImageUsage> {
   const records = room.store.all();
-  const used = room.containers();
-  const images = (await list(room, { all: true, sharedSize: true })).map((image) => ({
-    ...image,
-    containers: used.filter((container) => container.imageId === image.id).length,
-  }));
+  const images = await list(room, { all: true, sharedSize: true });
   const layers = new Map(
     records.flatMap((record) => record.layers.map((layer) => [layer.chainId, layer.size])),
   );

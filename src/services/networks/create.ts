@@ -113,7 +113,12 @@ export async function create(
   if (room.state.all().some((entry) => entry.network.name === request.name))
     throw conflict(`network with name ${request.name} already exists`);
   const { pools, warnings } = planPools(request, surroundings(room, routes));
-  const ipam = { driver: 'default', options: { ...request.ipam?.options }, pools };
+  const ipamOptions = request.ipam?.options;
+  const ipam = {
+    driver: 'default',
+    ...(ipamOptions === undefined ? {} : { options: { ...ipamOptions } }),
+    pools,
+  };
   const planned = driverOf(room, driver)?.validate({ ...recordOf(request, driver), ipam });
   if (planned === undefined)
     throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`);

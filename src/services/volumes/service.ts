@@ -94,7 +94,7 @@ async function make(
       name,
       driver: driver.name,
       options,
-      labels: input.labels ?? {},
+      labels: { ...(anonymous ? { [anonymousLabel]: '' } : {}), ...input.labels },
       createdAt: formatNano((nowNano() / 1_000_000_000n) * 1_000_000_000n),
       mountpoint,
       anonymous,
@@ -106,6 +106,9 @@ async function make(
   emit(room, 'create', record);
   return { record, created: true };
 }
+
+/** By this Docker's clients know a volume that nobody named. */
+const anonymousLabel = 'com.docker.volume.anonymous';
 
 function ensure(
   room: Room,

@@ -30,6 +30,20 @@ const security = {
   ReadonlyPaths: ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`),
 };
 
+/** The docker CLI sends these empty, and what was sent is what inspect tells. */
+const emptyLists = {
+  Dns: [],
+  DnsOptions: [],
+  DnsSearch: [],
+  BlkioWeightDevice: [],
+  BlkioDeviceReadBps: [],
+  BlkioDeviceWriteBps: [],
+  BlkioDeviceReadIOps: [],
+  BlkioDeviceWriteIOps: [],
+  Devices: [],
+  Ulimits: [],
+};
+
 const bridge: EndpointRecord = {
   networkId: 'c32350baf85393f2d52c350d69573e37dddef26cfef00cd9421c0cec5368669b',
   networkName: 'bridge',
@@ -65,6 +79,7 @@ export const web: ContainerRecord = {
   },
   hostConfig: {
     ...security,
+    ...emptyLists,
     Binds: ['vol1:/v', 'vol2:/w:ro', '/tmp:/host'],
     NetworkMode: 'default',
     PortBindings: {

@@ -1,0 +1,78 @@
+/**
+ * A tree of Debian 13 with its docker.io, unpacked from the packages that apt picks and never configured: enough to run dockerd
+ * in it, and nothing of it touches this host.
+ */
+
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { debianMirror } from '../helpers/images/debian.ts';
+
+const run = promisify(execFile);
+const cache = join(import.meta.dirname, '../../.cache/trixie');
+
+const packages = ['docker.io', 'iptables', 'procps', 'dash', 'coreutils', 'mount', 'kmod', 'base-files'];
+
+/** apt with lists, cache and installed set of its own. */
+function aptOptions(): string[] {
+  const apt = join(cache, 'apt');
+  for (const part of ['lists/partial', 'cache/archives/partial'])
+    mkdirSync(join(apt, part), { recursive: true });
+  const key = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  writeFileSync(join(apt, 'sources.list'), `deb [signed-by=${key}] ${debianMirror()} trixie main\n`);
+  return [
+    `Dir::Etc::sourcelist=${join(apt, 'sources.list')}`,
+    'Dir::Etc::sourceparts=/dev/null',
+    `Dir::State::lists=${join(apt, 'lists')}`,
+    'Dir::State::status=/dev/null',
+    `Dir::Cache=${join(apt, 'cache')}`,
+    'APT::Sandbox::User=root',
+    'APT::Install-Recommends=0',
+    // This is not the host's package system: its lock is not needed.
+    'Debug::NoLocking=1',
+  ].flatMap((option) => ['-o', option]);
+}
+
+async function download(): Promise<readonly string[]> {
+  const options = aptOptions();
+  await run('apt-get', [...options, 'update'], { maxBuffer: 16 << 20 });
+  await run('apt-get', [...options, '--yes', '--download-only', 'install', ...packages], {
+    maxBuffer: 16 << 20,
+  });
+  const archives = join(cache, 'apt/cache/archives');
+  return readdirSync(archives)
+    .filter((file) => file.endsWith('.deb'))
+    .map((file) => join(archives, file));
+}
+
+/** What configuring the packages would have done, as far as dockerd looks at it. */
+function settle(tree: string): void {
+  for (const name of ['peer', 'old', 'proc', 'sys', 'dev', 'run', 'tmp'])
+    mkdirSync(join(tree, name), { recursive: true });
+  for (const name of ['iptables', 'ip6tables', 'iptables-save', 'ip6tables-save']) {
+    rmSync(join(tree, 'usr/sbin', name), { force: true });
+    symlinkSync('xtables-nft-multi', join(tree, 'usr/sbin', name));
+  }
+  writeFileSync(join(tree, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  writeFileSync(join(tree, 'etc/group'), 'root:x:0:\n');
+  writeFileSync(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n');
+  writeFileSync(join(tree, 'etc/resolv.conf'), 'nameserver 192.0.2.53\n');
+}
+
+/** Makes the tree once; returns its folder. */
+export async function unpackTrixie(): Promise<string> {
+  const tree = join(cache, 'tree');
+  if (existsSync(tree)) return tree;
+  const files = await download();
+  const temporary = `${tree}.tmp`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  // Its links (/bin, /lib) must be there before files are put through them.
+  const first = (file: string): number => (file.includes('/base-files_') ? 0 : 1);
+  for (const file of files.toSorted((a, b) => first(a) - first(b)))
+    await run('dpkg-deb', ['-x', file, temporary]);
+  settle(temporary);
+  renameSync(temporary, tree);
+  return tree;
+}
