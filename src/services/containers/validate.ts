@@ -233,6 +233,8 @@ export function validateCreate(
   }
   checkIsolation(hostConfig.Isolation);
   checkStorage(hostConfig.StorageOpt);
+  if (Object.hasOwn(hostConfig.Annotations ?? {}, ''))
+    throw invalid('invalid Annotations: the empty string is not permitted as an annotation key');
   if ((hostConfig.ShmSize ?? 0) < 0) throw invalid('SHM size can not be less than 0');
   const score = hostConfig.OomScoreAdj ?? 0;
   if (score < -1000 || score > 1000)
