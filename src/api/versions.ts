@@ -63,6 +63,10 @@ export const hasEnableIPv4 = since(48);
 export const hasManifestDescriptor = since(48);
 /** `Descriptor` of an image. */
 export const hasImageDescriptor = since(48);
+/** `Manifests` of the image list. */
+export const hasImageManifests = since(47);
+/** Platforms of images: to inspect, save, load and remove one by one. */
+export const hasImagePlatforms = since(48);
 /** `Container` and `ContainerConfig` of an image. */
 export const hasImageContainer = before(45);
 /** An image's config with the fields that only containers have. */

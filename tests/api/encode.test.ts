@@ -124,6 +124,8 @@ test('an image is what dockerd answered', () => {
     repoDigests: [],
     created: answer['Created'] as string,
     size: answer['Size'] as number,
+    descriptor: undefined,
+    manifests: undefined,
     graphDriver: {
       name: 'overlay2',
       data: (answer['GraphDriver'] as { Data: Record<string, string> }).Data,
@@ -143,6 +145,8 @@ test('an image is what dockerd answered', () => {
     sharedSize: -1,
     containers: -1,
     labels: {},
+    descriptor: undefined,
+    manifests: undefined,
   };
   assert.deepEqual(shapeDifference(recorded('images')[0], plain(encodeImageSummary(summary, 41))), [
     '- RepoDigests: null',

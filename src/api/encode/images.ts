@@ -2,7 +2,14 @@
 
 import type { ImageRecord } from '../../core/model/image.ts';
 import { never } from '../../core/model/container.ts';
-import type { HistoryItem, ImageDetails, ImageSummary, RemovedItem } from '../../services/images/index.ts';
+import type {
+  Attestation,
+  HistoryItem,
+  ImageDetails,
+  ImageSummary,
+  ManifestSummary,
+  RemovedItem,
+} from '../../services/images/index.ts';
 import {
   hasFullImageConfig,
   hasImageContainer,
@@ -25,6 +32,40 @@ export function encodeImageSummary(image: ImageSummary, version: ApiVersion): ob
     SharedSize: image.sharedSize,
     Size: image.size,
     ...(hasVirtualSize(version) ? { VirtualSize: image.size } : {}),
+    ...(hasImageDescriptor(version) && image.descriptor !== undefined
+      ? { Descriptor: image.descriptor }
+      : {}),
+    ...(image.manifests === undefined ? {} : { Manifests: image.manifests.map(encodeManifest) }),
+  };
+}
+
+export function encodeManifest(manifest: ManifestSummary): object {
+  const { image, attestationFor, content } = manifest;
+  return {
+    ID: manifest.id,
+    Descriptor: manifest.descriptor,
+    Available: manifest.available,
+    Size: { Content: content, Total: content + (image?.unpacked ?? 0) },
+    Kind: manifest.kind,
+    ...(image === undefined
+      ? {}
+      : {
+          ImageData: {
+            Platform: image.platform,
+            Containers: image.containers,
+            Size: { Unpacked: image.unpacked },
+          },
+        }),
+    ...(attestationFor === undefined ? {} : { AttestationData: { For: attestationFor } }),
+  };
+}
+
+export function encodeAttestation(attestation: Attestation): object {
+  const { descriptor, predicateType, statement } = attestation;
+  return {
+    Descriptor: descriptor,
+    PredicateType: predicateType,
+    ...(statement === undefined ? {} : { Statement: statement }),
   };
 }
 
@@ -82,7 +123,10 @@ export function encodeImage(image: ImageDetails, version: ApiVersion): object {
     GraphDriver: { Data: image.graphDriver.data, Name: image.graphDriver.name },
     RootFS: { Type: 'layers', Layers: document.rootfs.diff_ids },
     Metadata: { LastTagTime: record.lastTaggedAt === '' ? never : record.lastTaggedAt },
-    ...(hasImageDescriptor(version) && record.manifest !== undefined ? { Descriptor: record.manifest } : {}),
+    ...(hasImageDescriptor(version) && image.descriptor !== undefined
+      ? { Descriptor: image.descriptor }
+      : {}),
+    ...(image.manifests === undefined ? {} : { Manifests: image.manifests.map(encodeManifest) }),
   };
 }
 

@@ -1,12 +1,21 @@
 import { invalid } from '../../core/errors.ts';
+import type { Platform } from '../../core/model/image.ts';
 import type { RegistryCredentials } from '../../core/ports/registry.ts';
+import { decodePlatform, decodePlatforms } from '../decode/platform.ts';
 import { uploadOf } from '../body.ts';
-import { encodeHistory, encodeImage, encodeImageSummary, encodeRemoved } from '../encode/images.ts';
+import {
+  encodeAttestation,
+  encodeHistory,
+  encodeImage,
+  encodeImageSummary,
+  encodeRemoved,
+} from '../encode/images.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ApiServices } from '../services.ts';
 import { listsImageContainers } from '../versions.ts';
 import { streamProgress } from '../streams/progress.ts';
 import { sendStream } from '../streams/send.ts';
+import { hasImageManifests, hasImagePlatforms } from '../versions.ts';
 import type { Routes } from './route.ts';
 
 /** `X-Registry-Auth`: base64url of JSON. Anything unreadable means none, as with dockerd. */
@@ -77,6 +86,17 @@ async function importArchive(services: ApiServices, exchange: Exchange): Promise
   await streamProgress(exchange, (onProgress) => services.images.import(ctx, input, onProgress));
 }
 
+/** The platforms that a request names; versions that do not know the parameter ignore it. */
+function platformsOf(exchange: Exchange): readonly Platform[] {
+  return hasImagePlatforms(exchange.version) ? decodePlatforms(exchange.query.list('platform')) : [];
+}
+
+function platformOf(exchange: Exchange): { readonly platform?: Platform } {
+  const text = exchange.query.optional('platform');
+  if (text === undefined || !hasImagePlatforms(exchange.version)) return {};
+  return { platform: decodePlatform(text) };
+}
+
 export const imageRoutes: Routes<
   | 'ImageList'
   | 'ImageCreate'
@@ -89,6 +109,7 @@ export const imageRoutes: Routes<
   | 'ImageGet'
   | 'ImageGetAll'
   | 'ImageLoad'
+  | 'ImageAttestations'
   | 'DistributionInspect'
 > = {
   ImageList: async (services, exchange) => {
@@ -97,6 +118,7 @@ export const imageRoutes: Routes<
       all: query.bool('all'),
       filters: query.filters(),
       sharedSize: query.bool('shared-size'),
+      manifests: hasImageManifests(version) && query.bool('manifests'),
     });
     exchange.json(
       200,
@@ -112,10 +134,16 @@ export const imageRoutes: Routes<
     return importArchive(services, exchange);
   },
   ImageInspect: async (services, exchange) => {
-    exchange.json(200, encodeImage(await services.images.inspect(exchange.name), exchange.version));
+    const { query, version } = exchange;
+    const input = {
+      ...platformOf(exchange),
+      manifests: hasImagePlatforms(version) && query.bool('manifests'),
+    };
+    exchange.json(200, encodeImage(await services.images.inspect(exchange.name, input), version));
   },
   ImageHistory: async (services, exchange) => {
-    const history = await services.images.history(exchange.name);
+    const { platform } = platformOf(exchange);
+    const history = await services.images.history(exchange.name, platform);
     exchange.json(200, history.map(encodeHistory));
   },
   ImagePush: async (services, exchange) => {
@@ -143,6 +171,7 @@ export const imageRoutes: Routes<
     const removed = await services.images.remove(exchange.ctx, exchange.name, {
       force: exchange.query.bool('force'),
       noPrune: exchange.query.bool('noprune'),
+      platforms: decodePlatforms(exchange.query.list('platforms')),
     });
     exchange.json(200, removed.map(encodeRemoved));
   },
@@ -155,18 +184,32 @@ export const imageRoutes: Routes<
     });
   },
   ImageGet: async (services, exchange) => {
-    const archive = await services.images.save(exchange.clientCtx, [exchange.name]);
+    const archive = await services.images.save(exchange.clientCtx, [exchange.name], platformsOf(exchange));
     await sendStream(exchange, 'application/x-tar', archive);
   },
   ImageGetAll: async (services, exchange) => {
     const names = exchange.query.list('names').flatMap((list) => list.split(','));
-    const archive = await services.images.save(exchange.clientCtx, names);
+    const archive = await services.images.save(exchange.clientCtx, names, platformsOf(exchange));
     await sendStream(exchange, 'application/x-tar', archive);
   },
   ImageLoad: async (services, exchange) => {
-    const input = { source: uploadOf(exchange.request), quiet: exchange.query.bool('quiet') };
+    const input = {
+      source: uploadOf(exchange.request),
+      quiet: exchange.query.bool('quiet'),
+      platforms: platformsOf(exchange),
+    };
     const ctx = exchange.clientCtx;
     await streamProgress(exchange, (onProgress) => services.images.load(ctx, input, onProgress));
+  },
+  ImageAttestations: async (services, exchange) => {
+    const { query } = exchange;
+    if (query.list('platform').length > 1) throw invalid('only one platform may be specified');
+    const found = await services.images.attestations(exchange.name, {
+      ...platformOf(exchange),
+      types: query.list('type'),
+      statement: query.bool('statement'),
+    });
+    exchange.json(200, found.map(encodeAttestation));
   },
   DistributionInspect: async (services, exchange) => {
     const ctx = exchange.clientCtx;

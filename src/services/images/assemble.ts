@@ -115,9 +115,16 @@ export function unpackAll(
 
 const union = (a: readonly string[], b: readonly string[]): string[] => [...new Set([...a, ...b])];
 
-/** Commits the record, or adds tags and digests to the one that is there already. */
-export async function commitImage(room: Room, image: NewImage): Promise<ImageRecord> {
-  await room.snapshots.sync();
+/**
+ * Commits the record, or adds tags and digests to the one that is there already. `synced`: the caller has seen to it that
+ * the layers are on disk.
+ */
+export async function commitImage(
+  room: Room,
+  image: NewImage,
+  { synced = false }: { readonly synced?: boolean } = {},
+): Promise<ImageRecord> {
+  if (!synced) await room.snapshots.sync();
   const at = formatNano(nowNano());
   let old: ImageRecord | undefined;
   await room.store.change(() => {

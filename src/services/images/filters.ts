@@ -68,7 +68,9 @@ export function tagMatches(pattern: string, tag: string): boolean {
 export function imagePredicate(store: ImageStore, filters: Filters, now: number): Predicate {
   const tests: Predicate[] = [];
   const dangling = booleanFilter(filters, 'dangling');
-  if (dangling !== undefined) tests.push((record) => (record.tags.length === 0) === dangling);
+  // What is known by digest only is dangling when that is asked for, and named when the others are: as Docker has it.
+  if (dangling === true) tests.push((record) => record.tags.length === 0);
+  if (dangling === false) tests.push((record) => record.tags.length + record.repoDigests.length > 0);
   const references = filters['reference'] ?? [];
   if (references.length > 0)
     tests.push((record) =>

@@ -1,20 +1,31 @@
 /** Reading what is there: list, inspect, history, sizes. */
 
-import type { HistoryEntry, ImageRecord } from '../../core/model/image.ts';
+import { invalid } from '../../core/errors.ts';
+import { targetOf, type HistoryEntry, type ImageRecord, type Platform } from '../../core/model/image.ts';
 import { familiar } from '../../core/reference.ts';
 import { parseNano } from '../../core/time.ts';
 import type { Room } from './deps.ts';
 import { checkFilters, createdSeconds, imagePredicate, tagMatches } from './filters.ts';
+import { listManifests } from './manifest-list.ts';
 import type { Filters, HistoryItem, ImageDetails, ImageSummary, ImageUsage } from './types.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-export const sizeOf = (record: ImageRecord): number => sum(record.layers.map((layer) => layer.size));
+const unique = (values: readonly string[]): string[] => [...new Set(values)];
 
-/** How many images have each layer. */
-function layerCounts(records: readonly ImageRecord[]): Map<string, number> {
+/** Bytes of the layers of some images, shared ones once. */
+export function sizeOf(...records: readonly ImageRecord[]): number {
+  const [only] = records;
+  if (records.length === 1 && only !== undefined) return sum(only.layers.map((layer) => layer.size));
+  const sizes = new Map(records.flatMap(({ layers }) => layers.map((layer) => [layer.chainId, layer.size])));
+  return sum([...sizes.values()]);
+}
+
+/** How many images have each layer; platforms of one image count once. */
+function layerCounts(groups: readonly (readonly ImageRecord[])[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const record of records)
-    for (const { chainId } of record.layers) counts.set(chainId, (counts.get(chainId) ?? 0) + 1);
+  for (const group of groups)
+    for (const chainId of new Set(group.flatMap(({ layers }) => layers.map((layer) => layer.chainId))))
+      counts.set(chainId, (counts.get(chainId) ?? 0) + 1);
   return counts;
 }
 
@@ -22,6 +33,7 @@ interface ListInput {
   readonly all?: boolean;
   readonly filters?: Filters;
   readonly sharedSize?: boolean;
+  readonly manifests?: boolean;
 }
 
 interface Counts {
@@ -37,43 +49,60 @@ function containerCounts(room: Room): ReadonlyMap<string, number> {
   return users;
 }
 
-function summarize(record: ImageRecord, { shared, users }: Counts): ImageSummary {
+/** One row. `group`: an image, or its platforms with the host's first. */
+function summarize(
+  group: readonly ImageRecord[],
+  first: ImageRecord,
+  { shared, users }: Counts,
+): ImageSummary {
+  const layers = new Map(
+    group.flatMap((record) => record.layers.map((layer) => [layer.chainId, layer.size])),
+  );
+  const others = group.length === 1 ? [] : group.slice(1);
   return {
-    id: record.id,
-    parentId: record.parent ?? '',
-    repoTags: record.tags.map(familiar),
-    repoDigests: record.repoDigests.map(familiar),
-    created: createdSeconds(record),
-    size: sizeOf(record),
+    id: first.id,
+    parentId: first.parent ?? '',
+    repoTags: unique([first, ...others].flatMap(({ tags }) => tags)).map(familiar),
+    repoDigests: unique([first, ...others].flatMap(({ repoDigests }) => repoDigests)).map(familiar),
+    created: createdSeconds(first),
+    size: sizeOf(...group),
     sharedSize:
       shared === undefined
         ? -1
-        : sum(
-            record.layers.filter((layer) => (shared.get(layer.chainId) ?? 0) > 1).map((layer) => layer.size),
-          ),
-    containers: users.get(record.id) ?? 0,
-    labels: record.config.config?.Labels ?? {},
+        : sum([...layers].flatMap(([chainId, size]) => ((shared.get(chainId) ?? 0) > 1 ? [size] : []))),
+    containers: sum(group.map(({ id }) => users.get(id) ?? 0)),
+    labels: first.config.config?.Labels ?? {},
+    descriptor: targetOf(first),
+    manifests: undefined,
   };
 }
 
 export async function list(room: Room, input: ListInput): Promise<readonly ImageSummary[]> {
   const filters = input.filters ?? {};
   checkFilters(filters, ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until']);
-  const records = room.store.all();
+  const groups = room.store.groups();
   const fits = imagePredicate(room.store, filters, Date.now() / 1000);
-  const parents = new Set(records.map((record) => record.parent));
+  const parents = new Set(room.store.all().map((record) => record.parent));
   const isHidden = (record: ImageRecord): boolean =>
     input.all !== true &&
     record.tags.length === 0 &&
     record.repoDigests.length === 0 &&
     parents.has(record.id);
-  const shared = input.sharedSize === true ? layerCounts(records) : undefined;
+  const shared = input.sharedSize === true ? layerCounts(groups) : undefined;
   const counts = { shared, users: containerCounts(room) };
   const patterns = filters['reference'] ?? [];
-  return records
-    .filter((record) => !isHidden(record) && fits(record))
-    .map((record) => summarize(namesThatFit(record, patterns), counts))
-    .sort((a, b) => b.created - a.created || (a.id < b.id ? -1 : 1));
+  const rows = groups.flatMap((group) => {
+    const fitting = group.filter((record) => !isHidden(record) && fits(record));
+    const [first] = group;
+    if (first === undefined || fitting.length === 0) return [];
+    const named = group.map((record) => namesThatFit(record, patterns));
+    return [{ group, row: summarize(named, named[0] ?? first, counts) }];
+  });
+  rows.sort((a, b) => b.row.created - a.row.created || (a.row.id < b.row.id ? -1 : 1));
+  if (input.manifests !== true) return rows.map(({ row }) => row);
+  return Promise.all(
+    rows.map(async ({ group, row }) => ({ ...row, manifests: await listManifests(room, group) })),
+  );
 }
 
 /** With a reference filter only the names that fit are shown. */
@@ -84,16 +113,18 @@ function namesThatFit(record: ImageRecord, patterns: readonly string[]): ImageRe
 }
 
 export async function usage(room: Room): Promise<ImageUsage> {
-  const records = room.store.all();
   const images = await list(room, { all: true, sharedSize: true });
-  const layers = new Map(
-    records.flatMap((record) => record.layers.map((layer) => [layer.chainId, layer.size])),
-  );
-  return { layersSize: sum([...layers.values()]), images };
+  return { layersSize: sizeOf(...room.store.all()), images };
 }
 
-export async function inspect(room: Room, reference: string): Promise<ImageDetails> {
-  const record = room.store.resolve(reference);
+export async function inspect(
+  room: Room,
+  reference: string,
+  input: { readonly platform?: Platform; readonly manifests?: boolean } = {},
+): Promise<ImageDetails> {
+  if (input.platform !== undefined && input.manifests === true)
+    throw invalid('conflicting options: manifests and platform options cannot both be set');
+  const record = room.store.resolve(reference, input.platform);
   const top = record.layers.at(-1)?.chainId;
   const data = top === undefined ? {} : await room.snapshots.describe({ layer: top });
   return {
@@ -102,6 +133,8 @@ export async function inspect(room: Room, reference: string): Promise<ImageDetai
     repoDigests: record.repoDigests.map(familiar),
     created: record.config.created ?? '',
     size: sizeOf(record),
+    descriptor: targetOf(record),
+    manifests: input.manifests === true ? await listManifests(room, room.store.siblings(record)) : undefined,
     graphDriver: { name: room.snapshots.name, data },
   };
 }
@@ -111,8 +144,12 @@ function seconds(created: string | undefined): number {
 }
 
 /** Newest first; the layers' sizes in the order of the entries that made one. */
-export async function history(room: Room, reference: string): Promise<readonly HistoryItem[]> {
-  const record = room.store.resolve(reference);
+export async function history(
+  room: Room,
+  reference: string,
+  platform?: Platform,
+): Promise<readonly HistoryItem[]> {
+  const record = room.store.resolve(reference, platform);
   const { history: entries } = record.config;
   const documented: readonly HistoryEntry[] = entries ?? record.layers.map(() => ({}));
   let layer = 0;

@@ -3,7 +3,7 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict, invalid, notFound } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
-import type { ImageRecord } from '../../core/model/image.ts';
+import type { ImageRecord, Platform } from '../../core/model/image.ts';
 import {
   familiar,
   formatReference,
@@ -17,7 +17,7 @@ import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
 import { booleanFilter, checkFilters, imagePredicate } from './filters.ts';
 import { blobsOf, collectGarbage } from './gc.ts';
-import { planTag } from './store.ts';
+import { planTag, type ImageChange } from './store.ts';
 import type { Filters, PruneReport, RemovedItem } from './types.ts';
 
 export async function tag(
@@ -32,21 +32,44 @@ export async function tag(
   const named = target.tag === undefined || target.tag === '' ? parsed : { ...parsed, tag: target.tag };
   const normalized = formatReference(withDefaultTag(named));
   const { id } = room.store.resolve(reference);
+  const at = formatNano(nowNano());
   await room.store.change(() => {
     const record = room.store.get(id);
     if (record === undefined) throw notFound(`No such image: ${reference}`);
-    return planTag(room.store, record, [normalized], formatNano(nowNano()));
+    // Every platform of the image takes the name; whoever had it before loses it once.
+    const own = groupOf(room, record);
+    const others = planTag(room.store, record, [normalized], at).filter((change) => isOther(change, own));
+    return [...others, ...own.map((each) => ({ put: withTag(each, normalized, at) }))];
   });
   emitImage(room, 'tag', room.store.get(id), familiar(normalized));
 }
 
+/** What an id or a name of a record stands for: all platforms of the image, or one of them that was named by its own id. */
+function groupOf(room: Room, record: ImageRecord): ImageRecord[] {
+  const group = room.store.siblings(record);
+  return group[0]?.id === record.id ? group : [record];
+}
+
+const isOther = (change: ImageChange, own: readonly ImageRecord[]): boolean =>
+  'put' in change && own.every(({ id }) => id !== change.put.id);
+
+function withTag(record: ImageRecord, tag: string, at: string): ImageRecord {
+  return record.tags.includes(tag) ? record : { ...record, tags: [...record.tags, tag], lastTaggedAt: at };
+}
+
 const repositoryOf = (name: string): string => name.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
-const namesOf = (record: ImageRecord): string[] => [...record.tags, ...record.repoDigests];
+const tagsOf = (records: readonly ImageRecord[]): string[] => [
+  ...new Set(records.flatMap(({ tags }) => tags)),
+];
+const namesOf = (...records: readonly ImageRecord[]): string[] => [
+  ...new Set([...tagsOf(records), ...records.flatMap(({ repoDigests }) => repoDigests)]),
+];
 
 /** At most one tag, and every other name a digest in the same repository. */
-function isSingleReference(record: ImageRecord): boolean {
-  if (namesOf(record).length <= 1) return true;
-  return record.tags.length <= 1 && new Set(namesOf(record).map(repositoryOf)).size === 1;
+function isSingleReference(group: readonly ImageRecord[]): boolean {
+  const names = namesOf(...group);
+  if (names.length <= 1) return true;
+  return tagsOf(group).length <= 1 && new Set(names.map(repositoryOf)).size === 1;
 }
 
 const isIdOf = (record: ImageRecord, reference: string): boolean =>
@@ -75,17 +98,33 @@ function obstacle(
   return undefined;
 }
 
-/** Takes names from an image and says so. */
-async function untag(room: Room, id: string, names: readonly string[]): Promise<RemovedItem[]> {
-  if (names.length === 0) return [];
-  await room.store.change(() => {
-    const record = room.store.get(id);
-    if (record === undefined) return [];
-    const without = (list: readonly string[]): string[] => list.filter((name) => !names.includes(name));
-    return [{ put: { ...record, tags: without(record.tags), repoDigests: without(record.repoDigests) } }];
-  });
-  for (const _name of names) emitImage(room, 'untag', room.store.get(id), id);
+/** Takes names from an image, in all its platforms, and says so. */
+async function untag(
+  room: Room,
+  group: readonly ImageRecord[],
+  names: readonly string[],
+): Promise<RemovedItem[]> {
+  const [first] = group;
+  if (names.length === 0 || first === undefined) return [];
+  const without = (list: readonly string[]): string[] => list.filter((name) => !names.includes(name));
+  await room.store.change(() =>
+    group.flatMap(({ id }) => {
+      const record = room.store.get(id);
+      if (record === undefined) return [];
+      return [{ put: { ...record, tags: without(record.tags), repoDigests: without(record.repoDigests) } }];
+    }),
+  );
+  for (const _name of names) emitImage(room, 'untag', room.store.get(first.id), first.id);
   return names.map((name) => ({ untagged: familiar(name) }));
+}
+
+interface DeleteOptions {
+  readonly force: boolean;
+  readonly noPrune: boolean;
+  /** Something in the way is no error: the image stays. */
+  readonly quiet: boolean;
+  /** Its names stay with the other platforms of the image. */
+  readonly isPart?: boolean;
 }
 
 /** Deletes an image, its layers and blobs, and then its parents that nothing else needs. */
@@ -93,17 +132,18 @@ async function deleteImage(
   room: Room,
   ctx: Ctx,
   record: ImageRecord,
-  options: { readonly force: boolean; readonly noPrune: boolean; readonly quiet: boolean },
+  options: DeleteOptions,
 ): Promise<RemovedItem[]> {
   const current = room.store.get(record.id);
   if (current === undefined) return [];
-  const why = obstacle(room, current, { soft: !options.force, references: true });
+  const isPart = options.isPart === true;
+  const why = obstacle(room, current, { soft: !options.force, references: !isPart });
   if (why !== undefined) {
     // Only the name was to go: the image stays for whoever uses it.
     if (options.quiet) return [];
     throw why;
   }
-  const items = await untag(room, current.id, namesOf(current));
+  const items = isPart ? [] : await untag(room, [current], namesOf(current));
   const name = current.id;
   await room.store.change(() => [{ remove: current.id }]);
   emitImage(room, 'delete', current, name);
@@ -117,7 +157,8 @@ async function deleteImage(
   const parent = current.parent === undefined ? undefined : room.store.get(current.parent);
   // A parent that has a name of its own is not ours to remove.
   if (options.noPrune || parent === undefined || namesOf(parent).length > 0) return items;
-  return [...items, ...(await deleteImage(room, ctx, parent, { ...options, force: false, quiet: true }))];
+  const quietly = { noPrune: false, force: false, quiet: true };
+  return [...items, ...(await deleteImage(room, ctx, parent, quietly))];
 }
 
 /** Removes one name. The image goes with its last name. */
@@ -128,11 +169,13 @@ async function removeByName(
   reference: string,
   options: { readonly force: boolean; readonly noPrune: boolean },
 ): Promise<RemovedItem[]> {
-  if (!options.force && isSingleReference(record)) {
-    const user = room.containers().find((container) => container.imageId === record.id);
+  const group = room.store.siblings(record);
+  if (!options.force && isSingleReference(group)) {
+    const ids = new Set(group.map(({ id }) => id));
+    const user = room.containers().find((container) => ids.has(container.imageId));
     if (user !== undefined)
       throw conflict(
-        `conflict: unable to remove repository reference ${JSON.stringify(reference)} (must force) - container ${shortId(user.id)} is using its referenced image ${shortId(record.id)}`,
+        `conflict: unable to remove repository reference ${JSON.stringify(reference)} (must force) - container ${shortId(user.id)} is using its referenced image ${shortId(user.imageId)}`,
       );
   }
   const parsed = withDefaultTag(parseReference(reference));
@@ -140,32 +183,73 @@ async function removeByName(
   const name = digest === undefined ? formatReference(parsed) : `${repositoryName(parsed)}@${digest}`;
   const going = [name];
   const repository = repositoryName(parsed);
-  const left = record.tags.filter((other) => other !== name && repositoryOf(other) === repository);
+  const left = tagsOf(group).filter((other) => other !== name && repositoryOf(other) === repository);
   // Digests of a repository without a tag left in it would keep the image alive unseen.
   if (digest === undefined && left.length === 0)
-    going.push(...record.repoDigests.filter((other) => repositoryOf(other) === repository));
-  const items = await untag(room, record.id, going);
-  const rest = room.store.get(record.id);
-  if (rest === undefined || namesOf(rest).length > 0) return items;
-  return [...items, ...(await deleteImage(room, ctx, rest, { ...options, quiet: true }))];
+    going.push(
+      ...namesOf(...group).filter((other) => other.includes('@') && repositoryOf(other) === repository),
+    );
+  const items = await untag(room, group, going);
+  for (const { id } of group) {
+    const rest = room.store.get(id);
+    if (rest === undefined || namesOf(rest).length > 0) continue;
+    items.push(...(await deleteImage(room, ctx, rest, { ...options, quiet: true })));
+  }
+  return items;
+}
+
+/** Removes single platforms of an image; the names stay with those that are left. */
+async function removeParts(
+  room: Room,
+  ctx: Ctx,
+  parts: readonly ImageRecord[],
+  options: { readonly force: boolean; readonly noPrune: boolean },
+): Promise<RemovedItem[]> {
+  const items: RemovedItem[] = [];
+  for (const part of parts)
+    items.push(...(await deleteImage(room, ctx, part, { ...options, quiet: false, isPart: true })));
+  return items;
+}
+
+async function removeById(
+  room: Room,
+  ctx: Ctx,
+  group: readonly ImageRecord[],
+  options: { readonly force: boolean; readonly noPrune: boolean },
+): Promise<RemovedItem[]> {
+  const items: RemovedItem[] = [];
+  if (isSingleReference(group)) {
+    for (const record of group) {
+      const why = obstacle(room, record, { soft: !options.force, references: false });
+      if (why !== undefined) throw why;
+    }
+    items.push(...(await untag(room, group, namesOf(...group))));
+  }
+  for (const record of group)
+    items.push(...(await deleteImage(room, ctx, record, { ...options, quiet: false })));
+  return items;
 }
 
 export async function remove(
   room: Room,
   ctx: Ctx,
   reference: string,
-  options: { readonly force?: boolean; readonly noPrune?: boolean },
+  input: {
+    readonly force?: boolean;
+    readonly noPrune?: boolean;
+    readonly platforms?: readonly Platform[];
+  },
 ): Promise<readonly RemovedItem[]> {
   const record = room.store.resolve(reference);
-  const [force, noPrune] = [options.force ?? false, options.noPrune ?? false];
-  if (!isIdOf(record, reference)) return removeByName(room, ctx, record, reference, { force, noPrune });
-  let items: RemovedItem[] = [];
-  if (isSingleReference(record)) {
-    const why = obstacle(room, record, { soft: !force, references: false });
-    if (why !== undefined) throw why;
-    items = await untag(room, record.id, namesOf(record));
-  }
-  return [...items, ...(await deleteImage(room, ctx, record, { force, noPrune, quiet: false }))];
+  const options = { force: input.force ?? false, noPrune: input.noPrune ?? false };
+  const all = room.store.siblings(record);
+  const wanted = (input.platforms ?? []).map((platform) => room.store.resolve(reference, platform));
+  const isSome = wanted.length > 0 && all.some(({ id }) => wanted.every((part) => part.id !== id));
+  if (isSome) return removeParts(room, ctx, [...new Set(wanted)], options);
+  if (!isIdOf(record, reference)) return removeByName(room, ctx, record, reference, options);
+  const group = groupOf(room, record);
+  if (group.length < all.length) return removeParts(room, ctx, group, options);
+  return removeById(room, ctx, group, options);
 }
 
 export async function prune(room: Room, ctx: Ctx, filters: Filters): Promise<PruneReport> {
@@ -173,16 +257,20 @@ export async function prune(room: Room, ctx: Ctx, filters: Filters): Promise<Pru
   const danglingOnly = booleanFilter(filters, 'dangling') ?? true;
   const { dangling: _dangling, ...rest } = filters;
   const fits = imagePredicate(room.store, rest, Date.now() / 1000);
-  const used = new Set(room.containers().map((container) => container.imageId));
+  // An image is in use in all its platforms when one of them is.
+  const isUsed = (record: ImageRecord): boolean => {
+    const ids = new Set(room.store.siblings(record).map(({ id }) => id));
+    return room.containers().some((container) => ids.has(container.imageId));
+  };
   const deleted: RemovedItem[] = [];
   const before = layersOf(room);
   const candidates = room.store
     .all()
-    .filter((record) => fits(record) && !used.has(record.id) && !(danglingOnly && record.tags.length > 0));
+    .filter((record) => fits(record) && !isUsed(record) && !(danglingOnly && namesOf(record).length > 0));
   for (const record of candidates) {
     if (ctx.signal.aborted) break;
     // Looked at again: what was free may have been taken, and a child may have just gone.
-    if (room.containers().some((container) => container.imageId === record.id)) continue;
+    if (isUsed(record)) continue;
     if (room.store.all().some((other) => other.parent === record.id)) continue;
     deleted.push(...(await deleteImage(room, ctx, record, { force: true, noPrune: false, quiet: true })));
   }

@@ -1,4 +1,5 @@
 import { backgroundCtx } from '../../core/ctx.ts';
+import { attestations } from './attestations.ts';
 import { collectGarbage, findOrphans } from './gc.ts';
 import type { ImageServiceDeps, Room } from './deps.ts';
 import { distribution, domainOf } from './distribution.ts';
@@ -41,8 +42,9 @@ export async function openImages(deps: ImageServiceDeps): Promise<ImageService> 
     get: (id) => store.get(id),
     topLayer: (record) => record.layers.at(-1)?.chainId,
     list: (input) => list(room, input),
-    inspect: (reference) => inspect(room, reference),
-    history: (reference) => history(room, reference),
+    inspect: (reference, input) => inspect(room, reference, input),
+    history: (reference, platform) => history(room, reference, platform),
+    attestations: (reference, input) => attestations(room, reference, input),
     tag: (_ctx, reference, target) => tag(room, reference, target),
     remove: (ctx, reference, options) => remove(room, ctx, reference, options),
     prune: (ctx, filters) => prune(room, ctx, filters),
@@ -50,7 +52,7 @@ export async function openImages(deps: ImageServiceDeps): Promise<ImageService> 
     push: (ctx, input, onProgress) => push(room, ctx, input, onProgress),
     load: (ctx, input, onProgress) => load(room, ctx, input, onProgress),
     import: (ctx, input, onProgress) => importImage(room, ctx, input, onProgress),
-    save: (ctx, references) => save(room, ctx, references),
+    save: (ctx, references, platforms) => save(room, ctx, references, platforms),
     commit: (ctx, input) => commit(room, ctx, input),
     usage: () => usage(room),
     distribution: (ctx, reference, credentials) => distribution(room, ctx, reference, credentials),

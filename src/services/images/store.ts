@@ -25,6 +25,8 @@ export class ImageStore {
   readonly #images = new Map<string, ImageRecord>();
   /** Tag or `name@digest` -> ids. More than one when images of several platforms came with one index. */
   readonly #names = new Map<string, string[]>();
+  /** Digest of an index -> ids of the images that came with it. */
+  readonly #indexes = new Map<string, string[]>();
   readonly #queue = new KeyedQueue();
 
   /** `host`: what is chosen from several platforms when nobody asks for one. */
@@ -56,6 +58,11 @@ export class ImageStore {
     return records.length < 2 ? records : this.#byFit(records, platform);
   }
 
+  /** All normalized names with a tag, in no order. */
+  tags(): string[] {
+    return [...this.#names.keys()].filter((name) => !name.includes('@'));
+  }
+
   /** The image that has a tag; of several platforms the host's own, or any. */
   byTag(normalized: string): ImageRecord | undefined {
     return this.named(normalized)[0];
@@ -63,16 +70,20 @@ export class ImageStore {
 
   /** The image and those of other platforms that came with the same index; the host's platform first. */
   siblings(record: ImageRecord): ImageRecord[] {
-    const { index } = record;
-    if (index === undefined) return [record];
-    const among = new Set(
-      [...record.tags, ...record.repoDigests].flatMap((name) => this.#names.get(name) ?? []),
-    );
-    const others = [...among].flatMap((id) => this.#images.get(id) ?? []);
-    return this.#byFit([
-      record,
-      ...others.filter(({ id, index: own }) => id !== record.id && own?.digest === index.digest),
-    ]);
+    const ids = record.index === undefined ? [] : (this.#indexes.get(record.index.digest) ?? []);
+    if (ids.length < 2) return [record];
+    return this.#byFit(ids.flatMap((id) => this.#images.get(id) ?? []));
+  }
+
+  /**
+   * What `docker images` shows as one: an image, or those of several platforms that came with one index, the host's first.
+   * The first of each stands for all.
+   */
+  groups(): ImageRecord[][] {
+    return this.all().flatMap((record) => {
+      const group = this.siblings(record);
+      return group[0]?.id === record.id ? [group] : [];
+    });
   }
 
   #byFit(records: readonly ImageRecord[], platform = this.#host): ImageRecord[] {
@@ -137,22 +148,28 @@ export class ImageStore {
   #show(record: ImageRecord): void {
     this.#hide(record.id);
     this.#images.set(record.id, record);
-    for (const name of [...record.tags, ...record.repoDigests]) {
-      const ids = this.#names.get(name);
-      if (ids === undefined) this.#names.set(name, [record.id]);
-      else if (!ids.includes(record.id)) ids.push(record.id);
-    }
+    for (const name of [...record.tags, ...record.repoDigests]) addId(this.#names, name, record.id);
+    if (record.index !== undefined) addId(this.#indexes, record.index.digest, record.id);
   }
 
   #hide(id: string): void {
     const old = this.#images.get(id);
     this.#images.delete(id);
-    for (const name of [...(old?.tags ?? []), ...(old?.repoDigests ?? [])]) {
-      const left = (this.#names.get(name) ?? []).filter((other) => other !== id);
-      if (left.length === 0) this.#names.delete(name);
-      else this.#names.set(name, left);
-    }
+    for (const name of [...(old?.tags ?? []), ...(old?.repoDigests ?? [])]) dropId(this.#names, name, id);
+    if (old?.index !== undefined) dropId(this.#indexes, old.index.digest, id);
   }
+}
+
+function addId(map: Map<string, string[]>, key: string, id: string): void {
+  const ids = map.get(key);
+  if (ids === undefined) map.set(key, [id]);
+  else if (!ids.includes(id)) ids.push(id);
+}
+
+function dropId(map: Map<string, string[]>, key: string, id: string): void {
+  const left = (map.get(key) ?? []).filter((other) => other !== id);
+  if (left.length === 0) map.delete(key);
+  else map.set(key, left);
 }
 
 /** The name under which the store knows a reference. */

@@ -38,6 +38,38 @@ export interface ImageSummary {
   /** Containers that use it; -1 when not asked for. */
   readonly containers: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** The index or manifest that the names lead to in a registry; undefined for an image made here that never left. */
+  readonly descriptor: Descriptor | undefined;
+  /** Only when asked for. */
+  readonly manifests: readonly ManifestSummary[] | undefined;
+}
+
+/** One manifest of an image's index: of a platform, or an attestation. */
+export interface ManifestSummary {
+  /** Its digest. */
+  readonly id: string;
+  readonly descriptor: Descriptor;
+  /** Whether all that it names is here. */
+  readonly available: boolean;
+  /** Bytes in the content store. */
+  readonly content: number;
+  readonly kind: 'image' | 'attestation' | 'unknown';
+  /** For the kind `image`; `unpacked` in bytes. */
+  readonly image?: {
+    readonly platform: Platform;
+    readonly containers: readonly string[];
+    readonly unpacked: number;
+  };
+  /** Digest of the manifest that an attestation speaks of. */
+  readonly attestationFor?: string;
+}
+
+export interface Attestation {
+  readonly descriptor: Descriptor;
+  /** URI of the in-toto predicate type. */
+  readonly predicateType: string;
+  /** The statement as it is, when asked for. */
+  readonly statement?: Readonly<Record<string, unknown>>;
 }
 
 export interface ImageDetails {
@@ -47,6 +79,9 @@ export interface ImageDetails {
   /** RFC 3339; empty when the image does not say. */
   readonly created: string;
   readonly size: number;
+  readonly descriptor: Descriptor | undefined;
+  /** Only when asked for. */
+  readonly manifests: readonly ManifestSummary[] | undefined;
   /** `LowerDir`, `UpperDir` and the like, of the storage driver. */
   readonly graphDriver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
 }
@@ -96,6 +131,8 @@ export interface PushInput {
 export interface LoadInput {
   readonly source: Readable;
   readonly quiet?: boolean;
+  /** Of images for several platforms only these; all by default. */
+  readonly platforms?: readonly Platform[];
 }
 
 export interface ImportInput {
@@ -169,10 +206,23 @@ export interface ImageService {
     readonly all?: boolean;
     readonly filters?: Filters;
     readonly sharedSize?: boolean;
+    readonly manifests?: boolean;
   }): Promise<readonly ImageSummary[]>;
-  inspect(reference: string): Promise<ImageDetails>;
+  inspect(
+    reference: string,
+    input?: { readonly platform?: Platform; readonly manifests?: boolean },
+  ): Promise<ImageDetails>;
   /** Newest first. */
-  history(reference: string): Promise<readonly HistoryItem[]>;
+  history(reference: string, platform?: Platform): Promise<readonly HistoryItem[]>;
+  /** In-toto statements attached to the image of a platform (the host's by default). */
+  attestations(
+    reference: string,
+    input: {
+      readonly platform?: Platform;
+      readonly types?: readonly string[];
+      readonly statement?: boolean;
+    },
+  ): Promise<readonly Attestation[]>;
   tag(
     ctx: Ctx,
     reference: string,
@@ -181,7 +231,12 @@ export interface ImageService {
   remove(
     ctx: Ctx,
     reference: string,
-    options: { readonly force?: boolean; readonly noPrune?: boolean },
+    options: {
+      readonly force?: boolean;
+      readonly noPrune?: boolean;
+      /** Only these platforms of the image; its names stay while one is left. */
+      readonly platforms?: readonly Platform[];
+    },
   ): Promise<readonly RemovedItem[]>;
   /** Filters: dangling (default true), label, label!, until. */
   prune(ctx: Ctx, filters: Filters): Promise<PruneReport>;
@@ -192,7 +247,7 @@ export interface ImageService {
   load(ctx: Ctx, input: LoadInput, onProgress: OnProgress): Promise<readonly ImageRecord[]>;
   import(ctx: Ctx, input: ImportInput, onProgress: OnProgress): Promise<ImageRecord>;
   /** An archive that is both an OCI layout and a docker-archive. */
-  save(ctx: Ctx, references: readonly string[]): Promise<Readable>;
+  save(ctx: Ctx, references: readonly string[], platforms?: readonly Platform[]): Promise<Readable>;
   commit(ctx: Ctx, input: CommitInput): Promise<CommittedImage>;
   usage(): Promise<ImageUsage>;
   distribution(
