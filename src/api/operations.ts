@@ -4,9 +4,12 @@ import { operations as docker } from './generated/operations.ts';
 import type { OperationId } from './generated/types.ts';
 
 /** Beyond Docker's API, under `/slipway/`. */
-export type OwnOperationId = 'SlipwayRepair';
+export type OwnOperationId = 'SlipwayRepair' | 'SlipwayImageLayers';
 
-const own: readonly string[] = ['SlipwayRepair POST /slipway/system/repair dryRun:b'];
+const own: readonly string[] = [
+  'SlipwayRepair POST /slipway/system/repair dryRun:b',
+  'SlipwayImageLayers GET /slipway/images/{name}/layers platform files:b',
+];
 
 export type AnyOperationId = OperationId | OwnOperationId;
 

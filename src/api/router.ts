@@ -71,7 +71,8 @@ export class Router {
   match(method: string, path: string): Match | undefined {
     const literal = this.#literals.get(`${method} ${path}`);
     if (literal !== undefined) return { operation: literal, name: '' };
-    const slash = path.indexOf('/', 1);
+    // The engine's own nouns lie one level deeper.
+    const slash = path.indexOf('/', path.startsWith('/slipway/') ? '/slipway/'.length : 1);
     if (slash < 0) return undefined;
     const noun = path.slice(1, slash);
     const rest = path.slice(slash + 1);

@@ -58,6 +58,7 @@ const entries: readonly Entry[] = [
   entry('image history', () => import('./commands/image/history.ts'), ['history']),
   entry('image import', () => import('./commands/image/import.ts'), ['import']),
   entry('image inspect', () => import('./commands/image/inspect.ts')),
+  entry('image layers', () => import('./commands/image/layers.ts')),
   entry('image load', () => import('./commands/image/load.ts'), ['load']),
   entry('image ls', () => import('./commands/image/ls.ts'), ['images'], ['list']),
   entry('image prune', () => import('./commands/image/prune.ts')),
@@ -91,7 +92,7 @@ const entries: readonly Entry[] = [
 ];
 
 /** Commands of our own, which docker's help does not know. */
-export const OWN_COMMANDS: readonly string[] = ['system repair'];
+export const OWN_COMMANDS: readonly string[] = ['image layers', 'system repair'];
 
 /** Every path that has a help page: nouns, canonical paths and shortcuts. */
 export function commandPaths(): string[] {

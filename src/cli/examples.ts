@@ -29,12 +29,23 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'container stats': ['slipway stats --no-stream', 'slipway stats --format "{{.Name}} {{.MemUsage}}"'],
   'container kill': ['slipway kill -s HUP web'],
   'image ls': [
+    'slipway images --tree',
     'slipway images --filter dangling=true',
     'slipway images --format "{{.Repository}}:{{.Tag}} {{.Size}}"',
   ],
+  'image layers': [
+    'slipway image layers nginx',
+    'slipway image layers --files --depth 2 --layer 3 my/app',
+    'slipway image layers --max-waste 10% my/app      exit code 1 in CI when more than a tenth is wasted',
+    "slipway image layers --format json my/app | jq '.layers[] | {layer, wasted}'",
+  ],
   'image pull': ['slipway pull debian:12', 'slipway pull localhost:5000/app@sha256:...'],
+  'image inspect': ['slipway image inspect --platform linux/arm64 nginx'],
   'image load': ['slipway load -i image.tar', 'gunzip -c image.tar.gz | slipway load'],
-  'image save': ['slipway save -o image.tar busybox'],
+  'image save': [
+    'slipway save -o image.tar busybox',
+    'slipway save --platform linux/arm64 nginx | ssh board slipway load',
+  ],
   'image import': [
     'slipway import root.tar my/base',
     'tar c -C root . | slipway import -c \'CMD ["sh"]\' - my/base',

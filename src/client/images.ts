@@ -5,6 +5,9 @@ import type { ByteQueue } from './streams/byte-queue.ts';
 import { jsonValues } from './streams/json-lines.ts';
 import type {
   AuthConfig,
+  ExploredFile,
+  ExploredImage,
+  ExploredLayer,
   ImageHistoryItem,
   ImageRemoved,
   ImageSearchResult,
@@ -24,10 +27,21 @@ function registryAuth(auth: AuthConfig | undefined): Record<string, string> {
 const namePath = (name: string, verb: string): string =>
   `/images/${name.split('/').map(encodeURIComponent).join('/')}${verb}`;
 
-/** The platform as the API wants it: JSON of `linux/arm/v7`. */
-function platformJson(platform: string | undefined): string | undefined {
+const systems = ['linux', 'windows', 'darwin', 'freebsd'];
+const architectures: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  'x86-64': 'amd64',
+  aarch64: 'arm64',
+  armhf: 'arm',
+  i386: '386',
+};
+
+/** The platform as the API wants it: JSON of `linux/arm/v7`; `arm64` alone means Linux on it. */
+export function platformJson(platform: string | undefined): string | undefined {
   if (platform === undefined || platform === '') return undefined;
-  const [os, architecture, variant] = platform.split('/');
+  const parts = platform.toLowerCase().split('/');
+  const [os = '', name, variant] = systems.includes(parts[0] ?? '') ? parts : ['linux', ...parts];
+  const architecture = name === undefined ? undefined : (architectures[name] ?? name);
   return JSON.stringify({
     ...(architecture === undefined ? {} : { architecture }),
     os,
@@ -45,7 +59,12 @@ const progressOf =
 function imageLists(api: Api) {
   return {
     list: (
-      input: { all?: boolean | undefined; sharedSize?: boolean; filters?: Filters } = {},
+      input: {
+        all?: boolean | undefined;
+        sharedSize?: boolean;
+        manifests?: boolean;
+        filters?: Filters;
+      } = {},
     ): Promise<ImageSummary[]> =>
       api.json({
         method: 'GET',
@@ -53,6 +72,7 @@ function imageLists(api: Api) {
         query: {
           all: input.all === true ? true : undefined,
           'shared-size': input.sharedSize === true ? true : undefined,
+          manifests: input.manifests === true ? true : undefined,
           filters: encodeFilters(input.filters ?? {}),
         },
       }),
@@ -64,6 +84,18 @@ function imageLists(api: Api) {
         path: namePath(name, '/history'),
         query: { platform: platformJson(platform) },
       }),
+    /** First the image, then for each layer, lowest first, its files (when asked for) and its sums. */
+    layers: async (
+      name: string,
+      input: { platform?: string; files?: boolean } = {},
+    ): Promise<AsyncGenerator<ExploredImage | ExploredLayer | ExploredFile, void, undefined>> => {
+      const path = `/slipway${namePath(name, '/layers')}`;
+      const query = {
+        platform: platformJson(input.platform),
+        files: input.files === true ? true : undefined,
+      };
+      return jsonValues((await api.send({ method: 'GET', path, query })).body);
+    },
     tag: (source: string, repo: string, tag: string) =>
       api.done({ method: 'POST', path: namePath(source, '/tag'), query: { repo, tag } }),
     remove: (

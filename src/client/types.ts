@@ -101,6 +101,60 @@ export interface ImageSummary {
   readonly SharedSize: number;
   readonly Containers: number;
   readonly Labels?: Readonly<Record<string, string>> | null;
+  /** Only when asked for. */
+  readonly Manifests?: readonly ImageManifest[];
+}
+
+/** A platform of an image, or something attached to it. */
+export interface ImageManifest {
+  readonly ID: string;
+  readonly Available: boolean;
+  readonly Kind: string;
+  readonly Size: { readonly Content: number; readonly Total: number };
+  readonly ImageData?: {
+    readonly Platform: { readonly os: string; readonly architecture: string; readonly variant?: string };
+    readonly Containers: readonly string[];
+    readonly Size: { readonly Unpacked: number };
+  } | null;
+  readonly AttestationData?: { readonly For: string } | null;
+}
+
+/** Lines of the engine's own `/slipway/images/{name}/layers`, sizes in bytes. The image comes first. */
+export interface ExploredImage {
+  readonly id: string;
+  readonly repoTags: readonly string[];
+  readonly platform: string;
+  readonly size: number;
+  readonly layers: readonly {
+    readonly diffId: string;
+    readonly createdBy: string;
+    readonly blobSize: number;
+  }[];
+}
+
+interface ExploredSum {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export interface ExploredLayer {
+  /** From 1, lowest first. */
+  readonly layer: number;
+  readonly size: number;
+  readonly added: ExploredSum;
+  readonly changed: ExploredSum;
+  readonly removed: ExploredSum;
+  /** Bytes of lower layers that it replaces or removes. */
+  readonly hidden: number;
+}
+
+export interface ExploredFile {
+  readonly layer: number;
+  readonly path: string;
+  readonly kind: 'added' | 'changed' | 'removed';
+  readonly type: string;
+  readonly size: number;
+  readonly hidden: number;
 }
 
 export interface ImageHistoryItem {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { backgroundCtx } from '../../src/core/ctx.ts';
 import { chainIdOf } from '../../src/core/model/image.ts';
@@ -181,6 +182,41 @@ export function snapshotDriverContract(name: string, open: () => Promise<Snapsho
     const { high } = await unpackTwo(driver);
     assert.deepEqual(await names(await driver.diffLayer(ctx, high)), ['etc/', 'etc/.wh.b', 'etc/a']);
     assert.ok(Object.keys(await driver.describe({ layer: high })).length > 0);
+  });
+
+  it('tells what each layer adds, changes and removes, and what it hides', async ({ driver }) => {
+    const { low, high } = await unpackTwo(driver);
+    const lines = async (files: boolean): Promise<Record<string, unknown>[]> => {
+      const text = (await buffer(await driver.explore(ctx, [low, high], { files }))).toString();
+      return text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+    };
+    const all = await lines(true);
+    // A driver may tell of directories too.
+    const files = all.filter((line) => line['type'] === 'file');
+    assert.deepEqual(
+      files.map(({ layer, path, kind, size, hidden }) => [layer, path, kind, size, hidden]),
+      [
+        [1, '/etc/a', 'added', 3, 0],
+        [1, '/etc/b', 'added', 3, 0],
+        [2, '/etc/a', 'changed', 7, 3],
+        [2, '/etc/b', 'removed', 0, 3],
+      ],
+    );
+    const sums = await lines(false);
+    assert.deepEqual(
+      sums.map(({ layer, size, hidden, removed }) => [layer, size, hidden, removed]),
+      [
+        [1, 6, 0, { entries: 0, bytes: 0 }],
+        [2, 7, 6, { entries: 1, bytes: 3 }],
+      ],
+    );
+    assert.equal(all.length - files.length - all.filter((line) => line['type'] === 'directory').length, 2);
+    await assert.rejects(driver.explore(ctx, [`sha256:${'0'.repeat(64)}`], { files: false }), {
+      kind: 'notFound',
+    });
   });
 
   it('a snapshot without layers is empty', async ({ driver, write, read }) => {

@@ -110,6 +110,7 @@ export const imageRoutes: Routes<
   | 'ImageGetAll'
   | 'ImageLoad'
   | 'ImageAttestations'
+  | 'SlipwayImageLayers'
   | 'DistributionInspect'
 > = {
   ImageList: async (services, exchange) => {
@@ -210,6 +211,13 @@ export const imageRoutes: Routes<
       statement: query.bool('statement'),
     });
     exchange.json(200, found.map(encodeAttestation));
+  },
+  SlipwayImageLayers: async (services, exchange) => {
+    const lines = await services.images.explore(exchange.clientCtx, exchange.name, {
+      ...platformOf(exchange),
+      files: exchange.query.bool('files'),
+    });
+    await sendStream(exchange, 'application/x-ndjson', lines);
   },
   DistributionInspect: async (services, exchange) => {
     const ctx = exchange.clientCtx;

@@ -15,6 +15,36 @@ export interface FileChange {
   readonly kind: ChangeKind;
 }
 
+/** Files and directories of one kind of change. */
+export interface ExploredSum {
+  readonly entries: number;
+  /** Bytes of files: those that came, or those that a removal hides. */
+  readonly bytes: number;
+}
+
+/** What one layer does to the layers below it. */
+export interface ExploredLayer {
+  /** From 1, lowest first. */
+  readonly layer: number;
+  /** Bytes of its own files. */
+  readonly size: number;
+  readonly added: ExploredSum;
+  readonly changed: ExploredSum;
+  readonly removed: ExploredSum;
+  /** Bytes of lower layers that it replaces or removes: they are stored and sent, and nobody sees them. */
+  readonly hidden: number;
+}
+
+export interface ExploredFile {
+  readonly layer: number;
+  /** Absolute path in the image. */
+  readonly path: string;
+  readonly kind: 'added' | 'changed' | 'removed';
+  readonly type: 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'directory' | 'fifo' | 'other';
+  readonly size: number;
+  readonly hidden: number;
+}
+
 /**
  * Layered filesystems. Read-only layers are keyed by chain id, writable ones by a key of the caller's
  * (the container's id). Both can be listed; removing is idempotent.
@@ -69,6 +99,11 @@ export interface SnapshotDriver {
   diff(ctx: Ctx, key: string, options?: { readonly omit?: readonly string[] }): Promise<Readable>;
   /** A layer's changes as a layer archive (for save of an image whose compressed blob is gone). */
   diffLayer(ctx: Ctx, chainId: string): Promise<Readable>;
+  /**
+   * What each of these layers (chain ids, lowest first) adds, changes and removes: lines of JSON, for each layer its files
+   * (`ExploredFile`, when asked for) and then its sums (`ExploredLayer`). `notFound` for a layer that is not there.
+   */
+  explore(ctx: Ctx, chainIds: readonly string[], options: { readonly files: boolean }): Promise<Readable>;
   /** Bytes in the writable snapshot. */
   usage(key: string): Promise<number>;
   /** Keys on disk: layers (chain ids) and writable snapshots. */

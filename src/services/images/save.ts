@@ -24,6 +24,8 @@ interface Chosen {
   readonly records: readonly ImageRecord[];
   /** Normalized tags to write; empty for an image that was asked for by id. */
   readonly tags: readonly string[];
+  /** Whether it is all that is here of the image, which its index then describes. */
+  readonly isWhole: boolean;
 }
 
 /** The platforms of an image that are wanted: all that are here, or those asked for. */
@@ -41,11 +43,12 @@ function platformsOf(
 
 /** The images asked for, each once. A name without tag means all tags of that repository. */
 function choose(room: Room, references: readonly string[], platforms: readonly Platform[]): Chosen[] {
-  const chosen = new Map<string, { records: ImageRecord[]; tags: string[] }>();
+  const chosen = new Map<string, { records: ImageRecord[]; tags: string[]; isWhole: boolean }>();
   const add = (reference: string, record: ImageRecord, tags: readonly string[]): void => {
     const records = platformsOf(room, reference, record, platforms);
     const key = records.map(({ id }) => id).join(' ');
-    const entry = chosen.get(key) ?? { records, tags: [] };
+    const isWhole = platforms.length === 0 && records.length === room.store.siblings(record).length;
+    const entry = chosen.get(key) ?? { records, tags: [], isWhole };
     for (const tag of tags) if (!entry.tags.includes(tag)) entry.tags.push(tag);
     chosen.set(key, entry);
   };
@@ -175,7 +178,7 @@ class Archive {
     yield tarEnd;
   }
 
-  async *#group({ records, tags }: Chosen): AsyncGenerator<Buffer> {
+  async *#group({ records, tags, isWhole }: Chosen): AsyncGenerator<Buffer> {
     const manifests: Descriptor[] = [];
     for (const record of records) {
       const { descriptor, bytes, layers } = await manifestOf(this.#room, record);
@@ -191,7 +194,7 @@ class Archive {
         Layers: layers.map((layer) => blobPath(layer.digest)),
       });
     }
-    const index = await this.#sharedIndex(records, manifests);
+    const index = isWhole ? await this.#sharedIndex(records, manifests) : undefined;
     if (index !== undefined) for (const record of records) yield* this.#belongings(record);
     // Without an index that names them all, each platform is an entry of its own.
     const tops = index === undefined ? manifests : [index];

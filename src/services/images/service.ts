@@ -5,6 +5,7 @@ import type { ImageServiceDeps, Room } from './deps.ts';
 import { distribution, domainOf } from './distribution.ts';
 import { commit, importImage } from './import.ts';
 import { Leases } from './leases.ts';
+import { explore } from './explore.ts';
 import { history, inspect, list, usage } from './list.ts';
 import { load } from './load.ts';
 import { pull } from './pull.ts';
@@ -45,6 +46,7 @@ export async function openImages(deps: ImageServiceDeps): Promise<ImageService> 
     inspect: (reference, input) => inspect(room, reference, input),
     history: (reference, platform) => history(room, reference, platform),
     attestations: (reference, input) => attestations(room, reference, input),
+    explore: (ctx, reference, input) => explore(room, ctx, reference, input),
     tag: (_ctx, reference, target) => tag(room, reference, target),
     remove: (ctx, reference, options) => remove(room, ctx, reference, options),
     prune: (ctx, filters) => prune(room, ctx, filters),

@@ -64,6 +64,22 @@ export interface ManifestSummary {
   readonly attestationFor?: string;
 }
 
+/** The first line of `explore`. */
+export interface ExploredImage {
+  readonly id: string;
+  readonly repoTags: readonly string[];
+  readonly platform: string;
+  /** Bytes of all layers. */
+  readonly size: number;
+  /** Lowest first. */
+  readonly layers: readonly {
+    readonly diffId: string;
+    readonly createdBy: string;
+    /** Bytes of the blob that travels; 0 when it is not here. */
+    readonly blobSize: number;
+  }[];
+}
+
 export interface Attestation {
   readonly descriptor: Descriptor;
   /** URI of the in-toto predicate type. */
@@ -223,6 +239,15 @@ export interface ImageService {
       readonly statement?: boolean;
     },
   ): Promise<readonly Attestation[]>;
+  /**
+   * What each layer adds, changes, removes and hides: lines of JSON, first the image, then for each layer, lowest first,
+   * its files (when asked for) and its sums. See `ExploredLine`.
+   */
+  explore(
+    ctx: Ctx,
+    reference: string,
+    input: { readonly platform?: Platform; readonly files: boolean },
+  ): Promise<Readable>;
   tag(
     ctx: Ctx,
     reference: string,

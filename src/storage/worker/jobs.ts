@@ -3,10 +3,12 @@
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, openSync, unlinkSync, writeSync } from 'node:fs';
 import { Readable } from 'node:stream';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { decompress } from '../../core/compression.ts';
 import { invalid } from '../../core/errors.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import { TarParser } from '../../core/tar/index.ts';
+import { exploreLayers } from '../archive/explore.ts';
 import { LayerExtractor } from '../archive/extract.ts';
 import { packDirectory } from '../archive/pack.ts';
 import { findChanges } from '../snapshots/overlay2/changes.ts';
@@ -81,10 +83,34 @@ const pack: Run<'pack'> = async (tools, io, { directory, omit }) => {
   return { size };
 };
 
+const lineBatch = 64 << 10;
+/** Entries after which messages (a cancellation) are looked at, even when nothing was sent. */
+const breath = 2000;
+
+const explore: Run<'explore'> = async (tools, io, { layers, files }) => {
+  let lines = '';
+  let count = 0;
+  const roots = layers.map((layer) => Buffer.from(layer).toString('latin1'));
+  const say = async (line: object): Promise<void> => {
+    lines += `${JSON.stringify(line)}\n`;
+    if (lines.length < lineBatch) return;
+    await io.emit(Buffer.from(lines));
+    lines = '';
+  };
+  const pace = async (): Promise<void> => {
+    if (++count % breath === 0) await immediate();
+    io.check();
+  };
+  await exploreLayers(await tools.attributes(), roots, { say, pace, files });
+  await io.emit(Buffer.from(lines));
+  return {};
+};
+
 const runners: { readonly [K in JobKind]: Run<K> } = {
   ingest,
   unpack,
   pack,
+  explore,
   changes: async (tools, io, input) => ({ changes: findChanges(await tools.attributes(), io, input) }),
   usage: async (_tools, io, { directory }) => ({ size: directorySize(io, directory) }),
   copy: async (tools, io, { from, to }) => {

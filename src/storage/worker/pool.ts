@@ -29,6 +29,7 @@ const lanes: Readonly<Record<JobKind, LaneName>> = {
   unpack: 'unpack',
   pack: 'busy',
   changes: 'busy',
+  explore: 'busy',
   usage: 'busy',
   copy: 'busy',
   empty: 'slow',

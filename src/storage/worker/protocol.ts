@@ -23,6 +23,11 @@ export interface Jobs {
     input: { readonly directory: string; readonly omit?: readonly string[] };
     result: { readonly size: number };
   };
+  /** What each layer does to those below it, as lines of JSON on the output stream. `layers`: lowest first. */
+  explore: {
+    input: { readonly layers: readonly string[]; readonly files: boolean };
+    result: Record<string, never>;
+  };
   changes: {
     input: { readonly upper: string; readonly lowers: readonly string[] };
     result: { readonly changes: readonly Change[] };

@@ -58,6 +58,37 @@ function pack(files: Files): Readable {
 const sizeOf = (files: Files): number =>
   [...files.values()].reduce((total, text) => total + Buffer.byteLength(text ?? ''), 0);
 
+/** As the explorer of a real driver tells it: lines of files, and the sums of each layer. */
+function explored(layers: readonly Files[], tellFiles: boolean): Readable {
+  const merged = new Map<string, number>();
+  const lines: object[] = [];
+  layers.forEach((files, index) => {
+    const sums = { added: [0, 0], changed: [0, 0], removed: [0, 0] };
+    let hidden = 0;
+    for (const [path, text] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const old = merged.get(path);
+      if (text === undefined && old === undefined) continue;
+      const kind = text === undefined ? 'removed' : old === undefined ? 'added' : 'changed';
+      const size = Buffer.byteLength(text ?? '');
+      sums[kind] = [
+        (sums[kind][0] ?? 0) + 1,
+        (sums[kind][1] ?? 0) + (kind === 'removed' ? (old ?? 0) : size),
+      ];
+      hidden += old ?? 0;
+      if (text === undefined) merged.delete(path);
+      else merged.set(path, size);
+      if (tellFiles)
+        lines.push({ layer: index + 1, path: `/${path}`, kind, type: 'file', size, hidden: old ?? 0 });
+    }
+    const sum = (of: readonly number[]): object => ({ entries: of[0], bytes: of[1] });
+    const { added, changed, removed } = sums;
+    const size = sizeOf(files);
+    const totals = { added: sum(added), changed: sum(changed), removed: sum(removed) };
+    lines.push({ layer: index + 1, size, ...totals, hidden });
+  });
+  return Readable.from([lines.map((line) => `${JSON.stringify(line)}\n`).join('')], { objectMode: false });
+}
+
 /** Layers and snapshots in memory: plain files and whiteouts only. */
 export function createMemorySnapshots(): MemorySnapshots {
   const layers = new Map<string, Layer>();
@@ -146,6 +177,11 @@ export function createMemorySnapshots(): MemorySnapshots {
       return pack(new Map([...snapshot(key).files].filter(([path]) => isKept(path))));
     },
     diffLayer: async (_ctx, chainId) => pack(layerOf(chainId).files),
+    explore: async (_ctx, chainIds, { files }) =>
+      explored(
+        chainIds.map((chainId) => layerOf(chainId).files),
+        files,
+      ),
     usage: async (key) => sizeOf(snapshot(key).files),
     list: async () => ({ layers: [...layers.keys()], snapshots: [...snapshots.keys()] }),
     removeSnapshot: async (key) => void snapshots.delete(key),

@@ -2,18 +2,36 @@
 import { type CommandModule, maxArgs } from '../../command.ts';
 import { CliError } from '../../exit.ts';
 import { parseFilters } from '../../filters.ts';
+import type { Flags } from '../../flags/parse.ts';
+import { writeImageTree } from '../../render/image-tree.ts';
 import { IMAGE_TITLES, imageNames, imageRow } from '../../render/image.ts';
 import { writeListing } from '../../render/listing.ts';
 import { shortId } from '../../render/units.ts';
 
+/** In docker's words: the tree is for people. */
+function checkTreeFlags(flags: Flags): void {
+  const refused = [
+    ['quiet', '--quiet'],
+    ['no-trunc', '--no-trunc'],
+    ['digests', '--show-digest'],
+  ] as const;
+  for (const [flag, shown] of refused)
+    if (flags.bool(flag)) throw new CliError(`${shown} is not yet supported with --tree`);
+  if (flags.string('format') !== '') throw new CliError('--format is not yet supported with --tree');
+}
+
 export const command: CommandModule = {
   args: maxArgs(1),
   async run({ io, flags, args, client, config }) {
-    if (flags.bool('tree'))
-      throw new CliError('--tree needs an engine that lists manifests, which this one does not');
     const filters = parseFilters(flags.list('filter'));
     const [pattern] = args;
     if (pattern !== undefined) filters['reference'] = [...(filters['reference'] ?? []), pattern];
+    if (flags.bool('tree')) {
+      checkTreeFlags(flags);
+      const manifests = await client().images.list({ all: flags.bool('all'), filters, manifests: true });
+      writeImageTree(io.stdout, manifests, flags.bool('all'));
+      return;
+    }
     const images = await client().images.list({ all: flags.bool('all'), filters });
     const quiet = flags.bool('quiet');
     const truncate = !flags.bool('no-trunc');

@@ -265,6 +265,16 @@ export class Overlay2Driver implements SnapshotDriver {
     return this.#deps.workers.stream(ctx, 'pack', { directory: this.#layers.diff(chainId) });
   }
 
+  async explore(
+    ctx: Ctx,
+    chainIds: readonly string[],
+    options: { readonly files: boolean },
+  ): Promise<Readable> {
+    for (const chainId of chainIds) await this.#layers.get(chainId);
+    const layers = chainIds.map((chainId) => this.#layers.diff(chainId));
+    return this.#deps.workers.stream(ctx, 'explore', { layers, ...options });
+  }
+
   async usage(key: string): Promise<number> {
     await this.#isMounted(key);
     const directory = join(this.#layout.snapshot(key), 'upper');
