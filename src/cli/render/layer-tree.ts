@@ -41,7 +41,7 @@ function describe(node: Node, isCut: boolean): string {
 }
 
 /** Control characters in a name must not reach the terminal. */
-const printable = (name: string): string => name.replaceAll(/[\0-\x1f\x7f-\x9f]/g, '?');
+const printable = (name: string): string => name.replaceAll(/\p{Cc}/gu, '?');
 
 function* draw(node: Node, indent: string, depth: number): Generator<string> {
   const entries = [...node.children].sort(([a], [b]) => (a < b ? -1 : 1));

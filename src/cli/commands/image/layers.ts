@@ -85,7 +85,7 @@ function chosenLayers(texts: readonly string[], count: number): ReadonlySet<numb
 function rowStruct(row: Row, truncate: boolean): Struct {
   const sum = ({ entries, bytes }: { entries: number; bytes: number }): string =>
     entries === 0 ? '-' : `${entries} (${humanSize(bytes)})`;
-  const by = row.createdBy.replaceAll(/[\0-\x1f\x7f]/g, ' ');
+  const by = row.createdBy.replaceAll(/\p{Cc}/gu, ' ');
   return new Struct('*image.layerContext', {
     Layer: () => String(row.layer),
     DiffID: () => (truncate ? shortId(row.diffId) : row.diffId),
