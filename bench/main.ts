@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { judge, renderTable, type Row } from './bars.ts';
 import { startEngine, type Engine } from './engines.ts';
+import { listImages, loadImage, makeImage, manyImages, pingWhileLoading, type ImageShape } from './images.ts';
 import {
   burst,
   command,
@@ -136,6 +137,47 @@ async function measureContainers(pair: Pair): Promise<Row[]> {
   return [{ what, unit: 'MB', slipway, dockerd, bar: { of: 'value', most: 2 } }];
 }
 
+const shapes: readonly ImageShape[] = [
+  { name: 'bench-big', layers: 8, layerBytes: 75_000_000, fileBytes: 100_000 },
+  { name: 'bench-layers', layers: 60, layerBytes: 200_000, fileBytes: 10_000 },
+];
+
+async function measureLoads(pair: Pair): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const shape of shapes) {
+    const size = Math.round((shape.layers * shape.layerBytes) / 1e6);
+    const what = `load of an image of ${shape.layers} layers, ${size} MB`;
+    if (!wanted(what)) continue;
+    note(what);
+    const path = join(import.meta.dirname, `../.cache/bench/${shape.name}.tar`);
+    await makeImage(path, shape);
+    const sample: Sampler = async (engine) => await loadImage(engine, path, shape, 1);
+    const [slipway, dockerd] = await compare(pair, quick ? 1 : 3, sample, sample);
+    rows.push({ what, unit: 'ms', slipway, dockerd, bar: { of: 'ratio', most: 1 / 1.5 } });
+    if (shape !== shapes[0]) continue;
+    const ping = await pingWhileLoading(pair.slipway, path, shape);
+    rows.push({
+      what: '/_ping during that load, 99th percentile',
+      unit: 'ms',
+      slipway: ping,
+      dockerd: await pingWhileLoading(pair.dockerd, path, shape),
+      bar: { of: 'value', most: 20 },
+    });
+  }
+  return rows;
+}
+
+async function measureList(pair: Pair): Promise<Row[]> {
+  const what = 'list of 500 images';
+  if (!wanted(what)) return [];
+  note(what);
+  const removes = [await manyImages(pair.slipway, 500), await manyImages(pair.dockerd, 500)];
+  const sample: Sampler = async (engine) => await listImages(engine, 10);
+  const [slipway, dockerd] = await compare(pair, turns, sample, sample);
+  for (const remove of removes) await remove();
+  return [{ what, unit: 'ms', slipway, dockerd, bar: { of: 'ratio', most: 1 / 5 } }];
+}
+
 /** The first start of an engine that has just been started: as it is, and with the page cache dropped before. */
 async function measureFirst(folder: string, drop: boolean): Promise<Row[]> {
   const what = `create+start+wait+remove, first of a new engine${drop ? ', page cache dropped' : ''}`;
@@ -177,6 +219,8 @@ async function measureAll(folder: string): Promise<Row[]> {
         ...(await measureBurst(pair)),
         ...(await measureCommands(pair)),
         ...(await measureContainers(pair)),
+        ...(await measureLoads(pair)),
+        ...(await measureList(pair)),
       ];
       return [...starts, ...cold, ...rest, ...idle];
     } finally {
