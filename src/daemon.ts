@@ -176,7 +176,12 @@ function buildNetworks(base: Base) {
     helper,
     host,
     facts: readHostFacts(),
-    defaults: { addressPools: options.addressPools, bip: options.bip, mtu: options.mtu },
+    defaults: {
+      addressPools: options.addressPools,
+      bip: options.bip,
+      bindAddress: options.bindAddress,
+      mtu: options.mtu,
+    },
     log,
   });
   return { networks, helper };

@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { invalid } from '../core/errors.ts';
+import { formatIp, parseIp } from '../core/ip.ts';
 import type { LogLevel } from '../core/log.ts';
 
 export interface DaemonOptions {
@@ -20,6 +21,8 @@ export interface DaemonOptions {
   /** Gateway and subnet of the default bridge; undefined chooses. */
   readonly bip: string | undefined;
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  /** Where published ports are bound that name no address; undefined is every one. */
+  readonly bindAddress: string | undefined;
   readonly mtu: number | undefined;
   readonly tls: TlsFiles | undefined;
   readonly group: string;
@@ -58,6 +61,8 @@ const flags = {
   'registry-mirror': { type: 'string', multiple: true, default: [] as string[] },
   bip: { type: 'string' },
   'default-address-pool': { type: 'string', multiple: true, default: [] as string[] },
+  'default-bind-address': { type: 'string' },
+  ip: { type: 'string' },
   mtu: { type: 'string' },
   tls: { type: 'boolean', default: false },
   tlsverify: { type: 'boolean', default: false },
@@ -103,6 +108,9 @@ Options:
       --bip CIDR                   Address and subnet of the default bridge
       --default-address-pool base=CIDR,size=N
                                    Where new networks get their subnets from (repeatable)
+      --default-bind-address ADDRESS
+                                   Where ports are published that name no address: 127.0.0.1 for the careful
+                                   (default 0.0.0.0 and ::; --ip is the same)
       --mtu BYTES                  MTU of the default bridge (default: the uplink's)
       --tls                        Serve TCP with TLS
       --tlsverify                  As --tls, and clients must show a certificate
@@ -172,6 +180,13 @@ function parseMtu(text: string | undefined): number | undefined {
   return mtu;
 }
 
+function parseBindAddress(text: string | undefined): string | undefined {
+  if (text === undefined || text === '' || text === '0.0.0.0') return undefined;
+  const address = parseIp(text);
+  if (address?.family !== 4) throw invalid(`--default-bind-address: ${text} is not an IPv4 address`);
+  return formatIp(address);
+}
+
 /** `invalid` with a sentence for what is wrong. */
 export function parseCommand(args: readonly string[]): ParsedCommand {
   let values;
@@ -208,6 +223,7 @@ export function parseCommand(args: readonly string[]): ParsedCommand {
       registryMirrors: values['registry-mirror'],
       bip: values.bip,
       addressPools: values['default-address-pool'].map(parsePool),
+      bindAddress: parseBindAddress(values['default-bind-address'] ?? values.ip),
       mtu: parseMtu(values.mtu),
       tls: parseTls(values),
       group: values.group,

@@ -21,7 +21,11 @@ import {
   createNetHelper,
   createNoneDriver,
 } from '#src/network/index.ts';
-import { createNetworksService, type NetworksService } from '#src/services/networks/index.ts';
+import {
+  createNetworksService,
+  type NetworkDefaults,
+  type NetworksService,
+} from '#src/services/networks/index.ts';
 
 export const instance = 'sliptest';
 export const ctx = backgroundCtx(
@@ -98,8 +102,11 @@ export class World {
   upstream = '';
   readonly #children: ChildProcess[] = [];
   readonly #outside: number[] = [];
+  /** What the daemon's flags say; taken by the next `restart`. */
+  defaults: NetworkDefaults;
 
-  constructor() {
+  constructor(defaults: NetworkDefaults = {}) {
+    this.defaults = defaults;
     this.helper = this.#makeHelper();
     this.networks = this.#makeService();
   }
@@ -223,6 +230,7 @@ export class World {
         ephemeralPorts: { first: 32_768, last: 60_999 },
         readResolvConf: () => (this.upstream === '' ? '' : `nameserver ${this.upstream}\n`),
       },
+      defaults: this.defaults,
       log: ctx.log,
     });
     service.bindContainers({

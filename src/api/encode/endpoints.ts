@@ -77,7 +77,7 @@ function portMap(record: ContainerRecord): Bindings {
   for (const exposed of Object.keys(record.config.ExposedPorts ?? {})) ports[exposed] = null;
   for (const port of record.ports) {
     const list = (ports[`${port.containerPort}/${port.protocol}`] ??= []);
-    list.push({ HostIp: port.hostIp, HostPort: String(port.hostPort) });
+    list.push({ HostIp: port.hostIp, HostPort: port.hostPort === 0 ? '' : String(port.hostPort) });
   }
   return ports;
 }
@@ -139,7 +139,7 @@ export function encodePortList(record: ContainerRecord): object[] {
   const published = record.ports.map((port) => ({
     IP: port.hostIp,
     PrivatePort: port.containerPort,
-    PublicPort: port.hostPort,
+    ...(port.hostPort === 0 ? {} : { PublicPort: port.hostPort }),
     Type: port.protocol,
   }));
   const taken = new Set(record.ports.map((port) => `${port.containerPort}/${port.protocol}`));

@@ -82,6 +82,7 @@ export interface PublishedPort {
   readonly containerPort: number;
   /** `0.0.0.0`, `::` or a host address. */
   readonly hostIp: string;
+  /** 0 where the container's own address is reached instead of the host's (gateway mode `routed`). */
   readonly hostPort: number;
 }
 

@@ -1,4 +1,5 @@
 import type { Ctx } from '../ctx.ts';
+import type { GatewayMode } from '../model/bridge-settings.ts';
 
 /** What the firewall must know of one network. */
 export interface FirewallNetwork {
@@ -10,9 +11,18 @@ export interface FirewallNetwork {
   readonly masquerade: boolean;
   /** Inter-container communication allowed. */
   readonly icc: boolean;
+  /** `nat` where absent. */
+  readonly gatewayModes?: { readonly ipv4: GatewayMode; readonly ipv6: GatewayMode };
+  /** What leaves gets this source address instead of the uplink's; empty for none. */
+  readonly sourceAddresses?: { readonly ipv4: string; readonly ipv6: string };
+  /** Interfaces of the host from which every port is reached directly. */
+  readonly trustedInterfaces?: readonly string[];
 }
 
-/** One published port, as the kernel sees it. */
+/**
+ * One published port, as the kernel sees it. A host port of 0 means that nothing is translated: packets to the
+ * container's own address and port are let through (gateway mode `routed`).
+ */
 export interface FirewallPort {
   readonly protocol: 'tcp' | 'udp' | 'sctp';
   /** `0.0.0.0`, `::` or a host address. */

@@ -1,6 +1,7 @@
 /** Networks and published ports as set elements, and back. Pure. */
 
 import { bytesOf, formatIp, ipFromBytes } from '../../core/ip.ts';
+import type { GatewayMode } from '../../core/model/bridge-settings.ts';
 import type { FirewallNetwork, FirewallPort } from '../../core/ports/firewall.ts';
 import type { NftElement } from '../../core/ports/nft.ts';
 import { concatenated, interfaceKey, port16 } from './expressions.ts';
@@ -22,30 +23,75 @@ export function networkElements(network: FirewallNetwork): readonly PlacedElemen
     { set: 'bridge_pairs', element: pair },
   ];
   if (network.icc) placed.push({ set: 'same_network', element: pair });
-  if (network.internal) placed.push({ set: 'internal', element: single });
-  else if (network.masquerade) placed.push({ set: 'masquerade', element: single });
+  for (const version of [4, 6] as const)
+    if (network.gatewayModes?.[`ipv${version}`] === 'isolated')
+      placed.push({ set: `isolated${suffixOf(version)}`, element: single });
+  if (network.internal) return [...placed, { set: 'internal', element: single }];
+  for (const version of [4, 6] as const) placed.push(...outwardElements(network, version));
+  for (const trusted of network.trustedInterfaces ?? [])
+    placed.push({ set: 'trusted', element: { key: concatenated(interfaceKey(trusted), name) } });
   return placed;
 }
 
-/** Every element that a network may have, whatever its settings were: for its removal. */
+const suffixOf = (version: 4 | 6): '' | '6' => (version === 4 ? '' : '6');
+
+/** How the network's addresses of one version meet the outside. */
+function outwardElements(network: FirewallNetwork, version: 4 | 6): readonly PlacedElement[] {
+  const suffix = suffixOf(version);
+  const element: NftElement = { key: interfaceKey(network.bridge) };
+  const mode: GatewayMode = network.gatewayModes?.[`ipv${version}`] ?? 'nat';
+  if (mode === 'routed') return [{ set: `routed${suffix}`, element }];
+  const source = network.sourceAddresses?.[`ipv${version}`] ?? '';
+  const placed: PlacedElement[] = [];
+  if (mode === 'nat-unprotected') placed.push({ set: `unprotected${suffix}`, element });
+  if (!network.masquerade) return placed;
+  if (source === '') return [...placed, { set: `masquerade${suffix}`, element }];
+  return [...placed, { set: `source${suffix}`, element: { ...element, data: bytesOf(source) } }];
+}
+
+const ofBridge: readonly SetName[] = [
+  'bridges',
+  'internal',
+  'masquerade',
+  'masquerade6',
+  'routed',
+  'routed6',
+  'unprotected',
+  'unprotected6',
+  'isolated',
+  'isolated6',
+];
+const ofBridgePair: readonly SetName[] = ['bridge_pairs', 'same_network'];
+
+/** Every element that a network may have and that its bridge's name alone tells, whatever its settings were. */
 export function allNetworkElements(bridge: string): readonly PlacedElement[] {
   const name = interfaceKey(bridge);
   const pair = concatenated(name, name);
   return [
-    { set: 'bridges', element: { key: name } },
-    { set: 'bridge_pairs', element: { key: pair } },
-    { set: 'same_network', element: { key: pair } },
-    { set: 'internal', element: { key: name } },
-    { set: 'masquerade', element: { key: name } },
+    ...ofBridge.map((set): PlacedElement => ({ set, element: { key: name } })),
+    ...ofBridgePair.map((set): PlacedElement => ({ set, element: { key: pair } })),
   ];
+}
+
+/** Sets whose elements for a bridge hold more than its name; small, because few networks are in them. */
+export const settingSets: readonly SetName[] = ['source', 'source6', 'trusted'];
+
+/** Whether an element of one of the `settingSets` is of that bridge's network. */
+export function isOfNetwork({ set, element }: PlacedElement, bridge: string): boolean {
+  const start = set === 'trusted' ? 16 : 0;
+  return Buffer.from(interfaceKey(bridge)).equals(element.key.subarray(start, start + 16));
 }
 
 /** Undefined where host and container address differ in version: slipway-net relays such a port. */
 export function portElement(port: FirewallPort): PlacedElement | undefined {
   const version = port.containerIp.includes(':') ? 6 : 4;
   if ((port.hostIp.includes(':') ? 6 : 4) !== version || port.containerIp === '') return undefined;
-  const suffix = version === 4 ? '' : '6';
+  const suffix = suffixOf(version);
   const protocol = Uint8Array.of(protocolNumbers[port.protocol]);
+  if (port.hostPort === 0) {
+    const key = concatenated(bytesOf(port.containerIp), protocol, port16(port.containerPort));
+    return { set: `direct${suffix}`, element: { key, comment: port.bridge } };
+  }
   const data = concatenated(bytesOf(port.containerIp), port16(port.containerPort));
   if (port.hostIp === '0.0.0.0' || port.hostIp === '::') {
     const key = concatenated(protocol, port16(port.hostPort));
@@ -59,17 +105,32 @@ function protocolOf(number: number | undefined): FirewallPort['protocol'] | unde
   return (['tcp', 'udp', 'sctp'] as const).find((name) => protocolNumbers[name] === number);
 }
 
+const number = (bytes: Uint8Array, offset: number): number =>
+  ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
+
+function directPort(length: 4 | 16, { key, comment }: NftElement): FirewallPort | undefined {
+  const protocol = protocolOf(key[length]);
+  if (protocol === undefined || key.length < length + 6) return undefined;
+  return {
+    protocol,
+    hostIp: length === 4 ? '0.0.0.0' : '::',
+    hostPort: 0,
+    containerIp: formatIp(ipFromBytes(key.subarray(0, length))),
+    containerPort: number(key, length + 4),
+    bridge: comment ?? '',
+  };
+}
+
 /** The port that an element of one of the four maps stands for; undefined for an element that is none of ours. */
 export function portOfElement(set: SetName, element: NftElement): FirewallPort | undefined {
   const length = set.endsWith('6') ? 16 : 4;
+  if (set.startsWith('direct')) return directPort(length, element);
   const bound = set.startsWith('bound_');
   const { key, data } = element;
   const start = bound ? length : 0;
   const protocol = protocolOf(key[start]);
   if (data === undefined || data.length < length + 2 || protocol === undefined || key.length < start + 6)
     return undefined;
-  const number = (bytes: Uint8Array, offset: number): number =>
-    ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
   return {
     protocol,
     hostIp: bound ? formatIp(ipFromBytes(key.subarray(0, length))) : length === 4 ? '0.0.0.0' : '::',

@@ -47,9 +47,9 @@ export const verdict = (name: 'accept' | 'drop' | 'return'): NftExpression => ({
   verdict: { verdict: name } satisfies NftVerdict,
 });
 
-export const inSet = (key: 'iifname' | 'oifname', set: string): readonly NftExpression[] => [
+export const inSet = (key: 'iifname' | 'oifname', set: string, invert = false): readonly NftExpression[] => [
   { expr: 'meta', key, dreg: 0 },
-  { expr: 'lookup', set, sreg: 0 },
+  { expr: 'lookup', set, sreg: 0, ...(invert ? { invert } : {}) },
 ];
 
 /** The pair of interfaces that a packet comes in and goes out by. */
@@ -138,6 +138,29 @@ export const markedFromBridge: readonly NftExpression[] = [
   { expr: 'meta', key: 'mark', dreg: 0 },
   { expr: 'bitwise', sreg: 0, dreg: 0, mask: hostOrder(fromBridgeBit), xor: hostOrder(0) },
   { expr: 'cmp', op: 'neq', sreg: 0, data: hostOrder(0) },
+];
+
+export const isProtocol = (number: number): readonly NftExpression[] => [
+  { expr: 'meta', key: 'l4proto', dreg: 0 },
+  { expr: 'cmp', op: 'eq', sreg: 0, data: Uint8Array.of(number) },
+];
+
+/** The packet goes to an address, protocol and port of the set; its version must have been matched before. */
+export function toPortIn(version: IpVersion, set: string): readonly NftExpression[] {
+  const words = version === 4 ? 1 : 4;
+  return [
+    loadAddress(version, 'daddr', 0),
+    { expr: 'meta', key: 'l4proto', dreg: words },
+    { expr: 'payload', base: 'transport', offset: 2, length: 2, dreg: words + 1 },
+    { expr: 'lookup', set, sreg: 0 },
+  ];
+}
+
+/** Gives the packet the source address that a map has for the interface by which it came. */
+export const sourceBy = (version: IpVersion, map: string): readonly NftExpression[] => [
+  { expr: 'meta', key: 'iifname', dreg: 0 },
+  { expr: 'lookup', set: map, sreg: 0, dreg: 8 },
+  { expr: 'nat', type: 'snat', family: version === 4 ? 'ip' : 'ip6', addressRegister: 8 },
 ];
 
 /**

@@ -58,6 +58,13 @@ test('a drop never comes before what it must let through', () => {
     'out of an internal network',
     'into an internal network',
     'published ports',
+    'published ports of routed networks',
+    'echo requests to routed networks',
+    'unprotected networks',
+    'published ports of routed networks6',
+    'echo requests to routed networks6',
+    'unprotected networks6',
+    'from trusted interfaces',
     'unpublished ports',
     'outbound',
     'between other interfaces',
@@ -77,6 +84,8 @@ test('ports as elements, byte for byte, and back', () => {
     port({ hostIp: '192.0.2.7', protocol: 'sctp' }),
     port({ hostIp: '::', containerIp: 'fd00::2' }),
     port({ hostIp: 'fd00::1', containerIp: 'fd00::2', protocol: 'udp' }),
+    port({ hostPort: 0 }),
+    port({ hostIp: '::', hostPort: 0, containerIp: 'fd00::2', protocol: 'udp' }),
   ]) {
     const placed = portElement(some);
     assert.ok(placed);
@@ -106,9 +115,16 @@ test('settings of a network are its membership in sets', () => {
   };
   const sets = (changes: Partial<FirewallNetwork>): string[] =>
     networkElements({ ...network, ...changes }).map((placed) => placed.set);
-  assert.deepEqual(sets({}), ['bridges', 'bridge_pairs', 'same_network', 'masquerade']);
+  assert.deepEqual(sets({}), ['bridges', 'bridge_pairs', 'same_network', 'masquerade', 'masquerade6']);
   assert.deepEqual(sets({ internal: true }), ['bridges', 'bridge_pairs', 'same_network', 'internal']);
   assert.deepEqual(sets({ icc: false, masquerade: false }), ['bridges', 'bridge_pairs']);
+  assert.deepEqual(sets({ gatewayModes: { ipv4: 'routed', ipv6: 'nat-unprotected' } }).slice(3), [
+    'routed',
+    'unprotected6',
+    'masquerade6',
+  ]);
+  const source = { sourceAddresses: { ipv4: '192.0.2.9', ipv6: '' }, trustedInterfaces: ['eth7'] };
+  assert.deepEqual(sets(source).slice(3), ['source', 'masquerade6', 'trusted']);
 });
 
 test('chains of others that drop what we forward', () => {

@@ -11,15 +11,17 @@ import type { NftChange, NftElement } from '../../core/ports/nft.ts';
 import {
   allNetworkElements,
   elementId,
+  isOfNetwork,
   networkElements,
   portElement,
   portOfElement,
+  settingSets,
   type PlacedElement,
 } from './elements.ts';
 import { versionByte, type IpVersion } from './expressions.ts';
 import { disableForwarding, enableForwarding, isForwardingOff } from './forwarding.ts';
 import { dropsForwards, planForeignRemoval, planForeignRules } from './foreign.ts';
-import { expectedRules, planTable, setNames } from './table.ts';
+import { expectedRules, planTable, setNames, type SetName } from './table.ts';
 
 export type FirewallHost = Pick<
   Host,
@@ -92,11 +94,13 @@ class NftFirewall implements Firewall {
 
   async ensureNetwork(ctx: Ctx, network: FirewallNetwork): Promise<void> {
     const wanted = networkElements(network);
-    const ids = new Set(wanted.map((placed) => placed.set));
-    const stale = allNetworkElements(network.bridge).filter((placed) => !ids.has(placed.set));
+    const { add, remove } = difference(await this.#settingsOf(network.bridge), wanted);
+    const present = new Set(wanted.map((placed) => placed.set));
+    const stale = allNetworkElements(network.bridge).filter((placed) => !present.has(placed.set));
     // Adding first makes the deletion of what may be absent succeed.
     await this.#host.nftApply(undefined, [
-      ...this.#changes('addElements', [...wanted, ...stale]),
+      ...this.#changes('deleteElements', remove),
+      ...this.#changes('addElements', [...add, ...stale]),
       ...this.#changes('deleteElements', stale),
     ]);
     this.#bridges.add(network.bridge);
@@ -105,12 +109,13 @@ class NftFirewall implements Firewall {
   }
 
   async removeNetwork(ctx: Ctx, network: FirewallNetwork): Promise<void> {
-    const all = allNetworkElements(network.bridge);
     this.#bridges.delete(network.bridge);
     try {
+      const all = allNetworkElements(network.bridge);
+      const settings = await this.#settingsOf(network.bridge);
       await this.#host.nftApply(undefined, [
         ...this.#changes('addElements', all),
-        ...this.#changes('deleteElements', all),
+        ...this.#changes('deleteElements', [...all, ...settings]),
       ]);
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error;
@@ -175,10 +180,16 @@ class NftFirewall implements Firewall {
     return true;
   }
 
+  /** What the table has for one network in the sets where its name does not tell the element. */
+  async #settingsOf(bridge: string): Promise<readonly PlacedElement[]> {
+    const elements = (await this.#elements(settingSets)) ?? [];
+    return elements.filter((placed) => isOfNetwork(placed, bridge));
+  }
+
   /** Undefined when the table or one of its sets is missing. */
-  async #elements(): Promise<readonly PlacedElement[] | undefined> {
+  async #elements(sets: readonly SetName[] = setNames): Promise<readonly PlacedElement[] | undefined> {
     const all: PlacedElement[] = [];
-    for (const set of setNames) {
+    for (const set of sets) {
       const elements = await this.#host.nftElements(undefined, { family: 'inet', table: this.#table, set });
       if (elements === undefined) return undefined;
       all.push(...elements.map((element) => ({ set, element })));

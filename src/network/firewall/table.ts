@@ -12,12 +12,15 @@ import {
   established,
   forgedSource,
   inSet,
+  isProtocol,
   isVersion,
   loadAddress,
   markedFromBridge,
   markFromBridge,
   pairInSet,
+  sourceBy,
   toLocal,
+  toPortIn,
   translateBy,
   verdict,
   versionInSet,
@@ -30,11 +33,23 @@ export const setNames = [
   'same_network',
   'internal',
   'masquerade',
+  'masquerade6',
+  'source',
+  'source6',
+  'routed',
+  'routed6',
+  'unprotected',
+  'unprotected6',
+  'isolated',
+  'isolated6',
+  'trusted',
   'closed',
   'ports',
   'bound_ports',
   'ports6',
   'bound_ports6',
+  'direct',
+  'direct6',
 ] as const;
 export type SetName = (typeof setNames)[number];
 
@@ -51,12 +66,30 @@ const setShapes: Readonly<Record<SetName, SetShape>> = {
   same_network: { key: ['ifname', 'ifname'] },
   internal: { key: ['ifname'] },
   masquerade: { key: ['ifname'] },
+  masquerade6: { key: ['ifname'] },
+  /** Bridges whose packets leave with an address of the user's choice. */
+  source: { key: ['ifname'], data: ['ipv4_addr'] },
+  source6: { key: ['ifname'], data: ['ipv6_addr'] },
+  /** Bridges whose addresses are not translated: published ports and echo requests go straight to them. */
+  routed: { key: ['ifname'] },
+  routed6: { key: ['ifname'] },
+  /** Bridges whose every port is open to other machines that have a route. */
+  unprotected: { key: ['ifname'] },
+  unprotected6: { key: ['ifname'] },
+  /** Bridges without an address of the host: no route tells which sources belong there. */
+  isolated: { key: ['ifname'] },
+  isolated6: { key: ['ifname'] },
+  /** An interface of the host, and a bridge that is open to it. */
+  trusted: { key: ['ifname', 'ifname'] },
   /** IP versions that this host did not forward before the engine came. */
   closed: { key: ['inet_proto'] },
   ports: { key: ['inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
   bound_ports: { key: ['ipv4_addr', 'inet_proto', 'inet_service'], data: ['ipv4_addr', 'inet_service'] },
   ports6: { key: ['inet_proto', 'inet_service'], data: ['ipv6_addr', 'inet_service'] },
   bound_ports6: { key: ['ipv6_addr', 'inet_proto', 'inet_service'], data: ['ipv6_addr', 'inet_service'] },
+  /** Published ports of routed networks: the container's address, protocol and port. */
+  direct: { key: ['ipv4_addr', 'inet_proto', 'inet_service'] },
+  direct6: { key: ['ipv6_addr', 'inet_proto', 'inet_service'] },
 };
 
 interface ChainPlan {
@@ -82,6 +115,57 @@ const publishedRules = (version: IpVersion): ChainPlan['rules'] => {
     {
       comment: `published on every address${suffix}`,
       expressions: [...start, ...toLocal, ...translateBy(version, `ports${suffix}`, false)],
+    },
+  ];
+};
+
+const icmp: Readonly<Record<IpVersion, number>> = { 4: 1, 6: 58 };
+
+/** What of one version reaches containers without translation. */
+const directRules = (version: IpVersion): ChainPlan['rules'] => {
+  const suffix = version === 4 ? '' : '6';
+  return [
+    {
+      comment: `published ports of routed networks${suffix}`,
+      expressions: [
+        ...isVersion(version),
+        ...inSet('oifname', `routed${suffix}`),
+        ...toPortIn(version, `direct${suffix}`),
+        verdict('accept'),
+      ],
+    },
+    {
+      comment: `echo requests to routed networks${suffix}`,
+      expressions: [
+        ...isVersion(version),
+        ...inSet('oifname', `routed${suffix}`),
+        ...isProtocol(icmp[version]),
+        verdict('accept'),
+      ],
+    },
+    {
+      comment: `unprotected networks${suffix}`,
+      expressions: [
+        ...isVersion(version),
+        ...inSet('oifname', `unprotected${suffix}`),
+        ...inSet('iifname', 'bridges', true),
+        verdict('accept'),
+      ],
+    },
+  ];
+};
+
+const outsideRules = (version: IpVersion): ChainPlan['rules'] => {
+  const suffix = version === 4 ? '' : '6';
+  const leaves = [...isVersion(version), ...pairInSet('bridge_pairs', true)];
+  return [
+    {
+      comment: `to the outside by a chosen address${suffix}`,
+      expressions: [...leaves, ...sourceBy(version, `source${suffix}`)],
+    },
+    {
+      comment: `to the outside${suffix}`,
+      expressions: [...leaves, ...inSet('iifname', `masquerade${suffix}`), { expr: 'masquerade' }],
     },
   ];
 };
@@ -117,12 +201,19 @@ const chains: readonly ChainPlan[] = [
       },
       {
         comment: 'forged source',
-        expressions: [...inSet('iifname', 'bridges'), ...isVersion(4), ...forgedSource, verdict('drop')],
+        expressions: [
+          ...inSet('iifname', 'bridges'),
+          ...inSet('iifname', 'isolated', true),
+          ...isVersion(4),
+          ...forgedSource,
+          verdict('drop'),
+        ],
       },
       {
         comment: 'forged source6',
         expressions: [
           ...inSet('iifname', 'bridges'),
+          ...inSet('iifname', 'isolated6', true),
           ...isVersion(6),
           ...linkLocal6,
           ...forgedSource,
@@ -169,14 +260,8 @@ const chains: readonly ChainPlan[] = [
           { expr: 'masquerade' },
         ],
       },
-      {
-        comment: 'to the outside',
-        expressions: [
-          ...inSet('iifname', 'masquerade'),
-          ...pairInSet('bridge_pairs', true),
-          { expr: 'masquerade' },
-        ],
-      },
+      ...outsideRules(4),
+      ...outsideRules(6),
     ],
   },
   {
@@ -197,6 +282,9 @@ const chains: readonly ChainPlan[] = [
         comment: 'published ports',
         expressions: [...inSet('oifname', 'bridges'), ...destinationTranslated, verdict('accept')],
       },
+      ...directRules(4),
+      ...directRules(6),
+      { comment: 'from trusted interfaces', expressions: [...pairInSet('trusted'), verdict('accept')] },
       { comment: 'unpublished ports', expressions: [...inSet('oifname', 'bridges'), verdict('drop')] },
       { comment: 'outbound', expressions: [...inSet('iifname', 'bridges'), verdict('accept')] },
       { comment: 'between other interfaces', expressions: [...versionInSet('closed'), verdict('drop')] },

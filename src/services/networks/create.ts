@@ -163,7 +163,7 @@ export async function planPredefined(
     [bridgeOption.defaultBridge]: 'true',
     [bridgeOption.icc]: 'true',
     [bridgeOption.masquerade]: 'true',
-    [bridgeOption.hostBinding]: '0.0.0.0',
+    [bridgeOption.hostBinding]: room.defaults?.bindAddress ?? '0.0.0.0',
     [bridgeOption.name]: validated.bridgeName ?? '',
     ...(room.defaults?.mtu === undefined ? {} : { [bridgeOption.mtu]: String(room.defaults.mtu) }),
   };

@@ -28,6 +28,8 @@ export interface NetworkDefaults {
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[] | undefined;
   /** Address and prefix length of the default bridge: `10.1.0.1/24`. */
   readonly bip?: string | undefined;
+  /** Where ports are published that name no address, on networks without one of their own. */
+  readonly bindAddress?: string | undefined;
   /** Of the default bridge, in bytes. */
   readonly mtu?: number | undefined;
 }

@@ -60,7 +60,10 @@ function networking(room: Networks): ContainerNetworking {
   return {
     planEndpoints: (input) => planEndpoints(input, (reference) => room.state.find(reference).network),
     reserve: (record) => {
-      const { endpoints, ports } = reserve({ state: room.state, ipv6: room.facts.ipv6 }, record);
+      const { endpoints, ports } = reserve(
+        { state: room.state, ipv6: room.facts.ipv6, bindAddress: room.defaults?.bindAddress },
+        record,
+      );
       return { endpoints, ports };
     },
     release(containerId) {

@@ -7,7 +7,7 @@ import { bridgeSettings } from '../../core/model/bridge-settings.ts';
 import type { ContainerRecord, EndpointRecord } from '../../core/model/container.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
 import { clearedEndpoint } from './endpoints.ts';
-import { portRequests } from './ports/requests.ts';
+import { portRequests, type PortRequest } from './ports/requests.ts';
 import type { ClaimedPort } from './ports/claims.ts';
 import type { Claims, NetworkEntry, NetworkState } from './state.ts';
 
@@ -15,6 +15,8 @@ export interface ReserveDeps {
   readonly state: NetworkState;
   /** Whether ports without address are published on `::` too. */
   readonly ipv6: boolean;
+  /** Address for ports that name none, on networks that name none; `0.0.0.0` where undefined. */
+  readonly bindAddress?: string | undefined;
 }
 
 const isBridge = (network: NetworkRecord): boolean => network.driver === 'bridge';
@@ -112,6 +114,24 @@ export function gatewayEndpoint(
   )[0];
 }
 
+/** Ports that are reached at the container's own address, which it must have. */
+function routedPorts(
+  { protocol, containerPort, hostIps }: PortRequest,
+  gateway: EndpointRecord,
+  isRouted: (hostIp: string) => boolean,
+): readonly ClaimedPort[] {
+  const families = new Set(hostIps.filter(isRouted).map((hostIp) => (hostIp.includes(':') ? 6 : 4)));
+  return [...families]
+    .filter((family) => (family === 4 ? gateway.ipv4 : gateway.ipv6) !== '')
+    .map((family) => ({
+      protocol,
+      containerPort,
+      hostIp: family === 4 ? '0.0.0.0' : '::',
+      hostPort: 0,
+      dynamic: false,
+    }));
+}
+
 function claimPorts(
   deps: ReserveDeps,
   record: ContainerRecord,
@@ -120,10 +140,21 @@ function claimPorts(
   const gateway = gatewayEndpoint(deps.state, endpoints);
   const network = gateway && deps.state.byId(gateway.networkId)?.network;
   if (gateway === undefined || network === undefined) return [];
-  const defaults = { ipv4: bridgeSettings(network).hostBinding, ipv6: deps.ipv6 };
+  const { hostBinding, gatewayModes } = bridgeSettings(network);
+  const defaults = { address: hostBinding ?? deps.bindAddress ?? '0.0.0.0', ipv6: deps.ipv6 };
   const requests = portRequests(record.config, record.hostConfig, defaults);
+  const isRouted = (hostIp: string): boolean =>
+    gatewayModes[hostIp.includes(':') ? 'ipv6' : 'ipv4'] === 'routed';
   try {
-    return deps.state.ports.claim(record.id, requests);
+    const held = requests.map((request) => ({
+      ...request,
+      hostIps: request.hostIps.filter((hostIp) => !isRouted(hostIp)),
+    }));
+    const claimed = deps.state.ports.claim(
+      record.id,
+      held.filter(({ hostIps }) => hostIps.length > 0),
+    );
+    return [...claimed, ...requests.flatMap((request) => routedPorts(request, gateway, isRouted))];
   } catch (error) {
     throw connectivityError(record, gateway, error);
   }

@@ -30,6 +30,13 @@ function isOutdated(room: Networks, stored: NetworkRecord, running: readonly Res
   return otherMtu || (gateway !== undefined && stored.ipam.pools[0]?.gateway !== gateway);
 }
 
+/** The default bridge shows where its ports are published as an option; the daemon's flag decides it anew at each start. */
+function withBindAddress(room: Networks, stored: NetworkRecord): NetworkRecord {
+  if (!stored.predefined || stored.driver !== 'bridge') return stored;
+  const address = room.defaults?.bindAddress ?? '0.0.0.0';
+  return { ...stored, options: { ...stored.options, [bridgeOption.hostBinding]: address } };
+}
+
 async function loadNetworks(room: Networks, ctx: Ctx, running: readonly RestoredContainer[]): Promise<void> {
   for (const stored of await room.records.list('network')) {
     try {
@@ -38,7 +45,8 @@ async function loadNetworks(room: Networks, ctx: Ctx, running: readonly Restored
         await room.records.commit([{ op: 'delete', kind: 'network', id: stored.id }]);
         continue;
       }
-      room.state.add(driverOf(room, stored.driver)?.validate(stored) ?? stored);
+      const current = withBindAddress(room, stored);
+      room.state.add(driverOf(room, current.driver)?.validate(current) ?? current);
     } catch (error) {
       note(room, `network ${stored.name} (${stored.id}) could not be restored`, error);
     }

@@ -10,7 +10,7 @@ import { firewallPorts } from './published.ts';
 /** What the firewall must know of a network; undefined for networks without bridge. */
 export function firewallNetwork(network: NetworkRecord): FirewallNetwork | undefined {
   if (network.driver !== 'bridge' || network.bridgeName === undefined) return undefined;
-  const { icc, masquerade } = bridgeSettings(network);
+  const { icc, masquerade, gatewayModes, sourceAddresses, trustedInterfaces } = bridgeSettings(network);
   const subnets = network.ipam.pools.map((pool) => pool.subnet);
   return {
     networkId: network.id,
@@ -20,6 +20,9 @@ export function firewallNetwork(network: NetworkRecord): FirewallNetwork | undef
     internal: network.internal,
     masquerade,
     icc,
+    gatewayModes,
+    sourceAddresses,
+    trustedInterfaces,
   };
 }
 

@@ -14,8 +14,12 @@ export const aliasPrefix = (instance: string): string => `slipway:${instance}:`;
 
 /** Gateways of the pools with their prefix lengths: the addresses of the bridge itself. */
 export function bridgeAddresses(network: NetworkRecord): readonly string[] {
+  const { gatewayModes, inhibitIpv4 } = bridgeSettings(network);
   return network.ipam.pools.flatMap((pool) => {
     const subnet = parseCidr(pool.subnet);
+    const family = pool.subnet.includes(':') ? 'ipv6' : 'ipv4';
+    // An isolated network is not reached from the host either.
+    if (gatewayModes[family] === 'isolated' || (family === 'ipv4' && inhibitIpv4)) return [];
     return subnet === undefined || pool.gateway === '' ? [] : [`${pool.gateway}/${subnet.cidr.prefix}`];
   });
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { PortClaims } from './claims.ts';
 import { portRequests, type PortRequest } from './requests.ts';
 
-const both = { ipv4: '0.0.0.0', ipv6: true };
+const both = { address: '0.0.0.0', ipv6: true };
 const requests = (
   bindings: Record<string, { HostIp?: string; HostPort?: string }[]>,
 ): readonly PortRequest[] => portRequests({}, { PortBindings: bindings }, both);
@@ -30,7 +30,7 @@ test('publish-all adds the exposed ports that have no binding', () => {
   const made = portRequests(
     { ExposedPorts: { '80/tcp': {}, '443/tcp': {} } },
     { PublishAllPorts: true, PortBindings: { '80/tcp': [{ HostPort: '8080' }] } },
-    { ipv4: '10.1.1.1', ipv6: true },
+    { address: '10.1.1.1', ipv6: true },
   );
   assert.deepEqual(
     made.map((request) => [request.containerPort, request.hostIps, request.range?.first]),

@@ -17,9 +17,9 @@ export interface PortRequest {
 }
 
 export interface BindingDefaults {
-  /** Address for bindings without one: the network's `host_binding_ipv4`, else `0.0.0.0`. */
-  readonly ipv4: string;
-  /** Whether such bindings are made on `::` too. */
+  /** For bindings that name none: the network's `host_binding_ipv4`, the engine's default, `0.0.0.0`. */
+  readonly address: string;
+  /** Whether such bindings are made on `::` too, where that address is `0.0.0.0`. */
   readonly ipv6: boolean;
 }
 
@@ -48,8 +48,8 @@ function parseHostPort(text: string): PortRequest['range'] {
 
 function addresses(hostIp: string, defaults: BindingDefaults): readonly string[] {
   if (hostIp === '') {
-    const both = defaults.ipv6 && defaults.ipv4 === '0.0.0.0';
-    return both ? [defaults.ipv4, '::'] : [defaults.ipv4];
+    const both = defaults.ipv6 && defaults.address === '0.0.0.0';
+    return both ? [defaults.address, '::'] : [defaults.address];
   }
   const bare = hostIp.replace(/^\[(.*)\]$/, '$1');
   if (parseIp(bare) === undefined) throw invalid(`invalid IP address: ${hostIp}`);
