@@ -7,6 +7,7 @@ import { readFacts } from './facts.ts';
 import { closeQuietly } from './ffi/kernel-error.ts';
 import { libc } from './ffi/libc.ts';
 import { createLane, type Lane } from './lane.ts';
+import { createNetworkWatch } from './network/watch.ts';
 import { openInRoot, syncfs } from './mount/files.ts';
 import { parseMountInfo } from './mount/mountinfo.ts';
 import { mount, mountsUnder, unmount } from './mount/mounts.ts';
@@ -41,6 +42,7 @@ export function createHost(options: HostOptions = {}): KernelHost {
   // For calls that take the kernel long; its thread starts with the first of them.
   const slowLane = createLane(workerUrl);
   const children = createChildWaiter();
+  const watch = createNetworkWatch();
   const asNamespace = (fd: number): { fd: number; path: string } => ({
     fd,
     path: `/proc/${process.pid}/fd/${fd}`,
@@ -79,10 +81,13 @@ export function createHost(options: HostOptions = {}): KernelHost {
       return fd < 0 ? undefined : asNamespace(fd);
     },
 
+    watchNetwork: (listener) => watch.listen(listener),
+
     facts: () => readFacts(lane.call('uplinkMtu')),
     cgroupLayout: () => cgroupLayout(parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))),
     async close() {
       children.close();
+      watch.close();
       await Promise.all([lane.close(), slowLane.close()]);
     },
   };

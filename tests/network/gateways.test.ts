@@ -11,8 +11,9 @@ const run = (command: string): string =>
   execFileSync('sh', ['-c', command], { encoding: 'utf8', timeout: 15_000 });
 const get = (box: Pick<Box, 'namespace'>, url: string): string => inside(box, 'curl', '-gsS', '-m', '5', url);
 /** A packet that is dropped is not answered: whoever asks waits in vain. */
-const refused = (box: Pick<Box, 'namespace'>, url: string): void =>
-  void assert.throws(() => inside(box, 'curl', '-gsS', '-m', '1', url), url);
+const refused = (box: Pick<Box, 'namespace'>, url: string): void => {
+  assert.throws(() => inside(box, 'curl', '-gsS', '-m', '1', url), url);
+};
 
 isolated(import.meta.filename, () => {
   let world: World;

@@ -150,6 +150,14 @@ export interface NetworkStep {
   readonly nft?: readonly NftChange[];
 }
 
+/** What someone changed in the host's network; by whom is not told, so it may have been the engine itself. */
+export type NetworkChange =
+  | { readonly kind: 'linkDeleted'; readonly name: string }
+  /** A table was made or deleted, or its chains, rules or sets; elements of sets are not watched. */
+  | { readonly kind: 'rules'; readonly table: string }
+  /** More happened than the kernel could keep: anything may have changed. */
+  | { readonly kind: 'lost' };
+
 export interface OpenSocketRequest {
   readonly type: 'udp' | 'tcp' | 'sctp';
   readonly address: string;
@@ -244,6 +252,9 @@ export interface Host extends NftHost<NamespaceRef> {
    * A refused operation's error carries `index`, counted over all operations and changes of all steps.
    */
   networkProgram(program: NetworkProgram): Promise<{ fd: number; path: string } | undefined>;
+
+  /** Calls back for changes in the host's namespace from now on, some at a time; the answer ends it. */
+  watchNetwork(listener: (changes: readonly NetworkChange[]) => void): () => void;
 
   // facts
   facts(): Promise<HostFacts>;

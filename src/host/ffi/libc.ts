@@ -8,6 +8,18 @@ import koffi from 'koffi';
 
 const lib = koffi.load('libc.so.6');
 
+/** struct sock_fprog. */
+const filterProgram = koffi.struct('sock_fprog', { length: 'uint16_t', filter: 'void *' });
+const setFilter: (
+  fd: number,
+  level: number,
+  name: number,
+  program: { readonly length: number; readonly filter: Uint8Array },
+  size: number,
+) => number = lib.func(
+  'int setsockopt(int fd, int level, int name, const sock_fprog *program, unsigned int size)',
+);
+
 type Pointer = Uint8Array | null;
 type Call<A extends readonly unknown[]> = ((...args: A) => number) & {
   async(...args: [...A, (error: Error | null, result: number) => void]): void;
@@ -51,6 +63,9 @@ export const libc = {
   setsockopt: declare<[number, number, number, Pointer, number]>(
     'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
   ),
+  /** As `setsockopt` for SO_ATTACH_FILTER: `length` instructions of eight bytes each. */
+  attachFilter: (fd: number, length: number, filter: Uint8Array): number =>
+    setFilter(fd, 1, 26, { length, filter }, koffi.sizeof(filterProgram)),
   send: declare<[number, Pointer, number, number]>(
     'long send(int fd, const void *data, size_t length, int flags)',
   ),

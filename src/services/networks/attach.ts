@@ -11,7 +11,7 @@ import { connectivityError, gatewayEndpoint, release } from './reserve.ts';
 import { scheduleSweep } from './sweep.ts';
 import type { ClaimedPort } from './ports/claims.ts';
 import { firewallPorts, portHolds } from './published.ts';
-import { publishPorts } from './walls.ts';
+import { publishPorts, unpublishPorts } from './walls.ts';
 
 type Endpoints = Readonly<Record<string, EndpointRecord>>;
 
@@ -176,7 +176,7 @@ async function takeOff(
   const ports = async (): Promise<void> => {
     if (record.ports.length === 0) return;
     try {
-      await room.firewall.unpublish(ctx, firewallPorts(room, record));
+      await unpublishPorts(room, ctx, firewallPorts(room, record));
     } finally {
       await room.helper.releasePorts(ctx, record.id);
     }

@@ -13,7 +13,7 @@ import { emitNetwork } from './emit.ts';
 import { planPools, type PoolSurroundings } from './ipam/pools.ts';
 import type { NetworkState } from './state.ts';
 import type { NetworkCreateRequest } from './types.ts';
-import { ensureWalls, firewallNetwork } from './walls.ts';
+import { ensureWalls, firewallNetwork, removeWalls } from './walls.ts';
 
 const predefinedNames = new Set(['bridge', 'host', 'none', 'default']);
 const singletons: Readonly<Record<string, string>> = { host: 'host', null: 'null', none: 'null' };
@@ -98,7 +98,7 @@ export async function realise(
   await driver?.ensure(ctx, network);
   const walls = firewallNetwork(network);
   if (walls === undefined) return;
-  undo.push('network in the firewall', (own) => room.firewall.removeNetwork(own, walls));
+  undo.push('network in the firewall', (own) => removeWalls(room, own, walls));
   await ensureWalls(room, ctx, walls);
 }
 

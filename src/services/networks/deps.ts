@@ -43,7 +43,7 @@ export interface NetworksDeps {
   readonly drivers: readonly NetworkDriver[];
   readonly firewall: Firewall;
   readonly helper: NetHelper;
-  readonly host: Pick<Host, 'createNetns' | 'routes'>;
+  readonly host: Pick<Host, 'createNetns' | 'routes'> & Partial<Pick<Host, 'watchNetwork'>>;
   readonly facts: NetworkHostFacts;
   readonly defaults?: NetworkDefaults;
   readonly log: Logger;
@@ -61,6 +61,10 @@ export interface Networks extends NetworksDeps {
   /** Host interfaces of ended containers that the kernel should have collected by the next sweep. */
   readonly leaving: Map<string, string>;
   readonly notes: string[];
+  /** One change of the firewall at a time: a whole picture never undoes a port that came meanwhile. */
+  readonly walls: KeyedQueue;
+  /** Ends the watch over the kernel. */
+  unwatch: (() => void) | undefined;
 }
 
 export function driverOf(room: NetworksDeps, name: string): NetworkDriver | undefined {

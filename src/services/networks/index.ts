@@ -7,7 +7,8 @@ import { KeyedQueue } from '../../core/keyed-queue.ts';
 import { attach, detach } from './attach.ts';
 import { connect, disconnect } from './connect.ts';
 import { create } from './create.ts';
-import { firewallNetwork } from './walls.ts';
+import { watchKernel } from './watch.ts';
+import { firewallNetwork, removeWalls } from './walls.ts';
 import { driverOf, type Networks, type NetworksDeps } from './deps.ts';
 import { clearedEndpoint, planEndpoints, renamedEndpoints } from './endpoints.ts';
 import { hostEntries, linkEnvironment } from './hosts.ts';
@@ -98,10 +99,11 @@ async function helperRestarted(room: Networks, ctx: Ctx): Promise<void> {
 
 async function removeAll(room: Networks, ctx: Ctx): Promise<void> {
   cancelSweep(room);
+  room.unwatch?.();
   for (const { network } of room.state.all()) {
     await driverOf(room, network.driver)?.remove(ctx, network);
     const walls = firewallNetwork(network);
-    if (walls !== undefined) await room.firewall.removeNetwork(ctx, walls);
+    if (walls !== undefined) await removeWalls(room, ctx, walls);
   }
   for (const driver of room.drivers) await driver.removeStray(ctx, await driver.list(ctx));
   await room.firewall.clear(ctx);
@@ -110,7 +112,10 @@ async function removeAll(room: Networks, ctx: Ctx): Promise<void> {
 
 function lifecycle(room: Networks): NetworkLifecycle {
   return {
-    restore: (ctx, running) => restore(room, ctx, running),
+    async restore(ctx, running) {
+      await restore(room, ctx, running);
+      room.unwatch ??= watchKernel(room);
+    },
     bindContainers(directory) {
       room.directory.current = directory;
     },
@@ -128,6 +133,8 @@ export function createNetworksService(deps: NetworksDeps): NetworksService {
     detaching: new Map(),
     leaving: new Map(),
     notes: [],
+    walls: new KeyedQueue(),
+    unwatch: undefined,
   };
   deps.helper.onRestart(() => {
     const ctx = backgroundCtx(deps.log);

@@ -8,7 +8,7 @@ import { driverOf, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
 import type { NetworkFilters } from './types.ts';
 import { filterViews, viewOf } from './view.ts';
-import { firewallNetwork } from './walls.ts';
+import { firewallNetwork, removeWalls } from './walls.ts';
 
 /** Containers that hold an address of the network: attached ones, and those that are just starting. */
 function activeEndpoints(room: Networks, network: NetworkRecord): readonly string[] {
@@ -36,7 +36,7 @@ async function removeNow(room: Networks, ctx: Ctx, network: NetworkRecord): Prom
   try {
     const walls = firewallNetwork(network);
     await driverOf(room, network.driver)?.remove(ctx, network);
-    if (walls !== undefined) await room.firewall.removeNetwork(ctx, walls);
+    if (walls !== undefined) await removeWalls(room, ctx, walls);
     await room.helper.setZone(ctx, network.id, network.name, []);
     await room.records.commit([{ op: 'delete', kind: 'network', id: network.id }]);
   } catch (error) {

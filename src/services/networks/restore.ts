@@ -157,7 +157,7 @@ export async function syncHelper(
 }
 
 /** A bridge that was deleted took its ports along: containers whose host interface is gone are joined again. */
-async function repairEndpoints(
+export async function repairEndpoints(
   room: Networks,
   ctx: Ctx,
   running: readonly RestoredContainer[],

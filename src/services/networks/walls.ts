@@ -26,20 +26,28 @@ export function firewallNetwork(network: NetworkRecord): FirewallNetwork | undef
   };
 }
 
-/** Everything at once, from what is attached. */
-export async function restoreWalls(room: Networks, ctx: Ctx): Promise<void> {
+const one = 'table';
+
+/** Everything at once, from what is attached when it is this call's turn. */
+export function restoreWalls(room: Networks, ctx: Ctx): Promise<void> {
+  return room.walls.run(one, () => restoreNow(room, ctx));
+}
+
+async function restoreNow(room: Networks, ctx: Ctx): Promise<void> {
   const networks = room.state.all().flatMap(({ network }) => firewallNetwork(network) ?? []);
   const ports = [...room.state.attached.values()].flatMap(({ record }) => firewallPorts(room, record));
   await room.firewall.restore(ctx, networks, ports);
 }
 
-async function orWhole(room: Networks, ctx: Ctx, change: () => Promise<void>): Promise<void> {
-  try {
-    await change();
-  } catch (error) {
-    room.log.warn('the firewall table is not as it should be and is made again', { error });
-    await restoreWalls(room, ctx);
-  }
+function orWhole(room: Networks, ctx: Ctx, change: () => Promise<void>): Promise<void> {
+  return room.walls.run(one, async () => {
+    try {
+      await change();
+    } catch (error) {
+      room.log.warn('the firewall table is not as it should be and is made again', { error });
+      await restoreNow(room, ctx);
+    }
+  });
 }
 
 /** The container whose ports these are is among the attached already. */
@@ -49,4 +57,16 @@ export async function publishPorts(room: Networks, ctx: Ctx, ports: readonly Fir
 
 export async function ensureWalls(room: Networks, ctx: Ctx, network: FirewallNetwork): Promise<void> {
   await orWhole(room, ctx, () => room.firewall.ensureNetwork(ctx, network));
+}
+
+export async function unpublishPorts(
+  room: Networks,
+  ctx: Ctx,
+  ports: readonly FirewallPort[],
+): Promise<void> {
+  if (ports.length > 0) await room.walls.run(one, () => room.firewall.unpublish(ctx, ports));
+}
+
+export async function removeWalls(room: Networks, ctx: Ctx, network: FirewallNetwork): Promise<void> {
+  await room.walls.run(one, () => room.firewall.removeNetwork(ctx, network));
 }

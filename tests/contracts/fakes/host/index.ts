@@ -3,7 +3,7 @@
  * as the real one; tests of other rooms run on it without root and look into `kernel` for what is left behind.
  */
 
-import type { CgroupLayout, Host, HostFacts } from '../../../../src/core/ports/host.ts';
+import type { CgroupLayout, Host, HostFacts, NetworkChange } from '../../../../src/core/ports/host.ts';
 import { createDescriptorTable, type DescriptorTable } from './descriptors.ts';
 import { createFakeMounts, fakeOpenInRoot, fakeSyncfs, type FakeMounts } from './mounts.ts';
 import { createNamespaceTable, type NamespaceTable } from './namespaces.ts';
@@ -22,6 +22,8 @@ export interface FakeKernel {
   readonly descriptors: DescriptorTable;
   readonly mounts: FakeMounts;
   readonly processes: FakeProcesses;
+  /** Who watches the host's network: a test tells them what somebody changed. */
+  readonly watchers: Set<(changes: readonly NetworkChange[]) => void>;
 }
 
 export interface FakeHost extends Host {
@@ -46,8 +48,9 @@ export function createFakeHost(options: FakeHostOptions = {}): FakeHost {
   const namespaces = createNamespaceTable(descriptors);
   const mounts = createFakeMounts();
   const processes = createFakeProcesses(options.programs ?? {});
+  const watchers: FakeKernel['watchers'] = new Set();
   return {
-    kernel: { namespaces, descriptors, mounts, processes },
+    kernel: { namespaces, descriptors, mounts, processes, watchers },
     ...fakeProcessCalls(processes, descriptors),
     closeFd: (fd) => namespaces.close(fd),
     duplicateFd: (_pidfd, theirFd) => descriptors.open(descriptors.get(theirFd)),
@@ -58,6 +61,10 @@ export function createFakeHost(options: FakeHostOptions = {}): FakeHost {
     syncfs: fakeSyncfs,
     openInRoot: fakeOpenInRoot,
     ...fakeNetworkCalls(namespaces, descriptors),
+    watchNetwork(listener) {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
     facts: async () => ({ ...defaultFacts, ...options.facts }),
     cgroupLayout: () => options.cgroups ?? defaultCgroups,
     close: async () => {},
