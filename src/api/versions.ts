@@ -59,6 +59,8 @@ export const hasShortIdAlias = before(45);
 export const hasGwPriority = since(48);
 /** `EnableIPv4` of a network. */
 export const hasEnableIPv4 = since(48);
+/** `Status` of a network, with the counts of its addresses. */
+export const hasNetworkStatus = since(52);
 /** `ImageManifestDescriptor` of a container. */
 export const hasManifestDescriptor = since(48);
 /** `Descriptor` of an image. */

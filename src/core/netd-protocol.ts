@@ -5,7 +5,7 @@
  */
 
 import type { ErrorKind } from './errors.ts';
-import type { PortHold, ResolverConfig, ZoneName } from './ports/net-helper.ts';
+import type { LookupCounters, PortHold, ResolverConfig, ZoneName } from './ports/net-helper.ts';
 
 export const netdProtocol = 1;
 
@@ -25,6 +25,7 @@ export interface NetdRequests {
   holdPorts: { readonly ports: readonly PortHold[] };
   releasePorts: { readonly containerId: string };
   list: object;
+  lookups: object;
   stats: object;
   /** Everything that a successor needs; descriptors are numbers in the asked process. */
   handover: object;
@@ -48,6 +49,7 @@ export interface NetdReplies {
     readonly zones: readonly string[];
     readonly ports: readonly PortHold[];
   };
+  lookups: Readonly<Record<string, LookupCounters>>;
   stats: { readonly pid: number; readonly rssBytes: number; readonly version: string };
   handover: NetdState;
   yield: object;

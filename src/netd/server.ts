@@ -69,6 +69,7 @@ function handlers({ holdings, pid, build, quit }: ServerDeps): Handlers {
       zones: holdings.zones.all().map((zone) => zone.networkId),
       ports: holdings.ports.all().map(({ hold }) => hold),
     }),
+    lookups: () => holdings.lookups(),
     stats: () => ({ pid, rssBytes: process.memoryUsage.rss(), version: `${netdProtocol}.${build}` }),
     handover: () => holdings.state(),
     yield() {

@@ -3,7 +3,7 @@
 import { readlinkSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { notFound } from '../core/errors.ts';
 import { netdProtocol, statePath, type HeldResolver, type NetdState } from '../core/netd-protocol.ts';
-import type { ResolverConfig } from '../core/ports/net-helper.ts';
+import type { LookupCounters, ResolverConfig } from '../core/ports/net-helper.ts';
 import type { LightHost } from '../host/index.ts';
 import { planRedirect, resolverAddress } from './dns/redirect.ts';
 import { Resolver, type ResolverDeps } from './dns/resolver.ts';
@@ -92,6 +92,10 @@ export class Holdings {
     this.#resolvers.delete(containerId);
     await resolver?.close();
     this.save();
+  }
+
+  lookups(): Readonly<Record<string, LookupCounters>> {
+    return Object.fromEntries([...this.#resolvers].map(([id, resolver]) => [id, resolver.counters()]));
   }
 
   resolverIds(): readonly string[] {

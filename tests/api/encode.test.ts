@@ -183,7 +183,18 @@ test('a network and a volume are what dockerd answered', () => {
       ipv6: '',
     },
   ];
-  assert.deepEqual(plain(encodeNetwork({ network, members }, true, 41)), answer);
+  const subnets = [
+    { subnet: '10.99.0.0/24', inUse: 4n, available: 252n },
+    { subnet: 'fd00::/64', inUse: 2n, available: 2n ** 64n },
+  ];
+  const view = { network, members, subnets };
+  assert.deepEqual(plain(encodeNetwork(view, true, 41)), answer);
+  const lookups = { queries: 9, answered: 5, forwarded: 1, cached: 1, limited: 1, failed: 1 };
+  const text = JSON.stringify(encodeNetwork(view, true, 52, lookups));
+  assert.match(text, /"10\.99\.0\.0\/24":\{"IPsInUse":4,"DynamicIPsAvailable":252\}/);
+  assert.match(text, /"fd00::\/64":\{"IPsInUse":2,"DynamicIPsAvailable":18446744073709551615\}/);
+  assert.match(text, /"DNS":\{"Queries":9,"Answered":5,"Forwarded":1,"Cached":1,"Limited":1,"Failed":1\}/);
+  assert.doesNotMatch(JSON.stringify(encodeNetwork(view, false, 52)), /Status/);
   const volume = recorded('volume');
   const encoded = encodeVolume({
     name: 'vol2',

@@ -130,6 +130,8 @@ export function netHelperContract(name: string, create: () => Promise<NetHelperH
       helper = harness.again();
       await helper.ensureRunning(ctx);
       const stats = await helper.stats(ctx);
+      const lookups = (await helper.lookups(ctx))['a'];
+      assert.ok(lookups !== undefined && lookups.answered >= 1 && lookups.queries >= lookups.answered);
       assert.equal(stats.pid, pid);
       assert.ok(stats.rssBytes > 0 && stats.version !== '');
       assert.deepEqual(await portsOf(helper), ['a tcp 18080']);

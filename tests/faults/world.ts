@@ -106,6 +106,7 @@ function fakeHelper(): NetHelper & {
     },
     releasePorts: async (_ctx, id) => void ports.delete(id),
     list: async () => ({ resolvers: [...resolvers], zones: [...zones], ports: [...ports.values()].flat() }),
+    lookups: async () => ({}),
     onRestart: () => {},
     shutdown: async () => {},
     close: () => {},

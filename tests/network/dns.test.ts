@@ -106,6 +106,20 @@ isolated(import.meta.filename, () => {
     await world.stop(inner);
   });
 
+  test('answers are kept as long as they say, by the container that asked, and lookups are counted', async () => {
+    const asker = await world.run('asker', { NetworkMode: 'app' });
+    const before = await world.networks.lookups(ctx, 'app');
+    for (let round = 0; round < 3; round++)
+      assert.deepEqual(await lookup(asker, 'resolve4', 'example.test'), ['203.0.113.7']);
+    assert.equal(await lookup(asker, 'resolve4', 'nowhere.test'), 'ENOTFOUND');
+    const own = (await world.helper.lookups(ctx))[asker.record.id];
+    assert.deepEqual([own?.forwarded, own?.cached, own?.queries], [2, 2, 4]);
+    const after = await world.networks.lookups(ctx, 'app');
+    assert.equal((after?.queries ?? 0) - (before?.queries ?? 0), 4);
+    assert.equal(await world.networks.lookups(ctx, 'bridge'), undefined);
+    await world.stop(asker);
+  });
+
   test('a container may serve port 53 itself', async () => {
     const own = await world.run('own', { NetworkMode: 'app' });
     world.keep(await serveScript(own, upstreamScript));

@@ -2,7 +2,8 @@
 
 import type { NetworkRecord } from '../../core/model/network.ts';
 import type { NetworkView } from '../../services/networks/index.ts';
-import { hasEnableIPv4, type ApiVersion } from '../versions.ts';
+import type { LookupCounters } from '../../core/ports/net-helper.ts';
+import { hasEnableIPv4, hasNetworkStatus, type ApiVersion } from '../versions.ts';
 
 function encodeIpam(network: NetworkRecord): object {
   return {
@@ -36,8 +37,48 @@ function encodeMembers(view: NetworkView): object {
   return Object.fromEntries(members) as object;
 }
 
+const maximum = 2n ** 64n - 1n;
+
+/** Known to the engine that runs this, not yet to the compiler's library. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
+
+/** Unsigned 64-bit numbers, as exact as JSON allows: JavaScript's own numbers are not. */
+function saturated(value: bigint): unknown {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : rawJSON(String(value > maximum ? maximum : value));
+}
+
+/** Counts of addresses, as Docker shows them, and of lookups, which only this engine has. */
+function encodeStatus(view: NetworkView, lookups: LookupCounters | undefined): object {
+  const subnets = view.subnets.map(({ subnet, inUse, available }) => [
+    subnet,
+    { IPsInUse: saturated(inUse), DynamicIPsAvailable: saturated(available) },
+  ]);
+  return {
+    IPAM: { Subnets: Object.fromEntries(subnets) as object },
+    ...(lookups === undefined
+      ? {}
+      : {
+          DNS: {
+            Queries: lookups.queries,
+            Answered: lookups.answered,
+            Forwarded: lookups.forwarded,
+            Cached: lookups.cached,
+            Limited: lookups.limited,
+            Failed: lookups.failed,
+          },
+        }),
+  };
+}
+
 /** Members are shown by inspect; the list leaves them empty. */
-export function encodeNetwork(view: NetworkView, withMembers: boolean, version: ApiVersion): object {
+export function encodeNetwork(
+  view: NetworkView,
+  withMembers: boolean,
+  version: ApiVersion,
+  lookups?: LookupCounters,
+): object {
   const { network } = view;
   return {
     Name: network.name,
@@ -56,5 +97,6 @@ export function encodeNetwork(view: NetworkView, withMembers: boolean, version: 
     Containers: withMembers ? encodeMembers(view) : {},
     Options: network.options,
     Labels: network.labels,
+    ...(withMembers && hasNetworkStatus(version) ? { Status: encodeStatus(view, lookups) } : {}),
   };
 }

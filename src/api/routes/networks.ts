@@ -61,8 +61,10 @@ export const networkRoutes: Routes<
       views.map((view) => encodeNetwork(view, false, exchange.version)),
     );
   },
-  NetworkInspect: (services, exchange) => {
-    exchange.json(200, encodeNetwork(services.networks.inspect(exchange.name), true, exchange.version));
+  NetworkInspect: async (services, exchange) => {
+    const view = services.networks.inspect(exchange.name);
+    const lookups = await services.networks.lookups(exchange.ctx, view.network.id);
+    exchange.json(200, encodeNetwork(view, true, exchange.version, lookups));
   },
   NetworkCreate: async (services, exchange) => {
     const body = await exchange.body();

@@ -28,6 +28,20 @@ export interface PortHold extends PublishedPort {
   readonly containerIp: string;
 }
 
+/** Lookups of one container since its resolver was bound by the present process. */
+export interface LookupCounters {
+  readonly queries: number;
+  /** From names of its networks. */
+  readonly answered: number;
+  /** By servers behind, and from such answers that still held. */
+  readonly forwarded: number;
+  readonly cached: number;
+  /** Dropped or refused because there were too many. */
+  readonly limited: number;
+  /** No server answered, or none may be asked. */
+  readonly failed: number;
+}
+
 /** The daemon's client of `slipway-net`, which outlives the daemon. Derived state only: `sync` replaces all of it. */
 export interface NetHelper {
   /** Starts the process or takes over a running one of a compatible version, and hands a running older one's sockets over. */
@@ -50,6 +64,8 @@ export interface NetHelper {
   list(
     ctx: Ctx,
   ): Promise<{ resolvers: readonly string[]; zones: readonly string[]; ports: readonly PortHold[] }>;
+  /** By container id. */
+  lookups(ctx: Ctx): Promise<Readonly<Record<string, LookupCounters>>>;
   /** Calls back whenever the process was lost and a new one runs, which knows ports and names but may lack resolvers. */
   onRestart(listener: () => void): void;
   /** Disconnects; the process goes on. */

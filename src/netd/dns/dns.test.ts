@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ResolverConfig } from '../../core/ports/net-helper.ts';
 import { answerLocally } from './answer.ts';
+import { AnswerCache } from './cache.ts';
 import { RateLimit } from './limit.ts';
 import {
   answersQuestion,
   encodeName,
   encodeResponse,
+  lifetime,
   parseQuery,
   recordType,
   withId,
@@ -157,4 +159,71 @@ test('the rate limit lets a burst through, then a trickle', () => {
   );
   assert.ok(limit.take(100));
   assert.ok(!limit.take(100));
+});
+
+/** A response with records of `type`, TTL and data each, in the answer or the authority part. */
+function response(name: string, code: number, answers: Buffer[], authority: Buffer[] = []): Buffer {
+  const message = Buffer.concat([ask(name, recordType.A), ...answers, ...authority]);
+  message.writeUInt16BE(0x8180 | code, 2);
+  message.writeUInt16BE(answers.length, 6);
+  message.writeUInt16BE(authority.length, 8);
+  return message;
+}
+function record(type: number, ttl: number, data: Buffer): Buffer {
+  const head = Buffer.from([0xc0, 0x0c, 0, type, 0, 1, 0, 0, 0, 0, 0, data.length]);
+  head.writeUInt32BE(ttl, 6);
+  return Buffer.concat([head, data]);
+}
+const soa = (ttl: number, minimum: number): Buffer => {
+  const numbers = Buffer.alloc(20);
+  numbers.writeUInt32BE(minimum, 16);
+  return record(recordType.SOA, ttl, Buffer.concat([Buffer.from([0, 0]), numbers]));
+};
+
+test('how long an answer holds: the least of its records, or what the zone says of absent names', () => {
+  const a = (ttl: number): Buffer => record(recordType.A, ttl, Buffer.from([1, 2, 3, 4]));
+  assert.equal(lifetime(response('a.b', 0, [a(300), a(60)])), 60);
+  assert.equal(lifetime(response('a.b', 0, [a(1_000_000)])), 3600);
+  assert.equal(lifetime(response('a.b', 0, [a(0)])), 0);
+  assert.equal(lifetime(response('a.b', 3, [], [soa(900, 30)])), 30);
+  assert.equal(lifetime(response('a.b', 0, [], [soa(20, 30)])), 20);
+  assert.equal(lifetime(response('a.b', 3, [])), 0, 'nobody says how long');
+  assert.equal(lifetime(response('a.b', 2, [a(300)])), 0, 'a failure');
+  const cut = response('a.b', 0, [a(300)]);
+  cut.writeUInt16BE(0x8380, 2);
+  assert.equal(lifetime(cut), 0);
+  for (const bad of [cut.subarray(0, 5), response('a.b', 0, [a(300)]).subarray(0, 25)])
+    assert.equal(lifetime(bad), 0);
+  const loop = response('a.b', 0, [a(300)]);
+  loop.writeUInt16BE(60_000, 6);
+  assert.equal(lifetime(loop), 0, 'more records told than there are');
+});
+
+test('the cache answers under the id and spelling of each query, with less to live, until it is over', () => {
+  const cache = new AnswerCache();
+  const message = ask('Example.com', recordType.A);
+  const asked = parseQuery(message);
+  assert.ok(asked);
+  const answer = response('example.com', 0, [record(recordType.A, 100, Buffer.from([1, 2, 3, 4]))]);
+  cache.keep('udp', asked, message, answer, 5000);
+  const other = ask('EXAMPLE.com', recordType.A);
+  other.writeUInt16BE(0x7777, 0);
+  const again = parseQuery(other);
+  assert.ok(again);
+  const found = cache.find('udp', again, other, 45_000);
+  assert.ok(found);
+  assert.equal(found.readUInt16BE(0), 0x7777);
+  assert.equal(found.toString('latin1', 13, 20), 'EXAMPLE');
+  assert.equal(found.readUInt32BE(found.length - 10), 60);
+  assert.equal(answer.readUInt32BE(answer.length - 10), 100, 'what is kept stays as it was');
+  assert.equal(cache.find('tcp', again, other, 45_000), undefined, 'sizes differ');
+  const sixth = ask('example.com', recordType.AAAA);
+  assert.equal(cache.find('udp', query('example.com', recordType.AAAA), sixth, 45_000), undefined);
+  assert.equal(cache.find('udp', again, other, 105_000), undefined);
+  for (let number = 0; number < 1100; number++) {
+    const one = ask(`n${number}.test`, recordType.A);
+    cache.keep('udp', query(`n${number}.test`, recordType.A), one, answer, 0);
+  }
+  assert.equal(cache.find('udp', query('n0.test', 1), ask('n0.test', 1), 1), undefined, 'the oldest went');
+  assert.ok(cache.find('udp', query('n1099.test', 1), ask('n1099.test', 1), 1));
 });

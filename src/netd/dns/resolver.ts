@@ -3,9 +3,10 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import type { HeldResolver } from '../../core/netd-protocol.ts';
-import type { ResolverConfig } from '../../core/ports/net-helper.ts';
+import type { LookupCounters, ResolverConfig } from '../../core/ports/net-helper.ts';
 import type { LightHost } from '../../host/index.ts';
 import { answerLocally } from './answer.ts';
+import { AnswerCache } from './cache.ts';
 import { RateLimit } from './limit.ts';
 import { parseServer, Upstream } from './upstream.ts';
 import { encodeResponse, parseQuery, responseCode, type Query } from './wire.ts';
@@ -38,6 +39,8 @@ export class Resolver {
   readonly #connections = new Set<Socket>();
   readonly #ownUpstream: Upstream;
   readonly #limit = new RateLimit(ratePerSecond, burst, performance.now());
+  readonly #cache = new AnswerCache();
+  readonly #counters = { queries: 0, answered: 0, forwarded: 0, cached: 0, limited: 0, failed: 0 };
   #config: ResolverConfig;
   #forwarded = 0;
   /** Datagrams that were read and whose answers have not left yet. */
@@ -69,7 +72,15 @@ export class Resolver {
   }
 
   update(config: ResolverConfig): void {
+    const before = this.#config;
     this.#config = config;
+    const servers = (of: ResolverConfig): string => JSON.stringify([of.forward, of.upstreams]);
+    if (servers(before) !== servers(config)) this.#cache.clear();
+  }
+
+  /** Since this process serves the container. */
+  counters(): LookupCounters {
+    return { ...this.#counters };
   }
 
   held(): HeldResolver {
@@ -115,7 +126,7 @@ export class Resolver {
   }
 
   #datagram(message: Buffer, from: RemoteInfo): void {
-    if (!this.#limit.take(performance.now())) return;
+    if (!this.#take()) return;
     const query = parseQuery(message);
     if (query === undefined) return;
     this.#unanswered++;
@@ -127,7 +138,7 @@ export class Resolver {
       if (this.#closed) return;
       this.#udp.send(response, from.port, from.address, sent);
     };
-    const local = answerLocally(this.#deps.zones, this.#config, query, query.udpSize);
+    const local = this.#known('udp', query, message, query.udpSize);
     if (local !== undefined) send(local);
     else void this.#forward('udp', query, message).then(send);
   }
@@ -150,24 +161,55 @@ export class Resolver {
   }
 
   async #overTcp(socket: Socket, message: Buffer): Promise<void> {
-    const query = this.#limit.take(performance.now()) ? parseQuery(message) : undefined;
+    const query = this.#take() ? parseQuery(message) : undefined;
     if (query === undefined) {
       socket.destroy();
       return;
     }
-    const local = answerLocally(this.#deps.zones, this.#config, query, 0xffff);
+    const local = this.#known('tcp', query, message, 0xffff);
     const response = local ?? (await this.#forward('tcp', query, message));
     const head = Buffer.alloc(2);
     head.writeUInt16BE(response.length);
     if (!socket.destroyed) socket.write(Buffer.concat([head, response]));
   }
 
+  #take(): boolean {
+    this.#counters.queries++;
+    if (this.#limit.take(performance.now())) return true;
+    this.#counters.limited++;
+    return false;
+  }
+
+  /** From the zones, or from an answer that still holds. */
+  #known(transport: Transport, query: Query, message: Buffer, limit: number): Buffer | undefined {
+    const local = answerLocally(this.#deps.zones, this.#config, query, limit);
+    if (local !== undefined) {
+      this.#counters.answered++;
+      return local;
+    }
+    if (!this.#config.forward) return undefined;
+    const cached = this.#cache.find(transport, query, message, performance.now());
+    if (cached !== undefined) this.#counters.cached++;
+    return cached;
+  }
+
   async #forward(transport: Transport, query: Query, message: Buffer): Promise<Buffer> {
-    if (this.#forwarded >= maxForwarded) return encodeResponse(query, responseCode.refused, [], 512);
+    if (this.#forwarded >= maxForwarded) {
+      this.#counters.limited++;
+      return encodeResponse(query, responseCode.refused, [], 512);
+    }
     this.#forwarded++;
     try {
-      const response = this.#config.forward ? await this.#askServers(transport, query, message) : undefined;
-      return response ?? encodeResponse(query, responseCode.serverFailure, [], 512);
+      const config = this.#config;
+      const response = config.forward ? await this.#askServers(transport, query, message) : undefined;
+      if (response === undefined) {
+        this.#counters.failed++;
+        return encodeResponse(query, responseCode.serverFailure, [], 512);
+      }
+      this.#counters.forwarded++;
+      // An answer of servers that were exchanged meanwhile is not kept.
+      if (config === this.#config) this.#cache.keep(transport, query, message, response, performance.now());
+      return response;
     } finally {
       this.#forwarded--;
     }

@@ -71,6 +71,10 @@ class NetdClient implements NetHelper {
     return this.#call('list', {});
   }
 
+  lookups(): ReturnType<NetHelper['lookups']> {
+    return this.#call('lookups', {});
+  }
+
   stats(): ReturnType<NetHelper['stats']> {
     return this.#call('stats', {});
   }

@@ -19,7 +19,7 @@ import { parseResolvConf, resolvConf } from './resolv-conf.ts';
 import { restore, syncHelper } from './restore.ts';
 import { NetworkState } from './state.ts';
 import { cancelSweep } from './sweep.ts';
-import { list, viewOf } from './view.ts';
+import { list, lookupsOf, viewOf } from './view.ts';
 import type { ContainerNetworking, NetworkLifecycle, NetworksService, NetworkVerbs } from './types.ts';
 import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
@@ -33,6 +33,7 @@ function verbs(room: Networks): NetworkVerbs {
     create: (ctx, request) => create(room, ctx, request),
     list: (filters) => list(room.state, filters),
     inspect: (reference) => viewOf(room.state, room.state.find(reference).network),
+    lookups: (ctx, reference) => lookupsOf(room, ctx, room.state.find(reference).network),
     remove: (ctx, reference) => remove(room, ctx, reference),
     prune: (ctx, filters) => prune(room, ctx, filters),
     connect: (ctx, reference, container, spec) => connect(room, ctx, reference, container, spec),

@@ -14,6 +14,7 @@ import type {
   StringMap,
 } from '../../core/model/container-spec.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
+import type { LookupCounters } from '../../core/ports/net-helper.ts';
 import type { NamespaceHandle } from '../../core/ports/network-driver.ts';
 
 export interface NetworkCreateRequest {
@@ -58,6 +59,12 @@ export interface NetworkView {
   readonly network: NetworkRecord;
   /** Endpoints in use, that is of running containers. */
   readonly members: readonly NetworkMember[];
+  /** Addresses of each subnet that are in use or reserved, and those that may still be handed out. */
+  readonly subnets: readonly {
+    readonly subnet: string;
+    readonly inUse: bigint;
+    readonly available: bigint;
+  }[];
 }
 
 /** Docker's filters of `network ls` and `network prune`: `name`, `id`, `driver`, `label`, `label!`, `scope`, `type`, `dangling`, `until`. */
@@ -103,6 +110,8 @@ export interface NetworkVerbs {
   list(filters?: NetworkFilters): readonly NetworkView[];
   /** By full id, name or unique prefix of the id; `notFound` (`network X not found`). */
   inspect(reference: string): NetworkView;
+  /** Lookups of the network's running containers together; undefined on networks without names. */
+  lookups(ctx: Ctx, reference: string): Promise<LookupCounters | undefined>;
   remove(ctx: Ctx, reference: string): Promise<void>;
   /** Names of the removed networks. */
   prune(ctx: Ctx, filters?: NetworkFilters): Promise<readonly string[]>;

@@ -2,6 +2,10 @@
 
 import { invalid } from '../../core/errors.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
+import type { LookupCounters } from '../../core/ports/net-helper.ts';
+import type { Ctx } from '../../core/ctx.ts';
+import type { Networks } from './deps.ts';
+import { isUserDefined } from './endpoints.ts';
 import type { NetworkState } from './state.ts';
 import type { NetworkFilters, NetworkMember, NetworkView } from './types.ts';
 
@@ -20,7 +24,29 @@ function membersOf(state: NetworkState, networkId: string): readonly NetworkMemb
 }
 
 export function viewOf(state: NetworkState, network: NetworkRecord): NetworkView {
-  return { network, members: membersOf(state, network.id) };
+  const subnets = state.byId(network.id)?.addresses.counts() ?? [];
+  return { network, members: membersOf(state, network.id), subnets };
+}
+
+/** Sums what slipway-net counted for the network's containers. */
+export async function lookupsOf(
+  room: Networks,
+  ctx: Ctx,
+  network: NetworkRecord,
+): Promise<LookupCounters | undefined> {
+  if (!isUserDefined(network)) return undefined;
+  let known: Readonly<Record<string, LookupCounters>>;
+  try {
+    known = await room.helper.lookups(ctx);
+  } catch (error) {
+    room.log.warn('lookups are not told', { error });
+    return undefined;
+  }
+  const sum = { queries: 0, answered: 0, forwarded: 0, cached: 0, limited: 0, failed: 0 };
+  for (const { record } of room.state.members(network.id))
+    for (const name of Object.keys(sum) as (keyof LookupCounters)[])
+      sum[name] += known[record.id]?.[name] ?? 0;
+  return sum;
 }
 
 function hasLabel(network: NetworkRecord, filter: string): boolean {

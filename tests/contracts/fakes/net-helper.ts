@@ -89,6 +89,11 @@ export function createFakeNetHelper(netd = new FakeNetd()): NetHelper {
         ports: [...netd.ports.values()],
       };
     },
+    async lookups() {
+      usable();
+      const some = { queries: 1, answered: 1, forwarded: 0, cached: 0, limited: 0, failed: 0 };
+      return Object.fromEntries([...netd.resolvers.keys()].map((id) => [id, some]));
+    },
     onRestart(listener) {
       netd.restartListeners.add(listener);
     },

@@ -2,7 +2,9 @@
 
 import { conflict, forbidden, internal } from '../../../core/errors.ts';
 import {
+  addressBits,
   cidrContains,
+  formatCidr,
   formatIp,
   lastAddress,
   parseCidr,
@@ -16,6 +18,12 @@ export interface ClaimedAddress {
   readonly address: string;
   readonly prefix: number;
   readonly gateway: string;
+}
+
+export interface SubnetCounts {
+  readonly subnet: string;
+  readonly inUse: bigint;
+  readonly available: bigint;
 }
 
 interface PoolState {
@@ -67,6 +75,20 @@ export class NetworkAddresses {
 
   has(family: IpFamily): boolean {
     return this.#pools.some((pool) => pool.subnet.family === family);
+  }
+
+  /** Addresses of each subnet that are taken or reserved, and those that may still be handed out. */
+  counts(): readonly SubnetCounts[] {
+    return this.#pools.map(({ subnet, range, taken }) => {
+      const size = (of: Cidr): bigint => 1n << BigInt(addressBits(of.family) - of.prefix);
+      const family = subnet.family;
+      const inRange = [...taken].filter((value) => cidrContains(range, { family, value })).length;
+      return {
+        subnet: formatCidr(subnet),
+        inUse: BigInt(taken.size),
+        available: size(range) - BigInt(inRange),
+      };
+    });
   }
 
   /** The lowest free address. `forbidden` when none is left, with Docker's words. */

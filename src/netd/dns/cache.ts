@@ -1,0 +1,57 @@
+/**
+ * Answers of servers behind, kept as long as they say. One cache a container: what one of them could slip into its own
+ * queries' answers never reaches another. Keys are whole queries but for their id and the case of the name.
+ */
+
+import { headBytes, lifetime, withAge, type Query } from './wire.ts';
+
+/** Entries of one container; the oldest go first. */
+const maxEntries = 1024;
+/** Answers above this size are rare, and not worth the memory. */
+const maxBytes = 4096;
+
+interface Entry {
+  readonly response: Buffer;
+  /** Milliseconds, of the clock that callers give. */
+  readonly since: number;
+  readonly until: number;
+}
+
+function keyOf(transport: string, query: Query, message: Buffer): string {
+  const flags = message.readUInt16BE(2);
+  const rest = message.toString('latin1', query.question.length);
+  return `${transport} ${flags} ${query.type} ${query.class} ${query.name} ${rest}`;
+}
+
+export class AnswerCache {
+  readonly #entries = new Map<string, Entry>();
+
+  /** The answer under the query's own id, spelling and remaining lifetimes; undefined where none is known. */
+  find(transport: string, query: Query, message: Buffer, now: number): Buffer | undefined {
+    const key = keyOf(transport, query, message);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    if (now >= entry.until) {
+      this.#entries.delete(key);
+      return undefined;
+    }
+    const response = withAge(entry.response, Math.floor((now - entry.since) / 1000));
+    query.question.copy(response, headBytes, headBytes);
+    response.writeUInt16BE(query.id, 0);
+    return response;
+  }
+
+  keep(transport: string, query: Query, message: Buffer, response: Buffer, now: number): void {
+    const seconds = response.length > maxBytes ? 0 : lifetime(response);
+    if (seconds <= 0) return;
+    const key = keyOf(transport, query, message);
+    this.#entries.delete(key);
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size >= maxEntries && oldest !== undefined) this.#entries.delete(oldest);
+    this.#entries.set(key, { response, since: now, until: now + seconds * 1000 });
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+}
