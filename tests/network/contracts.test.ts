@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,20 +6,24 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { silentLogger } from '#src/core/log.ts';
 import type { NetHelper } from '#src/core/ports/net-helper.ts';
-import type { NetworkDriver } from '#src/core/ports/network-driver.ts';
 import { createHost } from '#src/host/index.ts';
 import {
   createBridgeDriver,
   createFirewall,
   createHostDriver,
+  createIpvlanDriver,
+  createMacvlanDriver,
   createNetHelper,
   createNoneDriver,
 } from '#src/network/index.ts';
 import { firewallContract } from '#tests/contracts/firewall.contract.ts';
 import { netHelperContract } from '#tests/contracts/net-helper.contract.ts';
-import { networkDriverContract } from '#tests/contracts/network-driver.contract.ts';
+import {
+  networkDriverContract,
+  type NetworkDriverHarness,
+} from '#tests/contracts/network-driver.contract.ts';
 import { isolated } from './isolated.ts';
-import { ctx, netProgram } from './world.ts';
+import { ctx, knowsKind, netProgram } from './world.ts';
 
 function ask(namespacePath: string, name: string): Promise<readonly string[]> {
   const script = `const r = new (require('dns').Resolver)({ timeout: 1500, tries: 2 }); r.setServers(['127.0.0.11']);
@@ -57,16 +61,21 @@ isolated(import.meta.filename, () => {
   };
   after(() => host.close());
 
-  const drivers: readonly (readonly [NetworkDriver, boolean])[] = [
-    [createBridgeDriver({ host, instance: 'sliptest' }), true],
-    [createHostDriver(), false],
-    [createNoneDriver(), false],
+  type DriverHarness = Pick<NetworkDriverHarness, 'driver' | 'makesLinks' | 'hasHostSide' | 'options'>;
+  const own = { host, instance: 'sliptest' };
+  execFileSync('sh', ['-c', 'ip link add slipup type veth peer name slipfar && ip link set slipfar up']);
+  const onParent = { makesLinks: true, hasHostSide: false, options: { parent: 'slipup' } };
+  const drivers: DriverHarness[] = [
+    { driver: createBridgeDriver(own), makesLinks: true },
+    { driver: createHostDriver(), makesLinks: false },
+    { driver: createNoneDriver(), makesLinks: false },
+    { driver: createMacvlanDriver(own), ...onParent },
   ];
-  for (const [driver, makesLinks] of drivers)
-    networkDriverContract(driver.name, () =>
+  if (knowsKind('ipvlan')) drivers.push({ driver: createIpvlanDriver(own), ...onParent });
+  for (const each of drivers)
+    networkDriverContract(each.driver.name, () =>
       Promise.resolve({
-        driver,
-        makesLinks,
+        ...each,
         namespace,
         async interfaces(where) {
           const [links, addresses] = await Promise.all([host.links(where), host.addresses(where)]);

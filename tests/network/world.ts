@@ -1,6 +1,6 @@
 /** The networks service on the real kernel, with its records in memory, and containers that are bare namespaces. */
 
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,8 @@ import {
   createBridgeDriver,
   createFirewall,
   createHostDriver,
+  createIpvlanDriver,
+  createMacvlanDriver,
   createNetHelper,
   createNoneDriver,
 } from '#src/network/index.ts';
@@ -63,6 +65,18 @@ export function memoryRecords(): RecordStore {
 export interface Box {
   readonly record: ContainerRecord;
   readonly namespace: { readonly fd: number; readonly path: string };
+}
+
+/** Whether the kernel has interfaces of a kind; asked in a namespace of the test's own. */
+export function knowsKind(kind: 'ipvlan' | 'vlan' | 'dummy'): boolean {
+  const make = {
+    ipvlan:
+      'ip link add slipknow type veth peer name slipknow2; ip link add slipkind link slipknow type ipvlan',
+    vlan: 'ip link add slipknow type veth peer name slipknow2; ip link add slipkind link slipknow type vlan id 5',
+    dummy: 'ip link add slipkind type dummy',
+  };
+  const { status } = spawnSync('unshare', ['--net', 'sh', '-c', make[kind]], { stdio: 'ignore' });
+  return status === 0;
 }
 
 /** Runs a command in a namespace and gives its output; throws when it fails. */
@@ -221,7 +235,13 @@ export class World {
       engineId: 'test',
       records: this.records,
       events: this.events,
-      drivers: [createBridgeDriver({ host: this.host, instance }), createHostDriver(), createNoneDriver()],
+      drivers: [
+        createBridgeDriver({ host: this.host, instance }),
+        createHostDriver(),
+        createNoneDriver(),
+        createMacvlanDriver({ host: this.host, instance }),
+        createIpvlanDriver({ host: this.host, instance }),
+      ],
       firewall: createFirewall({ host: this.host, instance }),
       helper: this.helper,
       host: this.host,

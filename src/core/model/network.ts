@@ -30,6 +30,8 @@ export interface NetworkRecord {
   readonly labels: StringMap;
   /** Interface of the bridge on the host, for bridge networks. */
   readonly bridgeName?: string;
+  /** Interface of the host that the network's containers hang on, for macvlan and ipvlan networks. */
+  readonly parentName?: string;
   /** `bridge`, `host`, `none`: made by the engine, cannot be removed. */
   readonly predefined: boolean;
 }

@@ -89,6 +89,34 @@ export type LinkOperation =
       readonly alias?: string;
       readonly peer: { readonly name: string; readonly mac: string; readonly namespace: ProgramNamespace };
     }
+  /** On a parent of the step's namespace, into `namespace` where that is given. Without `mtu` it takes the parent's. */
+  | {
+      readonly op: 'createMacvlan';
+      readonly name: string;
+      readonly parent: string;
+      readonly mode: MacvlanMode;
+      /** The kernel chooses where empty. */
+      readonly mac: string;
+      readonly namespace?: ProgramNamespace;
+      readonly mtu?: number;
+    }
+  | {
+      readonly op: 'createIpvlan';
+      readonly name: string;
+      readonly parent: string;
+      readonly mode: IpvlanMode;
+      readonly flag: IpvlanFlag;
+      readonly namespace?: ProgramNamespace;
+      readonly mtu?: number;
+    }
+  | {
+      readonly op: 'createVlan';
+      readonly name: string;
+      readonly parent: string;
+      readonly id: number;
+      readonly alias: string;
+    }
+  | { readonly op: 'createDummy'; readonly name: string; readonly alias: string }
   | { readonly op: 'deleteLink'; readonly name: string }
   | {
       readonly op: 'setLink';
@@ -128,6 +156,10 @@ export type LinkOperation =
       readonly hairpin?: boolean;
       readonly isolated?: boolean;
     };
+
+export type MacvlanMode = 'bridge' | 'private' | 'vepa' | 'passthru';
+export type IpvlanMode = 'l2' | 'l3' | 'l3s';
+export type IpvlanFlag = 'bridge' | 'private' | 'vepa';
 
 /** A namespace by descriptor or by path; undefined in calls means the host's own. */
 export type NamespaceRef = { readonly fd: number } | { readonly path: string };

@@ -1,7 +1,7 @@
 /** Encoders of rtnetlink: links, addresses, routes. Pure; layouts are those of linux/rtnetlink.h and linux/if_link.h. */
 
 import { invalid } from '../../core/errors.ts';
-import { attribute, container, flag, message, nested, text, u32, u8 } from './attributes.ts';
+import { attribute, container, flag, message, nested, text, u16, u32, u8 } from './attributes.ts';
 import { broadcastOf, ipBytes, macBytes, parsePrefix } from './ip.ts';
 
 export const rtType = {
@@ -21,6 +21,7 @@ export const ifla = {
   address: 1,
   name: 3,
   mtu: 4,
+  link: 5,
   master: 10,
   protocolInfo: 12,
   linkInfo: 18,
@@ -121,6 +122,61 @@ export function encodeCreateVeth(input: {
     attribute(ifla.master, u32(input.bridge)),
     ...oneQueue,
     container(ifla.linkInfo, attribute(infoKind, Buffer.from('veth')), container(infoData, peer)),
+  );
+}
+
+const macvlanMode = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
+const ipvlanMode = { l2: 0, l3: 1, l3s: 2 } as const;
+const ipvlanFlag = { bridge: 0, private: 1, vepa: 2 } as const;
+
+/** What is made on top of a parent: kind and attributes of its own. */
+export type ChildKind =
+  | { readonly kind: 'macvlan'; readonly mode: keyof typeof macvlanMode }
+  | {
+      readonly kind: 'ipvlan';
+      readonly mode: keyof typeof ipvlanMode;
+      readonly flag: keyof typeof ipvlanFlag;
+    }
+  | { readonly kind: 'vlan'; readonly id: number }
+  | { readonly kind: 'dummy' };
+
+function childData(child: ChildKind): Buffer[] {
+  switch (child.kind) {
+    case 'macvlan':
+      return [attribute(1, u32(macvlanMode[child.mode]))];
+    case 'ipvlan':
+      return [attribute(1, u16(ipvlanMode[child.mode])), attribute(2, u16(ipvlanFlag[child.flag]))];
+    case 'vlan':
+      return [attribute(1, u16(child.id))];
+    case 'dummy':
+      return [];
+  }
+}
+
+/** `parent` is an index in the socket's namespace, also where the interface goes into another one. */
+export function encodeCreateChild(input: {
+  name: string;
+  child: ChildKind;
+  parent?: number | undefined;
+  mac?: string | undefined;
+  mtu?: number | undefined;
+  namespaceFd?: number | undefined;
+}): Buffer {
+  const data = childData(input.child);
+  return message(
+    rtType.newLink,
+    make,
+    linkHead({}),
+    nameAttribute(input.name),
+    ...optional(input.parent, (index) => attribute(ifla.link, u32(index))),
+    ...optional(input.mac, (mac) => attribute(ifla.address, macBytes(mac))),
+    ...optional(input.mtu, (mtu) => attribute(ifla.mtu, u32(mtu))),
+    ...optional(input.namespaceFd, (fd) => attribute(ifla.namespaceFd, u32(fd))),
+    container(
+      ifla.linkInfo,
+      attribute(infoKind, Buffer.from(input.child.kind)),
+      ...(data.length === 0 ? [] : [container(infoData, ...data)]),
+    ),
   );
 }
 

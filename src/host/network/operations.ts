@@ -7,11 +7,13 @@ import { libc, readErrno } from '../ffi/libc.ts';
 import {
   encodeAddress,
   encodeCreateBridge,
+  encodeCreateChild,
   encodeCreateVeth,
   encodeDeleteLink,
   encodeRoute,
   encodeSetBridgePort,
   encodeSetLink,
+  type ChildKind,
 } from '../netlink/rtnetlink.ts';
 import { transact } from '../netlink/socket.ts';
 import { withNamespaceFd } from './namespaces.ts';
@@ -73,6 +75,41 @@ function createVeth(
   transact(fd, message, `set alias of ${operation.name}`);
 }
 
+type ChildOperation = Extract<
+  LinkOperation,
+  { op: 'createMacvlan' | 'createIpvlan' | 'createVlan' | 'createDummy' }
+>;
+
+function childOf(operation: ChildOperation): ChildKind {
+  switch (operation.op) {
+    case 'createMacvlan':
+      return { kind: 'macvlan', mode: operation.mode };
+    case 'createIpvlan':
+      return { kind: 'ipvlan', mode: operation.mode, flag: operation.flag };
+    case 'createVlan':
+      return { kind: 'vlan', id: operation.id };
+    case 'createDummy':
+      return { kind: 'dummy' };
+  }
+}
+
+function createChild(fd: number, operation: ChildOperation, createdFd: number): void {
+  const child = childOf(operation);
+  const parent = 'parent' in operation ? indexOf(operation.parent) : undefined;
+  const mac = 'mac' in operation && operation.mac !== '' ? operation.mac : undefined;
+  const mtu = 'mtu' in operation ? operation.mtu : undefined;
+  const create = (namespaceFd?: number): void => {
+    const message = encodeCreateChild({ name: operation.name, child, parent, mac, mtu, namespaceFd });
+    transact(fd, message, `create ${child.kind} ${operation.name}`);
+  };
+  const namespace = 'namespace' in operation ? operation.namespace : undefined;
+  if (namespace === undefined) create();
+  else withNamespaceFd(resolveNamespace(namespace, createdFd), create);
+  if (!('alias' in operation)) return;
+  const message = encodeSetLink({ index: indexOf(operation.name), alias: operation.alias });
+  transact(fd, message, `set alias of ${operation.name}`);
+}
+
 function deleteLink(fd: number, name: string): void {
   const index = libc.ifNameToIndex(name);
   if (index === 0) {
@@ -118,6 +155,11 @@ export function runOperation(fd: number, operation: LinkOperation, createdFd: nu
       return createBridge(fd, operation);
     case 'createVeth':
       return createVeth(fd, operation, createdFd);
+    case 'createMacvlan':
+    case 'createIpvlan':
+    case 'createVlan':
+    case 'createDummy':
+      return createChild(fd, operation, createdFd);
     case 'deleteLink':
       return deleteLink(fd, operation.name);
     case 'setLink': {

@@ -154,9 +154,9 @@ async function detachInterfaces(
   namespace: NamespaceHandle | undefined,
 ): Promise<void> {
   for (const endpoint of Object.values(record.endpoints)) {
-    if (endpoint.hostInterfaceName === '') continue;
+    if (endpoint.interfaceName === '') continue;
     if (namespace === undefined) {
-      room.leaving.set(endpoint.hostInterfaceName, record.id);
+      if (endpoint.hostInterfaceName !== '') room.leaving.set(endpoint.hostInterfaceName, record.id);
       continue;
     }
     const plan = endpointPlan(room, record, record.endpoints, endpoint);

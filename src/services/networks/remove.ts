@@ -35,7 +35,13 @@ async function removeNow(room: Networks, ctx: Ctx, network: NetworkRecord): Prom
   room.state.remove(network.id);
   try {
     const walls = firewallNetwork(network);
-    await driverOf(room, network.driver)?.remove(ctx, network);
+    // A sub-interface that another network hangs on stays.
+    const isShared = room.state
+      .all()
+      .some(
+        ({ network: other }) => other.parentName !== undefined && other.parentName === network.parentName,
+      );
+    if (!isShared) await driverOf(room, network.driver)?.remove(ctx, network);
     if (walls !== undefined) await removeWalls(room, ctx, walls);
     await room.helper.setZone(ctx, network.id, network.name, []);
     await room.records.commit([{ op: 'delete', kind: 'network', id: network.id }]);

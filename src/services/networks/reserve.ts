@@ -20,6 +20,9 @@ export interface ReserveDeps {
 }
 
 const isBridge = (network: NetworkRecord): boolean => network.driver === 'bridge';
+/** `host` and `none` have neither interface nor address. */
+const hasInterfaces = (network: NetworkRecord): boolean =>
+  network.driver !== 'host' && network.driver !== 'null';
 
 function claimAddresses(entry: NetworkEntry, endpoint: EndpointRecord): EndpointRecord {
   const { network, addresses } = entry;
@@ -56,9 +59,12 @@ function claimAddresses(entry: NetworkEntry, endpoint: EndpointRecord): Endpoint
   }
 }
 
-function macOf(endpoint: EndpointRecord): string {
+function macOf(network: NetworkRecord, endpoint: EndpointRecord): string {
+  // An ipvlan interface has its parent's.
+  if (network.driver === 'ipvlan') return '';
   if (endpoint.spec.MacAddress) return endpoint.spec.MacAddress.toLowerCase();
-  if (endpoint.ipv4 !== '') return macOfIpv4(endpoint.ipv4);
+  // On a macvlan parent an address is free again only when the kernel has collected the interface that had it.
+  if (endpoint.ipv4 !== '' && isBridge(network)) return macOfIpv4(endpoint.ipv4);
   return `02:42:${(derivedHex(8, 'mac', endpoint.endpointId).match(/../g) ?? []).join(':')}`;
 }
 
@@ -81,13 +87,14 @@ export function claimEndpoint(
 ): EndpointRecord {
   const { network } = entry;
   const endpointId = newId();
-  if (!isBridge(network)) return { ...clearedEndpoint(endpoint), endpointId };
+  if (!hasInterfaces(network)) return { ...clearedEndpoint(endpoint), endpointId };
   const filled = { ...claimAddresses(entry, clearedEndpoint(endpoint)), endpointId };
   return {
     ...filled,
-    macAddress: macOf(filled),
+    macAddress: macOf(network, filled),
     interfaceName: freeInterface(bridgeSettings(network).interfacePrefix, takenInterfaces),
-    hostInterfaceName: `veth${derivedHex(10, 'veth', endpointId)}`,
+    // What hangs on a parent has no end on the host.
+    hostInterfaceName: isBridge(network) ? `veth${derivedHex(10, 'veth', endpointId)}` : '',
   };
 }
 
@@ -106,7 +113,7 @@ export function gatewayEndpoint(
 ): EndpointRecord | undefined {
   const leading = Object.values(endpoints).filter((endpoint) => {
     const network = state.byId(endpoint.networkId)?.network;
-    return network !== undefined && isBridge(network) && !network.internal && endpoint.interfaceName !== '';
+    return network?.internal === false && hasInterfaces(network) && endpoint.interfaceName !== '';
   });
   const priority = (endpoint: EndpointRecord): number => endpoint.spec.GwPriority ?? 0;
   return leading.toSorted(
@@ -139,7 +146,8 @@ function claimPorts(
 ): readonly ClaimedPort[] {
   const gateway = gatewayEndpoint(deps.state, endpoints);
   const network = gateway && deps.state.byId(gateway.networkId)?.network;
-  if (gateway === undefined || network === undefined) return [];
+  // Ports are published through a bridge; on other networks the container is reached at its own address.
+  if (gateway === undefined || network === undefined || !isBridge(network)) return [];
   const { hostBinding, gatewayModes } = bridgeSettings(network);
   const defaults = { address: hostBinding ?? deps.bindAddress ?? '0.0.0.0', ipv6: deps.ipv6 };
   const requests = portRequests(record.config, record.hostConfig, defaults);

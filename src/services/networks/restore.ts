@@ -208,10 +208,10 @@ async function removeOrphans(room: Networks, ctx: Ctx): Promise<void> {
       Object.values(endpoints).map((endpoint) => endpoint.hostInterfaceName),
     ),
   );
-  const bridges = new Set(room.state.all().map(({ network }) => network.bridgeName));
+  const owned = new Set(room.state.all().flatMap(({ network }) => [network.bridgeName, network.parentName]));
   for (const driver of room.drivers) {
     const found = await driver.list(ctx);
-    const networks = found.networks.filter((name) => !bridges.has(name));
+    const networks = found.networks.filter((name) => !owned.has(name));
     const endpoints = found.endpoints.filter((name) => !known.has(name));
     if (networks.length + endpoints.length > 0) await driver.removeStray(ctx, { networks, endpoints });
   }

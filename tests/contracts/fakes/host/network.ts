@@ -171,6 +171,22 @@ export function runFakeOperation(
     }
     case 'createVeth':
       return createVeth(namespace, operation, resolve(operation.peer.namespace));
+    case 'createMacvlan':
+    case 'createIpvlan': {
+      const parent = find(namespace, operation.parent);
+      const { name, mtu = parent.info.mtu } = operation;
+      const mac = 'mac' in operation && operation.mac !== '' ? operation.mac : parent.info.mac;
+      const kind = operation.op === 'createMacvlan' ? 'macvlan' : 'ipvlan';
+      const into = operation.namespace === undefined ? namespace : resolve(operation.namespace);
+      return void addLink(into, { ...fresh, name, kind, mtu, mac });
+    }
+    case 'createVlan':
+    case 'createDummy': {
+      const kind = operation.op === 'createVlan' ? 'vlan' : 'dummy';
+      if ('parent' in operation) find(namespace, operation.parent);
+      const { name, alias } = operation;
+      return void addLink(namespace, { ...fresh, name, kind, mtu: 1500, mac: '02:00:00:00:00:02', alias });
+    }
     case 'deleteLink':
       return deleteLink(namespace, operation.name);
     case 'setLink': {
