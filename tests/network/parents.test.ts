@@ -1,7 +1,7 @@
 /** Networks on an interface of the host: macvlan for real, ipvlan and VLANs where the kernel has them, else how it is told. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { isolated } from './isolated.ts';
 import { ctx, inside, knowsKind, servePage, World, type Box } from './world.ts';
@@ -31,7 +31,12 @@ isolated(import.meta.filename, () => {
       ipam: { config: [{ subnet: '192.0.2.0/24', gateway: '192.0.2.1', ipRange: '192.0.2.128/28' }] },
       options,
     });
+  const servers: ChildProcess[] = [];
+  const serve = async (box: Box, text: string): Promise<void> =>
+    void servers.push(world.keep(await servePage(box, text)));
   const leave = async (box: Box, name: string): Promise<void> => {
+    // A process in the namespace would keep it, and with it the interface on the parent.
+    for (const server of servers.splice(0)) server.kill('SIGKILL');
     await world.stop(box);
     await world.networks.remove(ctx, name);
   };
@@ -40,7 +45,7 @@ isolated(import.meta.filename, () => {
     await create('wire', 'macvlan', { parent: 'uplink' });
     const web = await world.run('web', { NetworkMode: 'wire', PortBindings: { '80/tcp': [{}] } });
     const other = await world.run('other', { NetworkMode: 'wire' });
-    world.keep(await servePage(web, 'web '));
+    await serve(web, 'web ');
     const endpoint = web.record.endpoints['wire'];
     assert.deepEqual(
       [endpoint?.ipv4, endpoint?.ipv4Gateway, endpoint?.hostInterfaceName, endpoint?.interfaceName],
@@ -68,7 +73,7 @@ isolated(import.meta.filename, () => {
     await create('secret', 'macvlan', { parent: 'uplink', macvlan_mode: 'private' });
     const one = await world.run('one', { NetworkMode: 'secret' });
     const two = await world.run('two', { NetworkMode: 'secret' });
-    world.keep(await servePage(one, 'one '));
+    await serve(one, 'one ');
     assert.match(get(outside, 'http://192.0.2.128/'), /^one/);
     assert.throws(() => inside(two, 'curl', '-sS', '-m', '1', 'http://192.0.2.128/'));
     await world.stop(two);
@@ -133,7 +138,7 @@ isolated(import.meta.filename, () => {
     }
     await create('shared', 'ipvlan', { parent: 'uplink' });
     const web = await world.run('web', { NetworkMode: 'shared' });
-    world.keep(await servePage(web, 'ip '));
+    await serve(web, 'ip ');
     assert.equal(get(web, 'http://192.0.2.1/'), 'outside ::ffff:192.0.2.128');
     assert.match(get(outside, 'http://192.0.2.128/'), /^ip/);
     await leave(web, 'shared');

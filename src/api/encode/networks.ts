@@ -40,7 +40,7 @@ function encodeMembers(view: NetworkView): object {
 const maximum = 2n ** 64n - 1n;
 
 /** Known to the engine that runs this, not yet to the compiler's library. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
+const { rawJSON } = JSON as unknown as { rawJSON(this: void, text: string): object };
 
 /** Unsigned 64-bit numbers, as exact as JSON allows: JavaScript's own numbers are not. */
 function saturated(value: bigint): unknown {

@@ -29,7 +29,7 @@ async function listen(name: string, says: Buffer | 'nothing' | 'goodbye'): Promi
   return path;
 }
 
-const open = (path: string) => openConnection(path, role.control, 0, 0, 50);
+const open = (path: string, patienceMs = 30_000) => openConnection(path, role.control, 0, 0, patienceMs);
 
 test('no shim', async () => {
   // On a busy machine even this answer may take longer than the patience of the other tests.
@@ -44,7 +44,7 @@ test('a shim that ends at once', async () => {
 test('a shim that does not answer', async () => {
   const path = await listen('silent', 'nothing');
   await assert.rejects(
-    open(path),
+    open(path, 50),
     (error) => isKind(error, 'unavailable') && /does not answer/.test(error.message),
   );
 });
