@@ -39,9 +39,9 @@ export async function makeDebianTree(target: string, include: readonly string[])
   await mkdir(temporary, { recursive: true });
   const packages = include.length > 0 ? [`--include=${include.join(',')}`] : [];
   try {
-    await run('debootstrap', ['--variant=minbase', ...packages, suite, temporary, debianMirror()], {
-      maxBuffer: 64 << 20,
-    });
+    // In a mount namespace of its own: the /proc that it mounts in the tree goes with it, however it ends.
+    const debootstrap = ['debootstrap', '--variant=minbase', ...packages, suite, temporary, debianMirror()];
+    await run('unshare', ['--mount', ...debootstrap], { maxBuffer: 64 << 20 });
   } catch (error) {
     throw new Error(`debootstrap failed, its log is ${temporary}/debootstrap/debootstrap.log`, {
       cause: error,
