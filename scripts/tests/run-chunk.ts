@@ -113,6 +113,8 @@ export async function runChunk(root: string, chunk: Chunk): Promise<ChunkResult>
   rmSync(result, { force: true });
   const mark = `${process.pid}-${Date.now()}`;
   const env: NodeJS.ProcessEnv = { ...process.env, RESULT: result, SLIPWAY_TEST_RUN: mark };
+  // Each test file is a process of its own: stripped types and compiled code are kept between them, which halves the work.
+  env['NODE_COMPILE_CACHE'] ??= join(root, '.cache/compiled');
   delete env['NODE_TEST_CONTEXT'];
   const start = performance.now();
   const ending = await execute(commandOf(chunk, root, result), log, env, chunk.timeoutMs);
