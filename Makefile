@@ -32,12 +32,15 @@ setup:
 build: setup
 	@$(MAKE) --no-print-directory dist/.built
 
-dist/.built: dist/lib/.built dist/bin/slipway dist/bin/slipway-shim dist/bin/slipwayd dist/bin/slipway-net
+dist/.built: dist/lib/.built dist/lib/no-systemd/libsystemd.so.0 dist/bin/slipway dist/bin/slipway-shim dist/bin/slipwayd dist/bin/slipway-net
 	@touch $@
 
 dist/lib/.built: $(SOURCES) scripts/build-lib.ts package-lock.json
 	$(NODE) scripts/build-lib.ts dist/lib
 	@touch $@
+
+dist/lib/no-systemd/libsystemd.so.0: $(wildcard native/no-systemd/*)
+	$(MAKE) --no-print-directory -C native/no-systemd OUT=$(CURDIR)/$@
 
 dist/bin/slipwayd dist/bin/slipway-net: dist/bin/%: packaging/bin/%
 	@mkdir -p dist/bin

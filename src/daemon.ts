@@ -16,6 +16,7 @@ import { insecureListeners, listenerOf } from './daemon/listen.ts';
 import { locatePrograms, type Programs } from './daemon/programs.ts';
 import type { DaemonOptions } from './daemon/options.ts';
 import { guardRuntimes, releaseRuntimes } from './daemon/guard-runtimes.ts';
+import { lightenRuntimes } from './daemon/light-runtimes.ts';
 import { chooseDefault, configuredRuntimes, findProgram, seccompCaches } from './daemon/runtimes.ts';
 import { unifiedControllers } from './daemon/cgroup-facts.ts';
 import { buildCommit, buildTime, productVersion } from './daemon/version.ts';
@@ -99,7 +100,8 @@ async function openRuntimes(
   programs: Programs,
 ) {
   const layout = host.cgroupLayout();
-  const runtimes = await guardRuntimes(host, ctx, configuredRuntimes(options), runRoot);
+  const guarded = await guardRuntimes(host, ctx, configuredRuntimes(options), runRoot);
+  const runtimes = await lightenRuntimes(guarded, programs.noSystemd);
   const name = chooseDefault(options, runtimes, layout, unifiedControllers(layout));
   const runtime = await createRuntime({
     host,

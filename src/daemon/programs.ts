@@ -9,6 +9,8 @@ export interface Programs {
   readonly shim: string;
   /** slipway-net: this runtime, flags that keep it small, and its file. */
   readonly net: { readonly path: string; readonly args: readonly string[] };
+  /** A directory with what stands in for libsystemd; undefined where it was not built. */
+  readonly noSystemd: string | undefined;
 }
 
 /** Bundled, the daemon lies in `lib/` beside `bin/`; from source two levels below the repository with its `dist/`. */
@@ -34,10 +36,17 @@ const smallMemory = [
   '--disable-warning=ExperimentalWarning',
 ];
 
+/** In `lib/`, where the bundled daemon lies itself. */
+function locateNoSystemd(): string | undefined {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const candidates = [join(here, 'no-systemd'), join(here, '../../dist/lib/no-systemd')];
+  return candidates.find((path) => existsSync(path));
+}
+
 export function locatePrograms(options: Pick<DaemonOptions, 'shimPath'>): Programs {
   const candidates = options.shimPath === undefined ? besides('slipway-shim') : [options.shimPath];
   const shim = candidates.find((path) => existsSync(path));
   if (shim === undefined)
     throw internal(`slipway-shim is not there (looked for ${candidates.join(', ')}): run make build`);
-  return { shim, net: locateNet() };
+  return { shim, net: locateNet(), noSystemd: locateNoSystemd() };
 }

@@ -7,9 +7,13 @@ const maxOutput = 64 * 1024;
 /**
  * Runs a program until it exits. Not until its output ends: what `crun create` leaves behind holds the same pipes open.
  */
-export const runProgram: RunProgram = (path, args) =>
+export const runProgram = (
+  path: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): ReturnType<RunProgram> =>
   new Promise((resolve) => {
-    const child = spawn(path, [...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
+    const child = spawn(path, [...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, env });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => {

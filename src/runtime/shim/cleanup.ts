@@ -4,7 +4,7 @@ import type { Ctx } from '../../core/ctx.ts';
 import { isErrno } from '../../core/errors.ts';
 import { removeCgroup } from './cgroup-removal.ts';
 import type { ShimControl } from './control.ts';
-import { isKnownKind, type ShimDeps } from './deps.ts';
+import { isKnownKind, runtimeEnvironment, type ShimDeps } from './deps.ts';
 import { readShimRecord } from './records.ts';
 
 export interface CleanupInput {
@@ -71,7 +71,7 @@ async function deleteByRuntime(deps: ShimDeps, input: CleanupInput): Promise<voi
   const spawned = deps.host.spawn({
     path: runtime.path,
     args: [runtime.path, ...(runtime.args ?? []), '--root', root, 'delete', '--force', input.containerId],
-    env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+    env: runtimeEnvironment(runtime),
     fds: {},
   });
   const child = await spawned.catch((error: unknown) => {

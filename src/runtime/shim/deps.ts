@@ -13,6 +13,8 @@ export interface ConfiguredRuntime {
   readonly startPath?: string;
   /** Options before the command (`--systemd-cgroup`). */
   readonly args?: readonly string[];
+  /** Where the loader looks for its libraries first. */
+  readonly libraryPath?: string;
 }
 
 /** What the functions of this room work with. */
@@ -31,6 +33,15 @@ export function runtimeNamed(deps: ShimDeps, name: string): ConfiguredRuntime {
   const runtime = deps.runtimes.get(name);
   if (!runtime) throw invalid(`unknown or invalid runtime name: ${name}`);
   return runtime;
+}
+
+/** The environment of a runtime, and of the shim that starts it; the container's is in its spec. */
+export function runtimeEnvironment(runtime: ConfiguredRuntime): readonly string[] {
+  const { libraryPath } = runtime;
+  return [
+    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    ...(libraryPath === undefined ? [] : [`LD_LIBRARY_PATH=${libraryPath}`]),
+  ];
 }
 
 /** crun and runc: what they leave is known, so it is removed without calling them. */

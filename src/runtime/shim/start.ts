@@ -9,7 +9,7 @@ import { cleanupTask, killProcess } from './cleanup.ts';
 import { adoptConnection, type ShimConnection } from './connection.ts';
 import { withConsoleSize } from './console-size.ts';
 import { ShimControl, type StartOutcome } from './control.ts';
-import { runtimeNamed, type ShimDeps } from './deps.ts';
+import { runtimeEnvironment, runtimeNamed, type ShimDeps } from './deps.ts';
 import { runtimeError } from './failure.ts';
 import { createTask } from './task.ts';
 
@@ -80,7 +80,7 @@ async function spawnShim(deps: ShimDeps, spec: TaskSpec): Promise<Spawned> {
     const child = await deps.host.spawn({
       path: deps.shimPath,
       args: shimArguments(deps, spec),
-      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+      env: runtimeEnvironment(runtimeNamed(deps, spec.runtime)),
       fds,
       newSession: true,
     });
