@@ -19,7 +19,7 @@ async function takes(runtime: ConfiguredRuntime, libraryPath: string): Promise<b
 }
 
 function mayGoWithout({ path, args = [] }: ConfiguredRuntime): boolean {
-  return /^crun/.test(basename(path)) && !args.some((arg) => arg.includes('systemd'));
+  return basename(path).startsWith('crun') && !args.some((arg) => arg.includes('systemd'));
 }
 
 /** The runtimes; a crun that works without libsystemd with the directory of what stands in for it. */

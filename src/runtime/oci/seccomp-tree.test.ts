@@ -13,7 +13,6 @@ type Line = readonly [code: number, k: number, jt?: number, jf?: number];
 const LD = 0x20;
 const AND = 0x54;
 const JEQ = 0x15;
-const JGT = 0x25;
 const JGE = 0x35;
 const RET = 0x06;
 const JA = 0x05;
