@@ -86,7 +86,7 @@ async function openStorage(host: KernelHost, log: Logger, dataRoot: string) {
   const [records, blobs, snapshots, volumes] = await Promise.all([
     openSqliteRecords({ path: join(dataRoot, 'state.db') }),
     openContentStore({ workers }, join(dataRoot, 'content')),
-    openOverlay2({ host, workers, trash }, dataRoot),
+    openOverlay2({ host, workers, trash, log }, dataRoot),
     openLocalVolumes({ host, workers, trash }, dataRoot),
   ]);
   return { workers, trash, records, blobs, snapshots, volumes };
@@ -343,6 +343,7 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     await api.close();
     containers.lifecycle.close();
     helper.close();
+    await storage.snapshots.settle();
     await trash.close();
     await records.close();
     await storage.workers.close();

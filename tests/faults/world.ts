@@ -167,6 +167,7 @@ export async function createWorld(options: WorldOptions = {}) {
       return made;
     },
     unmount: async (key: string) => void mounted.delete(key),
+    release: (key: string) => void mounted.delete(key),
     removeSnapshot: async (key: string) => {
       mounted.delete(key);
       await snapshots.removeSnapshot(key);
@@ -218,6 +219,11 @@ export async function createWorld(options: WorldOptions = {}) {
         ),
   });
   const facts = readMachineFacts(host.cgroupLayout(), 'flt');
+  const trash = faults.guard(
+    'trash',
+    { discard: async (path: string) => rmSync(path, { recursive: true, force: true }) },
+    ['discard'],
+  );
   const containers = createContainers({
     host,
     attributes: { mknod() {}, setXattr() {}, getXattr: () => undefined, listXattrs: () => [] },
@@ -229,7 +235,7 @@ export async function createWorld(options: WorldOptions = {}) {
     volumes,
     networks,
     logDrivers: new Map([['json-file', createFakeLogDriver()]]),
-    discard: async (path) => rmSync(path, { recursive: true, force: true }),
+    discard: (path) => trash.discard(path),
     events,
     log: silentLogger,
     options: {

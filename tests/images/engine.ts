@@ -45,10 +45,11 @@ export async function openStorage(folder?: string): Promise<Storage> {
   const trash = await openTrash({ workers, log: silentLogger }, join(root, 'trash'));
   const records = await openSqliteRecords({ path: join(root, 'state.db') });
   const blobs = await openContentStore({ workers }, join(root, 'content'));
-  const snapshots = await openOverlay2({ host, workers, trash }, root);
+  const snapshots = await openOverlay2({ host, workers, trash, log: silentLogger }, root);
   const close = async (): Promise<void> => {
     const { snapshots: keys } = await snapshots.list();
     for (const key of keys) await snapshots.unmount(key);
+    await snapshots.settle();
     await records.close();
     await trash.close();
     await workers.close();

@@ -3,13 +3,22 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
 import { chainIdOf } from '../../src/core/model/image.ts';
-import { createLogger } from '../../src/core/log.ts';
+import { createLogger, silentLogger } from '../../src/core/log.ts';
 import { openOverlay2, openTrash } from '../../src/storage/index.ts';
+import { eventually } from '../scenarios/engine.ts';
 import { ctx, openStorage, tarOf, type File, type Storage } from '../images/engine.ts';
 
 let storage: Storage;
@@ -89,7 +98,7 @@ test('what a killed daemon left in staging and in the trash goes at the next sta
     join(root, 'trash'),
   );
   try {
-    await openOverlay2({ host, workers, trash }, root);
+    await openOverlay2({ host, workers, trash, log: silentLogger }, root);
     trash.empty();
     await trash.idle();
     assert.deepEqual(readdirSync(join(root, 'overlay2/staging')), []);
@@ -103,6 +112,106 @@ test('what a killed daemon left in staging and in the trash goes at the next sta
     await host.unmount(join(held, 'merged'));
     await trash.close();
   }
+});
+
+const mountsOf = async (root: string): Promise<string[]> =>
+  (await storage.host.mounts(join(root, 'overlay2'))).map(({ target }) => target);
+
+test('a released mount goes in a lull, stays for who mounts it again, and is moved aside by a removal', async () => {
+  const { snapshots, root } = storage;
+  for (const key of ['one', 'two', 'three']) {
+    await snapshots.prepare(key, undefined);
+    writeFileSync(join((await snapshots.mount(key, { volatile: false })).path, 'f'), key);
+    snapshots.release(key);
+  }
+  assert.equal((await mountsOf(root)).length, 3, 'nothing is unmounted at once');
+  assert.equal(
+    readFileSync(join((await snapshots.mount('one', { volatile: false })).path, 'f'), 'utf8'),
+    'one',
+  );
+  await snapshots.removeSnapshot('two');
+  assert.deepEqual((await snapshots.list()).snapshots.toSorted(), ['one', 'three']);
+  await snapshots.settle();
+  assert.deepEqual(await mountsOf(root), [snapshots.mountPath('one')]);
+  assert.deepEqual(readdirSync(join(root, 'overlay2/removed')), []);
+  await snapshots.removeSnapshot('three');
+  await snapshots.unmount('one');
+  await snapshots.removeSnapshot('one');
+  assert.deepEqual((await snapshots.list()).snapshots, []);
+});
+
+test('no more than a few released mounts stand', async () => {
+  const { snapshots, root } = storage;
+  for (let index = 0; index < 30; index++) {
+    const key = `box${index}`;
+    await snapshots.prepare(key, undefined);
+    await snapshots.mount(key, { volatile: true });
+    snapshots.release(key);
+    await snapshots.removeSnapshot(key);
+  }
+  await snapshots.settle();
+  assert.deepEqual(await mountsOf(root), []);
+  assert.deepEqual(readdirSync(join(root, 'overlay2/snapshots')), []);
+  assert.deepEqual(readdirSync(join(root, 'overlay2/removed')), []);
+});
+
+test('a removed snapshot that a killed daemon left mounted goes with the next one', async () => {
+  const { snapshots, root, host, workers, trash } = storage;
+  await snapshots.prepare('box', undefined);
+  await snapshots.mount('box', { volatile: false });
+  renameSync(join(root, 'overlay2/snapshots/box'), join(root, 'overlay2/removed/box'));
+  const next = await openOverlay2({ host, workers, trash, log: silentLogger }, root);
+  await next.settle();
+  assert.deepEqual(await mountsOf(root), []);
+  assert.deepEqual(readdirSync(join(root, 'overlay2/removed')), []);
+});
+
+test('what the runtime mounts over stands in a layer of its own, with the attributes of the image', async () => {
+  const { snapshots, root, host, workers, trash } = storage;
+  const top = await layer(
+    undefined,
+    { name: 'etc/', type: 'directory', mode: 0o750, uid: 3, gid: 4 },
+    { name: 'etc/hosts', text: 'own' },
+    { name: 'proc/', type: 'directory', mode: 0o555 },
+  );
+  await snapshots.prepare('first', top);
+  const made = join(root, 'overlay2/points');
+  await eventually('a layer of mount points', async () => readdirSync(made)[0]);
+  await snapshots.prepare('box', top);
+  const { path } = await snapshots.mount('box', { volatile: false });
+  const etc = statSync(join(path, 'etc'));
+  assert.deepEqual([etc.mode & 0o7777, etc.uid, etc.gid], [0o750, 3, 4]);
+  assert.equal(readFileSync(join(path, 'etc/hosts'), 'utf8'), 'own');
+  for (const file of ['hostname', 'resolv.conf'])
+    assert.equal(readFileSync(join(path, 'etc', file), 'utf8'), '');
+  assert.equal(statSync(join(path, 'proc')).mode & 0o7777, 0o555);
+  assert.deepEqual(readdirSync(path).sort(), ['dev', 'etc', 'proc', 'sys']);
+  assert.deepEqual(await snapshots.changes(ctx, 'box'), []);
+  assert.deepEqual(
+    readdirSync(join(root, 'overlay2/snapshots/box/upper')),
+    [],
+    "the container's own is empty",
+  );
+  // A new daemon uses it, and it goes with its layer.
+  await snapshots.removeSnapshot('box');
+  const next = await openOverlay2({ host, workers, trash, log: silentLogger }, root);
+  await next.prepare('box', top);
+  const again = await next.mount('box', { volatile: true });
+  assert.ok(existsSync(join(again.path, 'etc/hostname')));
+  for (const key of ['box', 'first']) await next.removeSnapshot(key);
+  await next.removeLayer(top);
+  assert.deepEqual(readdirSync(made), []);
+});
+
+test('an image whose etc leads elsewhere gets no files there', async () => {
+  const { snapshots, root } = storage;
+  mkdirSync(join(root, 'elsewhere'));
+  const top = await layer(undefined, { name: 'etc', type: 'symlink', linkName: join(root, 'elsewhere') });
+  await snapshots.prepare('box', top);
+  await eventually('a layer of mount points', async () => readdirSync(join(root, 'overlay2/points'))[0]);
+  assert.deepEqual(readdirSync(join(root, 'elsewhere')), []);
+  const { path } = await snapshots.mount('box', { volatile: true });
+  assert.deepEqual(readdirSync(path).sort(), ['dev', 'etc', 'proc', 'sys']);
 });
 
 test('directories nested deeper than a path may be long are deleted too', async () => {

@@ -91,6 +91,10 @@ export interface SnapshotDriver {
   mount(key: string, options: { volatile: boolean }): Promise<MountedSnapshot>;
   /** Idempotent. */
   unmount(key: string): Promise<void>;
+  /** As `unmount`, at some time soon; a `mount` before that finds it mounted. Failures are logged. */
+  release(key: string): void;
+  /** Resolves when all that was released has been unmounted. */
+  settle(): Promise<void>;
   /** Path where `mount` puts it, without mounting. */
   mountPath(key: string): string;
   /** What the writable snapshot changed against its parent (lstat order, parents first). */

@@ -1,11 +1,11 @@
 /** The files that the engine puts into every container: hosts, hostname, resolv.conf. */
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { SpecMount } from '../../core/ports/spec-builder.ts';
 import type { Room } from './deps.ts';
 import { sharedWith } from './namespaces.ts';
-import { hostnamePath, hostsPath, resolvConfPath } from './paths.ts';
+import { bundleDirectory, hostnamePath, hostsPath, resolvConfPath } from './paths.ts';
 
 const localHosts = `127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
@@ -21,16 +21,29 @@ export function hostsFile(entries: readonly (readonly [string, string])[], base 
   return base.endsWith('\n') || base === '' ? base + lines : `${base}\n${lines}`;
 }
 
-/** Writes the three files. In place, not by rename: a running container has them bind-mounted by inode. */
-export async function writeNetworkFiles(room: Room, record: ContainerRecord): Promise<void> {
+/**
+ * Writes the three files into the bundle. In place, not by rename: a running container has them bind-mounted by inode. Without the
+ * thread pool: on tmpfs that costs less than a turn through it.
+ */
+export function writeNetworkFiles(room: Room, record: ContainerRecord): void {
   const { options, networks } = room;
   const usesHost = record.hostConfig.NetworkMode === 'host';
-  const base = usesHost ? await readFile('/etc/hosts', 'utf8').catch(() => localHosts) : localHosts;
-  await Promise.all([
-    writeFile(hostsPath(options, record.id), hostsFile(networks.hostEntries(record), base), { mode: 0o644 }),
-    writeFile(hostnamePath(options, record.id), `${record.config.Hostname ?? ''}\n`, { mode: 0o644 }),
-    writeFile(resolvConfPath(options, record.id), networks.resolvConf(record), { mode: 0o644 }),
-  ]);
+  mkdirSync(bundleDirectory(options, record.id), { recursive: true, mode: 0o711 });
+  const write = (path: string, text: string): void => writeFileSync(path, text, { mode: 0o644 });
+  write(
+    hostsPath(options, record.id),
+    hostsFile(networks.hostEntries(record), usesHost ? ownHosts() : localHosts),
+  );
+  write(hostnamePath(options, record.id), `${record.config.Hostname ?? ''}\n`);
+  write(resolvConfPath(options, record.id), networks.resolvConf(record));
+}
+
+function ownHosts(): string {
+  try {
+    return readFileSync('/etc/hosts', 'utf8');
+  } catch {
+    return localHosts;
+  }
 }
 
 /** Their binds; a container that joins another's network sees that one's files. */

@@ -20,6 +20,6 @@ export function createDirectory(room: Room): ContainerDirectory {
       isActive(record.state) && record.state.pid > 0
         ? { path: `/proc/${record.state.pid}/ns/net` }
         : undefined,
-    networksChanged: (_ctx, record) => writeNetworkFiles(room, record),
+    networksChanged: async (_ctx, record) => writeNetworkFiles(room, record),
   };
 }

@@ -147,8 +147,8 @@ export async function takeDown(
   await Promise.all([
     step('network', room.networks.detach(ctx, record)),
     step('runtime', room.runtime.cleanup(ctx, input)),
-    step('root filesystem', room.snapshots.unmount(record.snapshotKey)),
     step('volumes', unmountVolumes(room, ctx, record)),
     step('shared memory', unmountSharedMemory(room, record)),
   ]);
+  room.snapshots.release(record.snapshotKey);
 }

@@ -15,8 +15,9 @@ export const shmDirectory = (roots: Roots, id: string): string => join(roots.run
 export const exitPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), 'exit');
 export const logPath = (roots: Roots, id: string): string =>
   join(containerDirectory(roots, id), `${id}-json.log`);
-export const hostsPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), 'hosts');
+/** The files that are written at every start lie on tmpfs, with what else belongs to one run. */
+export const hostsPath = (roots: Roots, id: string): string => join(bundleDirectory(roots, id), 'hosts');
 export const hostnamePath = (roots: Roots, id: string): string =>
-  join(containerDirectory(roots, id), 'hostname');
+  join(bundleDirectory(roots, id), 'hostname');
 export const resolvConfPath = (roots: Roots, id: string): string =>
-  join(containerDirectory(roots, id), 'resolv.conf');
+  join(bundleDirectory(roots, id), 'resolv.conf');

@@ -11,7 +11,6 @@ import { networkFileMounts, writeNetworkFiles } from './bundle.ts';
 import type { Room } from './deps.ts';
 import { containerEnv } from './environment.ts';
 import { chooseNamespaces, hostnameInside, sharedIpcMounts } from './namespaces.ts';
-import { bundleDirectory } from './paths.ts';
 import { ensureDirectory } from './rootfs-files.ts';
 import type { Entry } from './table.ts';
 import { imageUser } from './user.ts';
@@ -76,11 +75,8 @@ export async function prepareRoot(
 }
 
 export async function prepareFiles(room: Room, record: ContainerRecord): Promise<void> {
-  await Promise.all([
-    writeNetworkFiles(room, record),
-    mkdir(bundleDirectory(room.options, record.id), { recursive: true, mode: 0o711 }),
-    recreateBindSources(record),
-  ]);
+  writeNetworkFiles(room, record);
+  await recreateBindSources(record);
 }
 
 /** `-v` makes a missing source at every start; `--mount` never does. */

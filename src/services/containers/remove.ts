@@ -66,7 +66,10 @@ async function end(room: Room, entry: Entry): Promise<void> {
   await ended;
 }
 
-/** The removal itself, inside the container's queue. A crash in the middle is finished by reconcile. */
+/**
+ * The removal itself, inside the container's queue. The record goes first: after a crash in the middle, reconcile finds what belongs
+ * to nobody and clears it away.
+ */
 export async function removeInQueue(
   room: Room,
   ctx: Ctx,
@@ -76,13 +79,13 @@ export async function removeInQueue(
   const { record, id } = entry;
   const { exitCode } = record.state;
   try {
+    entry.record = withState(record, { status: 'removing' });
+    await room.records.commit([{ op: 'delete', kind: 'container', id }]);
     await settleAll([
-      commitRecord(room, entry, withState(record, { status: 'removing' })),
       room.snapshots.removeSnapshot(record.snapshotKey),
       ...imageSnapshots(record).map((key) => room.snapshots.removeSnapshot(key)),
       room.discard(containerDirectory(room.options, id)),
     ]);
-    await room.records.commit([{ op: 'delete', kind: 'container', id }]);
   } catch (error) {
     // Half of it may be gone: it can only be removed again, which does the rest.
     const failure = toSlipwayError(error);

@@ -108,7 +108,8 @@ export async function fillVolumes(
     await room.volumes.copyUp(ctx, { name, imageRoot: path, pathInImage: mount.destination });
     await room.volumes.unmount(ctx, name, record.id);
   }
-  await room.snapshots.unmount(record.snapshotKey);
+  // A start often follows at once, and finds it mounted.
+  room.snapshots.release(record.snapshotKey);
 }
 
 /**

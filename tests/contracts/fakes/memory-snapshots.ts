@@ -155,6 +155,8 @@ export function createMemorySnapshots(): MemorySnapshots {
       return { path: `/memory/${key}` };
     },
     unmount: async () => {},
+    release() {},
+    settle: async () => {},
     mountPath: (key) => `/memory/${key}`,
     changes: async (_ctx, key) => {
       const { parent, files } = snapshot(key);

@@ -11,6 +11,7 @@ import type { Compression } from '../../../core/compression.ts';
 import type { Ctx } from '../../../core/ctx.ts';
 import { conflict, invalid, isErrno, isKind, notFound } from '../../../core/errors.ts';
 import { chainIdOf } from '../../../core/model/image.ts';
+import type { Logger } from '../../../core/log.ts';
 import type { Host } from '../../../core/ports/host.ts';
 import type { FileChange, MountedSnapshot, SnapshotDriver } from '../../../core/ports/snapshot-driver.ts';
 import { backgroundCtx } from '../../../core/ctx.ts';
@@ -18,11 +19,14 @@ import type { Trash } from '../../trash.ts';
 import type { StorageWorkers } from '../../worker/pool.ts';
 import { Layers } from './layers.ts';
 import type { Layout } from './layout.ts';
+import { MountPoints } from './mount-points.ts';
+import { SnapshotMounts } from './mounts.ts';
 
 export interface Overlay2Deps {
-  readonly host: Pick<Host, 'mount' | 'unmount' | 'syncfs'>;
+  readonly host: Pick<Host, 'mount' | 'unmount' | 'syncfs' | 'openInRoot' | 'closeFd'>;
   readonly workers: StorageWorkers;
   readonly trash: Trash;
+  readonly log: Logger;
 }
 
 /** What one page of mount options leaves for lower directories: some 300 layers. */
@@ -34,12 +38,16 @@ type Source = { readonly file: string | undefined; readonly compression: Compres
 /** Said in so many words, so that a snapshot's upper directory holds all that was changed, whatever the kernel's defaults are. */
 const features = 'index=off,redirect_dir=off,metacopy=off';
 
+const shortName = (chainId: string): string => Buffer.from(chainId.slice(7), 'hex').toString('base64url');
+
 export class Overlay2Driver implements SnapshotDriver {
   readonly name = 'overlay2';
   readonly #deps: Overlay2Deps;
   readonly #layout: Layout;
   readonly #layers: Layers;
   readonly #backing: string;
+  readonly #mounts: SnapshotMounts;
+  readonly #points: MountPoints;
   /** Layers under way, by chain id: a second request waits, and so does a layer that stands on one. */
   readonly #unpacking = new Map<string, Promise<Unpacked>>();
 
@@ -48,6 +56,8 @@ export class Overlay2Driver implements SnapshotDriver {
     this.#layout = layout;
     this.#layers = new Layers(layout, deps.trash);
     this.#backing = backing;
+    this.#mounts = new SnapshotMounts(deps, layout);
+    this.#points = new MountPoints(deps, layout, this.#layers, maxLower);
   }
 
   status(): readonly (readonly [string, string])[] {
@@ -153,7 +163,8 @@ export class Overlay2Driver implements SnapshotDriver {
 
   async snapshotParent(key: string): Promise<string | undefined> {
     try {
-      return `sha256:${(await readlink(join(this.#layout.snapshot(key), 'parent'))).split('/').at(-1) ?? ''}`;
+      const name = await readlink(join(this.#layout.snapshot(key), 'parent'));
+      return `sha256:${Buffer.from(name, 'base64url').toString('hex')}`;
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined;
       throw error;
@@ -166,7 +177,10 @@ export class Overlay2Driver implements SnapshotDriver {
 
   async prepare(key: string, parent: string | undefined): Promise<void> {
     const path = this.#layout.snapshot(key);
-    if (parent !== undefined) await this.#layers.get(parent);
+    if (parent !== undefined) {
+      await this.#layers.get(parent);
+      this.#points.makeSoon(parent);
+    }
     const rootOf = parent === undefined ? undefined : stat(this.#layers.diff(parent));
     try {
       await mkdir(path, { mode: 0o710 });
@@ -180,8 +194,8 @@ export class Overlay2Driver implements SnapshotDriver {
       mkdir(join(path, 'upper'), { mode: 0o755 }),
       mkdir(join(path, 'work'), { mode: 0o700 }),
       mkdir(join(path, 'merged'), { mode: 0o700 }),
-      // A link holds the parent's name in one call and needs no file.
-      parent === undefined ? undefined : symlink(`../../layers/${parent.slice(7)}`, join(path, 'parent')),
+      // A link holds the parent's name in one call and needs no file; below 60 bytes it needs no block either.
+      parent === undefined ? undefined : symlink(shortName(parent), join(path, 'parent')),
     ]);
     // The upper directory is the container's `/`: it takes after the image's.
     if (root !== undefined && (root.mode & 0o7777) !== 0o755)
@@ -196,9 +210,9 @@ export class Overlay2Driver implements SnapshotDriver {
 
   async mount(key: string, options: { volatile: boolean }): Promise<MountedSnapshot> {
     const target = this.mountPath(key);
-    if (await this.#isMounted(key)) return { path: target };
+    if (await this.#mounts.keep(key)) return { path: target };
     const parent = await this.snapshotParent(key);
-    const lower = parent === undefined ? 'empty' : (await this.#layers.get(parent)).lower;
+    const lower = parent === undefined ? 'empty' : await this.#lowerOf(parent);
     const own = join('snapshots', key);
     if (lower.length > maxLower)
       throw invalid(`max depth exceeded: snapshot ${key} stands on too many layers for one mount`);
@@ -229,25 +243,32 @@ export class Overlay2Driver implements SnapshotDriver {
     return { path: target };
   }
 
-  /** A mount point is on another device than the directory that holds it. */
-  async #isMounted(key: string): Promise<boolean> {
-    const path = this.#layout.snapshot(key);
-    try {
-      const [own, merged] = await Promise.all([lstat(path), lstat(join(path, 'merged'))]);
-      return own.dev !== merged.dev;
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) throw notFound(`snapshot ${key} does not exist`);
-      throw error;
-    }
+  async #lowerOf(parent: string): Promise<string> {
+    const { lower } = await this.#layers.get(parent);
+    const points = this.#points.of(parent);
+    return points === undefined ? lower : `${points}:${lower}`;
   }
 
-  async unmount(key: string): Promise<void> {
-    const mounted = await this.#isMounted(key).catch(() => false);
-    if (mounted) await this.#deps.host.unmount(this.mountPath(key));
+  unmount(key: string): Promise<void> {
+    return this.#mounts.unmount(key);
+  }
+
+  release(key: string): void {
+    this.#mounts.release(key);
+  }
+
+  async settle(): Promise<void> {
+    await Promise.all([this.#mounts.settle(), this.#points.settle()]);
+  }
+
+  /** Goes on with what a daemon before this one did not finish. */
+  async recover(): Promise<void> {
+    await this.#mounts.recover();
+    await this.#points.recover();
   }
 
   async changes(ctx: Ctx, key: string): Promise<readonly FileChange[]> {
-    await this.#isMounted(key);
+    await this.#mounts.isMounted(key);
     const chain = await this.#layers.chain(await this.snapshotParent(key));
     const lowers = chain.map((chainId) => this.#layers.diff(chainId));
     const upper = join(this.#layout.snapshot(key), 'upper');
@@ -255,7 +276,7 @@ export class Overlay2Driver implements SnapshotDriver {
   }
 
   async diff(ctx: Ctx, key: string, options: { omit?: readonly string[] } = {}): Promise<Readable> {
-    await this.#isMounted(key);
+    await this.#mounts.isMounted(key);
     const directory = join(this.#layout.snapshot(key), 'upper');
     return this.#deps.workers.stream(ctx, 'pack', { directory, ...options });
   }
@@ -276,7 +297,7 @@ export class Overlay2Driver implements SnapshotDriver {
   }
 
   async usage(key: string): Promise<number> {
-    await this.#isMounted(key);
+    await this.#mounts.isMounted(key);
     const directory = join(this.#layout.snapshot(key), 'upper');
     return (await this.#deps.workers.run(backgroundCtx(), 'usage', { directory })).size;
   }
@@ -287,12 +308,12 @@ export class Overlay2Driver implements SnapshotDriver {
   }
 
   async removeSnapshot(key: string): Promise<void> {
-    await this.unmount(key);
-    await this.#deps.trash.discard(this.#layout.snapshot(key));
+    await this.#mounts.remove(key);
   }
 
   async removeLayer(chainId: string): Promise<void> {
     await this.#layers.remove(chainId);
+    await this.#points.remove(chainId);
   }
 
   async describe(

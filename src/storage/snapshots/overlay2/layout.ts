@@ -10,6 +10,10 @@ export interface Layout {
   readonly links: string;
   /** Layers that are being unpacked. */
   readonly staging: string;
+  /** Removed snapshots that are still mounted. */
+  readonly removed: string;
+  /** Places for the runtime to mount over, by a name derived from the layer that lacks them. */
+  readonly points: string;
   /** The lower directory of a snapshot without parent. */
   readonly empty: string;
   layer(chainId: string): string;
@@ -27,6 +31,8 @@ export function createLayout(root: string): Layout {
     snapshots,
     links: join(root, 'l'),
     staging: join(root, 'staging'),
+    removed: join(root, 'removed'),
+    points: join(root, 'points'),
     empty: join(root, 'empty'),
     layer: (chainId) => {
       if (!chainForm.test(chainId)) throw invalid(`invalid layer id ${JSON.stringify(chainId)}`);

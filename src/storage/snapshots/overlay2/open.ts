@@ -27,6 +27,8 @@ export async function openOverlay2(deps: Overlay2Deps, dataRoot: string): Promis
     layout.snapshots,
     layout.links,
     layout.staging,
+    layout.removed,
+    layout.points,
     layout.empty,
   ])
     await mkdir(path, { recursive: true, mode: 0o711 });
@@ -38,5 +40,7 @@ export async function openOverlay2(deps: Overlay2Deps, dataRoot: string): Promis
     );
   for (const name of await readdir(layout.staging)) await deps.trash.discard(join(layout.staging, name));
   await removeDanglingLinks(layout);
-  return new Overlay2Driver(deps, layout, backing);
+  const driver = new Overlay2Driver(deps, layout, backing);
+  await driver.recover();
+  return driver;
 }
