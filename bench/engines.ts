@@ -21,6 +21,7 @@ export interface Engine {
   /** The command line client with the engine's address. */
   readonly cli: readonly string[];
   readonly http: HttpClient;
+  readonly socket: string;
   readonly newClient: () => HttpClient;
   /** What the engine itself runs: daemons, shims; not what runs in its containers. */
   readonly processes: () => EngineProcess[];
@@ -67,6 +68,7 @@ async function engineOf(name: Engine['name'], peer: Peer, binary: string): Promi
     name,
     cli: [binary, '-H', `unix://${peer.socket}`],
     http,
+    socket: peer.socket,
     newClient: () => new HttpClient(peer.socket),
     processes: () => processesOf(peer),
     stop: async () => {

@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { judge, renderTable, type Row } from './bars.ts';
 import { startEngine, type Engine } from './engines.ts';
 import { listImages, loadImage, makeImage, manyImages, pingWhileLoading, type ImageShape } from './images.ts';
+import { floodLog, type FloodResult, followLog, makeFlood } from './logs.ts';
 import {
   burst,
   command,
@@ -200,6 +201,38 @@ async function measureFirst(folder: string, drop: boolean): Promise<Row[]> {
   return [{ what, unit: 'ms', ...row, bar: { of: 'ratio', most: 1 / 12 } }];
 }
 
+async function measureLogs(pair: Pair, folder: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  const megabytes = quick ? 100 : 1000;
+  const measures = [
+    { what: 'log: 100-byte lines written at full speed', measure: floodLog },
+    { what: `log: ${megabytes} MB followed while they are written`, measure: followLog },
+  ].filter(({ what }) => wanted(what));
+  if (measures.length === 0) return [];
+  const flood = { folder: makeFlood(folder, megabytes), megabytes };
+  for (const { what, measure } of measures) {
+    note(what);
+    const results: [FloodResult[], FloodResult[]] = [[], []];
+    for (let turn = 0; turn < (quick ? 2 : 3); turn++) {
+      results[0].push(await measure(pair.slipway, flood));
+      results[1].push(await measure(pair.dockerd, flood));
+    }
+    const [slipway, dockerd] = results.map((each) => median(each.map(({ rate }) => rate)));
+    const [ourPeak, theirPeak] = results.map((each) => Math.max(...each.map(({ peak }) => peak)));
+    rows.push(
+      { what, unit: 'MB/s', slipway: slipway ?? Number.NaN, dockerd, bar: { of: 'ratio', least: 3 } },
+      {
+        what: `${what}: most memory of the engine`,
+        unit: 'MB',
+        slipway: ourPeak ?? Number.NaN,
+        dockerd: theirPeak,
+        bar: { of: 'value', most: 250 },
+      },
+    );
+  }
+  return rows;
+}
+
 async function measureAll(folder: string): Promise<Row[]> {
   const cold = [...(await measureFirst(folder, false)), ...(await measureFirst(folder, true))];
   const slipway = await startEngine('slipway', folder);
@@ -221,6 +254,7 @@ async function measureAll(folder: string): Promise<Row[]> {
         ...(await measureContainers(pair)),
         ...(await measureLoads(pair)),
         ...(await measureList(pair)),
+        ...(await measureLogs(pair, folder)),
       ];
       return [...starts, ...cold, ...rest, ...idle];
     } finally {

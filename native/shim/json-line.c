@@ -66,7 +66,18 @@ static int needs_care(uint64_t word) {
   return (found & tops) != 0;
 }
 
-size_t json_escape(char *to, const uint8_t *text, size_t size) {
+static char *escape_stray(char *to, uint8_t byte, int keep_bytes) {
+  if (!keep_bytes) {
+    memcpy(to, "\\ufffd", 6);
+  } else {
+    memcpy(to, "\\udc", 4);
+    to[4] = hex[byte >> 4];
+    to[5] = hex[byte & 15];
+  }
+  return to + 6;
+}
+
+size_t json_escape(char *to, const uint8_t *text, size_t size, int keep_bytes) {
   char *start = to;
   size_t at = 0;
   while (at < size) {
@@ -89,8 +100,7 @@ size_t json_escape(char *to, const uint8_t *text, size_t size) {
     } else {
       size_t length = sequence_length(text + at, size - at);
       if (length == 0) {
-        memcpy(to, "\\ufffd", 6);
-        to += 6;
+        to = escape_stray(to, byte, keep_bytes);
         at++;
       } else if (length == 3 && byte == 0xe2 && text[at + 1] == 0x80 && (text[at + 2] & 0xfe) == 0xa8) {
         /* U+2028 and U+2029 end a line in JavaScript. */

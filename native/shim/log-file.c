@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "json-line.h"
+#include "log-segments.h"
 #include "shim.h"
 #include "text.h"
 
@@ -19,6 +19,9 @@
 /* Room for everything of an entry but its text; the attributes may take half of it. */
 #define FRAMING 32768
 #define RETRY_NS 1000000000u
+/* How long the container's output is held back while nothing at all is sent on. */
+#define HOLD_NS 10000000000u
+#define HOLD_LOOK_MS 20
 
 /* A line that began in an earlier read. Its time is that of its first byte, for all of its pieces. */
 static struct {
@@ -40,6 +43,9 @@ static struct {
   uint64_t retry_at;
   uint64_t lost_lines, lost_bytes; /* since the disk filled */
   uint64_t lost_total;
+  enum { SENT_ON, HOLDING, DROPPING } backlog; /* what is done about too much that waits to be sent on */
+  int64_t unsent; /* when it was last looked at while holding or dropping */
+  uint64_t progress_at;
   size_t attributes_size;
 } file = {.fd = -1};
 
@@ -58,35 +64,23 @@ int log_open(void) {
     errno = EMSGSIZE;
     return -1;
   }
+  segments_open();
   return open_file(0);
 }
 
 /*
- * LOG.1 is the newest of the old ones. The old file is complete before the new one exists, so that a reader that sees a new file
- * at the path can read its own to the end and go on. Nothing is truncated: a reader keeps what it has open.
+ * The old file is complete before the new one exists: a reader that finds the old one's number reads it to its end and goes on.
+ * Nothing is truncated: a reader keeps what it has open.
  */
 static void rotate(void) {
-  char from[PATH_MAX], to[PATH_MAX];
-  const char *path = shim.options.log_path;
-  for (int i = shim.options.log_max_file - 1; i > 1; i--) {
-    snprintf(from, sizeof from, "%s.%d", path, i - 1);
-    snprintf(to, sizeof to, "%s.%d", path, i);
-    rename(from, to);
-  }
   int old = file.fd;
-  int moved;
-  if (shim.options.log_max_file > 1) {
-    snprintf(to, sizeof to, "%s.1", path);
-    moved = rename(path, to);
-  } else {
-    moved = unlink(path);
-  }
-  if (moved < 0 && errno != ENOENT) return; /* goes on in the old file; tried again at the next line */
+  if (segments_rotate() < 0) return; /* goes on in the old file; tried again at the next line */
   if (open_file(0) == 0) {
     close(old);
+    segments_prune();
   } else {
     file.fd = old;
-    if (shim.options.log_max_file > 1) rename(to, path);
+    segments_restore();
   }
 }
 
@@ -115,7 +109,7 @@ static void append(const char *data, size_t size) {
 
 static void encode(int stream, const uint8_t *text, size_t size, int newline, const char *time, size_t time_size) {
   append("{\"log\":\"", 8);
-  file.used += json_escape(file.out + file.used, text, size);
+  file.used += json_escape(file.out + file.used, text, size, shim.options.log_keep_bytes);
   if (newline) append("\\n", 2);
   append(stream_text[stream], 19);
   if (file.attributes_size) {
@@ -130,7 +124,8 @@ static void encode(int stream, const uint8_t *text, size_t size, int newline, co
 /* One entry of the log. */
 static void emit(int stream, const uint8_t *text, size_t size, int newline, const char *time, size_t time_size) {
   /* Once a line is lost all are, until there is room: a short one that would still fit must not hide the gap. */
-  if (file.broken && (file.lost_lines > 0 || file.used + JSON_WORST(size) + FRAMING > sizeof file.out)) {
+  int full = file.broken && (file.lost_lines > 0 || file.used + JSON_WORST(size) + FRAMING > sizeof file.out);
+  if (full || file.backlog == DROPPING) {
     file.lost_lines++;
     file.lost_total++;
     file.lost_bytes += size;
@@ -161,9 +156,40 @@ static void emit_carried(int stream, int newline) {
   if (newline) carried[stream].open = 0;
 }
 
+/*
+ * When as much waits to be sent on as may, the container's output is not read until there is room: it goes as fast as the receiver.
+ * If nothing at all is taken for HOLD_NS the container goes on, and lines are dropped and counted until there is room again.
+ */
+static void weigh_backlog(void) {
+  int64_t max = shim.options.log_unsent_max;
+  if (!shim.options.log_cursor || max <= 0 || shim.options.log_max_size <= 0) return;
+  int64_t size = file.size + (int64_t)file.used;
+  if (file.backlog == SENT_ON && segments_unsent(size, 0) < max) return;
+  int64_t unsent = segments_unsent(size, 1);
+  uint64_t now = now_ns();
+  if (unsent < max - max / 8) {
+    file.backlog = SENT_ON;
+  } else if (file.backlog == SENT_ON) {
+    if (unsent < max) return;
+    file.backlog = HOLDING;
+    file.progress_at = now;
+  } else if (unsent < file.unsent || now < file.progress_at) {
+    file.backlog = HOLDING;
+    file.progress_at = now;
+  } else if (now - file.progress_at > HOLD_NS) {
+    file.backlog = DROPPING;
+  }
+  file.unsent = unsent;
+}
+
+int log_is_held(void) {
+  return file.backlog == HOLDING;
+}
+
 void log_write(int stream, const uint8_t *data, size_t size) {
   if (file.fd < 0) return;
-  if (file.broken) log_retry();
+  if (file.backlog == DROPPING) weigh_backlog();
+  if (file.broken || (file.lost_lines > 0 && file.backlog != DROPPING)) log_retry();
   char time[40];
   size_t time_size = json_time(time, now_ns());
   while (size > 0) {
@@ -183,16 +209,19 @@ void log_write(int stream, const uint8_t *data, size_t size) {
     size -= taken;
   }
   if (file.used && !file.broken) flush();
+  if (file.backlog != DROPPING) weigh_backlog();
 }
 
 void log_end(int stream) {
   if (file.fd < 0) return;
   if (carried[stream].size > 0) emit_carried(stream, 0);
   carried[stream].open = 0;
-  if (file.used) log_retry();
+  if (file.backlog == DROPPING) file.backlog = SENT_ON; /* the gap is named, however much waits */
+  if (file.used || file.lost_lines > 0) log_retry();
 }
 
 int log_retry_in(void) {
+  if (file.backlog == HOLDING) return HOLD_LOOK_MS;
   if (!file.broken) return -1;
   uint64_t now = now_ns();
   /* The clock may have been set back. */
@@ -200,13 +229,19 @@ int log_retry_in(void) {
   return (int)((file.retry_at - now) / 1000000u) + 1;
 }
 
+void log_look(void) {
+  if (file.backlog == HOLDING) weigh_backlog();
+  if (log_retry_in() == 0) log_retry();
+}
+
 void log_retry(void) {
-  if (file.fd < 0) return;
+  if (file.fd < 0 || file.backlog == DROPPING) return;
+  const char *reason = file.broken ? "the disk of the log was full" : "the receiver of the log took nothing and its spool was full";
   file.broken = 0;
   flush();
   if (file.broken || file.lost_lines == 0) return;
-  char text[160], time[40];
-  int size = snprintf(text, sizeof text, "slipway: the disk of the log was full: %llu lines (%llu bytes) of output are missing here",
+  char text[200], time[40];
+  int size = snprintf(text, sizeof text, "slipway: %s: %llu lines (%llu bytes) of output are missing here", reason,
                       (unsigned long long)file.lost_lines, (unsigned long long)file.lost_bytes);
   file.lost_lines = file.lost_bytes = 0;
   size_t time_size = json_time(time, now_ns());

@@ -11,10 +11,14 @@ int log_open(void);
 void log_write(int stream, const uint8_t *data, size_t size);
 /* The stream ended: writes a last line that has no newline. */
 void log_end(int stream);
-/* Milliseconds until a retry on a full disk is due, or -1. */
+/* Milliseconds until log_look is due, or -1. */
 int log_retry_in(void);
 void log_retry(void);
-/* Lines that a full disk cost so far. */
+/* Whether the container's output is to be left unread for now: too much of it waits to be sent on. Looked at again by log_look. */
+int log_is_held(void);
+/* What is due by time. */
+void log_look(void);
+/* Lines that a full disk, or a receiver that took nothing, cost so far. */
 uint64_t log_lost_lines(void);
 
 #endif

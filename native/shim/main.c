@@ -106,7 +106,8 @@ static int next_timeout(void) {
 }
 
 static void after_batch(void) {
-  if (log_retry_in() == 0) log_retry();
+  log_look();
+  if (shim.held_output && !log_is_held()) sessions_release_output();
   if (shim.phase == PHASE_EXITED && !shim.record_written) {
     state_exit(session_find(0));
     if (shim.record_written) clients_state();

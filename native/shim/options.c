@@ -26,6 +26,7 @@ static const char *take(struct options *to, const char *name, const char *value)
       {"--runtime-root", &to->runtime_root},
       {"--log", &to->log_path},
       {"--log-attributes", &to->log_attributes},
+      {"--log-cursor", &to->log_cursor},
       {"--exit-record", &to->exit_path},
       {"--socket", &to->socket_path},
       {"--spill-dir", &to->spill_dir},
@@ -49,6 +50,10 @@ static const char *take(struct options *to, const char *name, const char *value)
     to->log_max_size = atoll(value);
   } else if (strcmp(name, "--log-max-file") == 0) {
     to->log_max_file = atoi(value);
+  } else if (strcmp(name, "--log-keep-bytes") == 0) {
+    to->log_keep_bytes = atoi(value);
+  } else if (strcmp(name, "--log-unsent-max") == 0) {
+    to->log_unsent_max = atoll(value);
   } else if (strcmp(name, "--spill-max") == 0) {
     to->spill_max = atoll(value);
   } else if (strcmp(name, "--terminal") == 0) {

@@ -19,6 +19,9 @@ struct options {
   const char *log_attributes; /* a JSON object for every log line, or NULL */
   int64_t log_max_size; /* bytes, 0 for unlimited */
   int log_max_file;
+  int log_keep_bytes; /* bytes that are no UTF-8 can be read back */
+  const char *log_cursor; /* how far the daemon has sent the log on; NULL when nobody does. With it the daemon alone deletes files */
+  int64_t log_unsent_max; /* bytes that may wait to be sent on */
   const char *exit_path;
   const char *socket_path;
   const char *spill_dir;

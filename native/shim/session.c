@@ -22,6 +22,8 @@
 #define DRAIN_LIMIT (16 << 20)
 /* How often one stream is read before others get their turn. */
 #define READS_IN_A_ROW 8
+/* A stream that fills what is read at once gets a pipe that both sides may work on for longer. */
+#define FLOOD_PIPE (1 << 20)
 
 #define OWNER(source, member) ((struct session *)((char *)(source) - offsetof(struct session, member)))
 
@@ -62,6 +64,11 @@ static void deliver(struct session *session, int stream, const uint8_t *data, si
 static int take_output(struct session *session, struct source *source, int stream, size_t limit) {
   size_t taken = 0;
   while (taken < limit) {
+    if (session->id == 0 && limit != DRAIN_LIMIT && log_is_held()) {
+      loop_set(source, 0);
+      shim.held_output = 1;
+      return 1;
+    }
     ssize_t n = read(source->fd, scratch, sizeof scratch);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return 1;
@@ -69,6 +76,10 @@ static int take_output(struct session *session, struct source *source, int strea
     if (n <= 0) return 0;
     deliver(session, stream, scratch, (size_t)n);
     taken += (size_t)n;
+    if ((size_t)n == sizeof scratch && !session->terminal && !(session->widened & (1 << stream))) {
+      session->widened |= 1 << stream;
+      fcntl(source->fd, F_SETPIPE_SZ, FLOOD_PIPE);
+    }
     if ((size_t)n < sizeof scratch && limit != DRAIN_LIMIT && !session->terminal) return 1;
   }
   return 1;
@@ -209,6 +220,14 @@ void sessions_wake_terminals(void) {
   shim.idle_terminals = 0;
   for (struct session *session = shim.sessions; session; session = session->next)
     if (session->terminal && session->phase == PHASE_RUNNING && session->out.events == 0) loop_set(&session->out, EPOLLIN);
+}
+
+void sessions_release_output(void) {
+  shim.held_output = 0;
+  struct session *session = session_find(0);
+  if (!session || session->phase != PHASE_RUNNING) return;
+  loop_set(&session->out, session->out.events | EPOLLIN);
+  loop_set(&session->err, session->err.events | EPOLLIN);
 }
 
 void sessions_sweep(void) {

@@ -20,6 +20,7 @@ struct session {
   int close_stdin; /* when an attached client's stdin ends */
   int stdin_closed;
   uint16_t rows, columns;
+  int widened; /* streams (bits 1 and 2) whose pipe was made longer */
   struct source in; /* write end of stdin; unused with a terminal */
   struct source out, err; /* with a terminal `out` is its master, for both directions */
   struct source console; /* listens for the terminal until it came */
@@ -44,6 +45,8 @@ void session_destroy(struct session *session);
 void sessions_sweep(void);
 /* Looks again at terminals that nobody had open. */
 void sessions_wake_terminals(void);
+/* The log takes output again. */
+void sessions_release_output(void);
 
 /* Whether stdin can take bytes now. A closed stdin takes and drops everything. */
 int session_stdin_ready(const struct session *session);

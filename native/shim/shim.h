@@ -23,6 +23,7 @@ struct shim {
   int released;
   int sweep; /* something waits to be freed after this batch of events */
   int idle_terminals;
+  int held_output; /* the container's output is not read for now: log-file.h */
   struct session *sessions; /* the container's own (id 0) is the last of the list */
   struct client *clients;
 };

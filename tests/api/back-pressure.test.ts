@@ -1,20 +1,21 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import type { LogEntry } from '../../src/core/ports/log-driver.ts';
+import { LogBatch } from '../../src/core/log-batch.ts';
 import { collect, startServer } from './fakes/server.ts';
 
 const line = Buffer.from(`${'x'.repeat(99)}\n`);
 
 /** A log that counts what was read of it. */
-function endlessLog(): { readonly entries: AsyncIterable<LogEntry>; readonly read: () => number } {
+function endlessLog(): { readonly entries: AsyncIterable<LogBatch>; readonly read: () => number } {
   let count = 0;
-  async function* generate(): AsyncGenerator<LogEntry> {
+  async function* generate(): AsyncGenerator<LogBatch> {
     for (;;) {
-      count++;
       // A reader takes many lines from one read of the file.
-      if (count % 500 === 0) await new Promise(setImmediate);
-      yield { stream: 'stdout', line, time: '2026-01-01T00:00:00Z' };
+      await new Promise(setImmediate);
+      count += 500;
+      const entry = { stream: 'stdout', line, time: '2026-01-01T00:00:00Z' } as const;
+      yield LogBatch.of(Array.from({ length: 500 }, () => entry));
     }
   }
   return { entries: generate(), read: () => count };

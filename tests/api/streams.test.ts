@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { EventBus, type EngineEvent } from '../../src/core/events.ts';
 import { forbidden, notFound } from '../../src/core/errors.ts';
-import type { LogEntry } from '../../src/core/ports/log-driver.ts';
+import { LogBatch, type LogEntry } from '../../src/core/log-batch.ts';
 import type { LogsInput, WaitResult } from '../../src/services/containers/index.ts';
 import { collect, startServer } from './fakes/server.ts';
 
@@ -30,7 +30,10 @@ test('logs are framed, with timestamps of nine digits, and the query decoded', a
     containers: {
       logs: (_ctx, _ref, input) => {
         inputs.push(input);
-        return Promise.resolve({ tty: false, entries: Readable.from(lines) as AsyncIterable<LogEntry> });
+        return Promise.resolve({
+          tty: false,
+          entries: Readable.from([LogBatch.of(lines)]) as AsyncIterable<LogBatch>,
+        });
       },
     },
   });
@@ -62,8 +65,8 @@ test('a followed log ends with its reader', async (t) => {
     containers: {
       logs: (ctx) => {
         ctx.signal.addEventListener('abort', () => resolve());
-        async function* follow(): AsyncGenerator<LogEntry> {
-          yield lines[0] as LogEntry;
+        async function* follow(): AsyncGenerator<LogBatch> {
+          yield LogBatch.of(lines.slice(0, 1));
           await aborted;
         }
         return Promise.resolve({ tty: true, entries: follow() });

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
 import { backgroundCtx } from '../../src/core/ctx.ts';
+import { entriesOf } from '../../src/core/log-batch.ts';
 import type { TaskSpec } from '../../src/core/ports/runtime.ts';
 import { createJsonFileDriver } from '../../src/logs/index.ts';
 import { textOf } from '../contracts/runtime.contract.ts';
@@ -102,6 +104,93 @@ describe('the json-file log', () => {
     await machine.runtime.cleanup(ctx, spec);
   });
 
+  it('keeps bytes that are no UTF-8, when asked to', async () => {
+    const bytes = awkwardBytes();
+    writeFileSync(join(machine.directory, 'rootfs/tmp/input'), bytes);
+    const base = machine.spec(['/bin/cat', '/tmp/input']);
+    const spec: TaskSpec = { ...base, log: { ...base.log, keepBytes: true } };
+    const task = await machine.runtime.start(ctx, spec);
+    await task.exit;
+    const found: Buffer[] = [];
+    const all = { tail: undefined, sinceNano: undefined, untilNano: undefined, follow: false };
+    for await (const entry of entriesOf(createJsonFileDriver().read(ctx, spec.log.path ?? '', all)))
+      found.push(Buffer.from(entry.line));
+    assert.deepEqual(Buffer.concat(found), bytes);
+    task.release();
+    await machine.runtime.cleanup(ctx, spec);
+  });
+
+  it('numbers go on where they stopped, and files of the first release are the first to go', async () => {
+    const base = machine.spec(['/bin/seq', '1', '4000']);
+    const path = base.log.path ?? '';
+    const spec: TaskSpec = { ...base, log: { path, maxSize: 50_000, maxFile: 4 } };
+    for (const name of ['1', '2', '0000000007', '0000000008.gz']) writeFileSync(`${path}.${name}`, '');
+    const task = await machine.runtime.start(ctx, spec);
+    await task.exit;
+    const names = readdirSync(dirname(path))
+      .filter((name) => name.startsWith('json.log'))
+      .sort();
+    // About 300 KB: more than three files are full, and with the one that is written no other may stay.
+    const full = names.slice(1).map((name) => Number(name.split('.').at(-1)));
+    assert.deepEqual(full, [full[0], (full[0] ?? 0) + 1, (full[0] ?? 0) + 2]);
+    assert.ok((full[0] ?? 0) >= 9, names.join(' '));
+    task.release();
+    await machine.runtime.cleanup(ctx, spec);
+  });
+
+  it('a receiver that is slow slows the container down; one that takes nothing costs lines, which are counted', async () => {
+    const count = 100_000;
+    const text = (n: number): string => `${String(n).padStart(99, '.')}\n`;
+    const input = Array.from({ length: count }, (_, index) => text(index)).join('');
+    writeFileSync(join(machine.directory, 'rootfs/tmp/input'), input);
+    const base = machine.spec(['/bin/cat', '/tmp/input']);
+    const path = base.log.path ?? '';
+    const spec: TaskSpec = {
+      ...base,
+      log: { path, maxSize: 1_000_000, maxFile: 5, unsentMax: 3_000_000 },
+    };
+    const cursor = (segment: number): void =>
+      writeFileSync(`${path}.cursor`, `1 ${String(segment).padStart(20, '0')} ${'0'.repeat(20)}\n`);
+    const full = (): number =>
+      readdirSync(dirname(path)).filter((name) => /^json\.log\.\d+$/.test(name)).length;
+    const readAll = async (): Promise<string[]> => {
+      const all = { tail: undefined, sinceNano: undefined, untilNano: undefined, follow: false };
+      const lines: string[] = [];
+      for await (const entry of entriesOf(createJsonFileDriver().read(ctx, path, all)))
+        lines.push(entry.line.toString());
+      return lines;
+    };
+    cursor(1);
+    const task = await machine.runtime.start(ctx, spec);
+    const run = { isOver: false };
+    void task.exit.then(() => (run.isOver = true));
+    // The receiver takes a file when the container is held at the limit. The last megabyte waits in the pipe when it exits.
+    for (let sent = 0; !run.isOver; sent += 1) {
+      while (!run.isOver && full() < sent + 2) await delay(5);
+      const waiting = full() - sent;
+      if (full() < 12) assert.ok(waiting <= 4, `${waiting} files wait`);
+      cursor(sent + 2);
+    }
+    assert.deepEqual(
+      await readAll(),
+      Array.from({ length: count }, (_, index) => text(index)),
+    );
+    task.release();
+    await machine.runtime.cleanup(ctx, spec);
+    // The second run meets a receiver that is gone: it ends all the same, and says what is missing.
+    const again = await machine.runtime.start(ctx, spec);
+    await again.exit;
+    const record = JSON.parse(readFileSync(spec.exitPath, 'utf8')) as { lostLogLines: number };
+    assert.ok(record.lostLogLines > 0);
+    const lines = await readAll();
+    const notices = lines.filter((line) => line.startsWith('slipway: the receiver of the log took nothing'));
+    const missing = notices.reduce((sum, line) => sum + Number(/: (\d+) lines/.exec(line)?.[1]), 0);
+    assert.equal(missing, record.lostLogLines);
+    assert.equal(lines.length - notices.length + missing, 2 * count);
+    again.release();
+    await machine.runtime.cleanup(ctx, spec);
+  });
+
   it('a reader that follows a flood through rotations meets every line once, while it is no more than the kept files behind', async () => {
     const count = 400_000;
     const base = machine.spec(['/bin/seq', '1', String(count)]);
@@ -116,7 +205,7 @@ describe('the json-file log', () => {
       follow: true,
       ended: task.exit,
     };
-    for await (const entry of driver.read(ctx, spec.log.path ?? '', options)) {
+    for await (const entry of entriesOf(driver.read(ctx, spec.log.path ?? '', options))) {
       assert.equal(entry.line.toString(), `${expected}\n`);
       expected += 1;
     }
@@ -130,7 +219,7 @@ describe('the json-file log', () => {
     for (const size of sizes.slice(1)) assert.ok(size >= 2_000_000 && size < 2_000_200, `rotated at ${size}`);
     // What is left on disk are the newest lines, without a gap.
     const kept: number[] = [];
-    for await (const entry of driver.read(ctx, spec.log.path ?? '', { ...options, follow: false }))
+    for await (const entry of entriesOf(driver.read(ctx, spec.log.path ?? '', { ...options, follow: false })))
       kept.push(Number(entry.line));
     assert.equal(kept.at(-1), count);
     assert.ok(kept.every((value, index) => index === 0 || value === (kept[index - 1] ?? 0) + 1));

@@ -1,18 +1,16 @@
 /** The streams of containers: attach (hijacked and WebSocket), logs, stats, archives. */
 
-import type { ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { invalid } from '../../core/errors.ts';
-import type { LogEntry } from '../../core/ports/log-driver.ts';
 import type { AttachInput, AttachSession, PathStat } from '../../services/containers/index.ts';
 import { uploadOf } from '../body.ts';
 import { encodeStats } from '../encode/stats.ts';
-import { fixedNanoseconds, parseTimestamp } from '../encode/time.ts';
+import { parseTimestamp } from '../encode/time.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ApiServices } from '../services.ts';
 import { closeGently, joinStreams, readInput, type ClientEnd } from '../streams/attach.ts';
 import { parseDetachKeys } from '../streams/detach-keys.ts';
-import { drained, PieceBatch, stderrStream, stdoutStream, writePiece } from '../streams/frames.ts';
+import { drained, stderrStream, writePiece } from '../streams/frames.ts';
+import { writeLog } from '../streams/log-frames.ts';
 import { sendStream } from '../streams/send.ts';
 import { acceptKey, WebSocketStream } from '../streams/websocket.ts';
 import { namesLogStreams, namesMultiplexedStreams } from '../versions.ts';
@@ -32,46 +30,13 @@ function attachInput(exchange: Exchange): AttachInput {
   };
 }
 
-/** Writes log entries; waits for a slow sink. */
-async function writeEntries(
-  entries: AsyncIterable<LogEntry>,
-  sink: Duplex | ServerResponse,
-  options: { readonly framed: boolean; readonly timestamps: boolean; readonly details: boolean },
-): Promise<void> {
-  const batch = new PieceBatch(sink);
-  try {
-    for await (const entry of entries) {
-      if (sink.destroyed) return;
-      const stream = entry.stream === 'stderr' ? stderrStream : stdoutStream;
-      const more = batch.add(options.framed ? stream : undefined, renderEntry(entry, options));
-      if (!more) await drained(sink);
-    }
-  } finally {
-    batch.flush();
-  }
-}
-
-function renderEntry(
-  entry: LogEntry,
-  options: { readonly timestamps: boolean; readonly details: boolean },
-): Buffer {
-  let prefix = options.timestamps ? `${fixedNanoseconds(entry.time)} ` : '';
-  if (options.details) {
-    const attributes = Object.entries(entry.attributes ?? {}).map(
-      ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
-    );
-    prefix += `${attributes.sort().join(',')} `;
-  }
-  return prefix === '' ? entry.line : Buffer.concat([Buffer.from(prefix), entry.line]);
-}
-
 /** Backlog, then live streams, until the output is complete or the client is gone. */
 async function serveSession(session: AttachSession, client: ClientEnd): Promise<void> {
   const input = readInput(client, () => session.detach());
   try {
     if (session.backlog !== undefined) {
       const framed = client.multiplexed;
-      await writeEntries(session.backlog, client.socket, { framed, timestamps: false, details: false });
+      await writeLog(session.backlog, client.socket, { framed, timestamps: false, details: false });
     }
     const attachment = await session.live;
     if (attachment !== undefined) await joinStreams(client, input, attachment);
@@ -143,7 +108,7 @@ async function logs(services: ApiServices, exchange: Exchange<'ContainerLogs'>):
     details: query.bool('details'),
   };
   try {
-    await writeEntries(result.entries, response, options);
+    await writeLog(result.entries, response, options);
   } catch (error) {
     if (exchange.clientCtx.signal.aborted) return;
     // As dockerd: the reader gets to see why the log ends.

@@ -25,46 +25,6 @@ export function writePiece(sink: Writable, stream: StreamNumber | undefined, pie
   return sink.write(stream === undefined ? piece : Buffer.concat([frameHeader(stream, piece.length), piece]));
 }
 
-const batchBytes = 32 * 1024;
-
-/** Gathers small pieces into one write; what is gathered goes out at the latest when the event loop comes round. */
-export class PieceBatch {
-  readonly #sink: Writable;
-  #pieces: Buffer[] = [];
-  #bytes = 0;
-  #scheduled = false;
-
-  constructor(sink: Writable) {
-    this.#sink = sink;
-  }
-
-  /** Returns false when the sink wants a pause. */
-  add(stream: StreamNumber | undefined, piece: Buffer): boolean {
-    if (piece.length === 0) return true;
-    if (stream !== undefined) this.#pieces.push(frameHeader(stream, piece.length));
-    this.#pieces.push(piece);
-    this.#bytes += piece.length + 8;
-    if (this.#bytes >= batchBytes) return this.flush();
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.flush();
-      });
-    }
-    return true;
-  }
-
-  flush(): boolean {
-    if (this.#bytes === 0) return true;
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    this.#bytes = 0;
-    if (this.#sink.destroyed || this.#sink.writableEnded) return true;
-    return this.#sink.write(Buffer.concat(pieces));
-  }
-}
-
 /** Resolves when the sink takes more, or will never again. */
 export function drained(sink: Writable): Promise<void> {
   return new Promise((resolve) => {

@@ -21,6 +21,10 @@ export interface TaskSpec {
     /** Bytes; 0 for unlimited. */
     readonly maxSize: number;
     readonly maxFile: number;
+    /** Whether bytes that are no UTF-8 can be read back. */
+    readonly keepBytes?: boolean;
+    /** Bytes that may wait to be sent on by the daemon, whose cursor lies beside the log (`PATH.cursor`); it alone then deletes files. */
+    readonly unsentMax?: number;
     /** Written into every line (`--log-opt labels=...`), as the driver chose them. */
     readonly attributes?: Readonly<Record<string, string>>;
   };

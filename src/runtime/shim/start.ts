@@ -35,6 +35,10 @@ function shimArguments(deps: ShimDeps, spec: TaskSpec): string[] {
   if (spec.log.path !== undefined) {
     args.push('--log', spec.log.path, '--log-max-size', String(spec.log.maxSize));
     args.push('--log-max-file', String(spec.log.maxFile));
+    if (spec.log.keepBytes === true) args.push('--log-keep-bytes', '1');
+    if (spec.log.unsentMax !== undefined) {
+      args.push('--log-cursor', `${spec.log.path}.cursor`, '--log-unsent-max', String(spec.log.unsentMax));
+    }
     if (spec.log.attributes) args.push('--log-attributes', JSON.stringify(spec.log.attributes));
   }
   args.push('--terminal', spec.terminal ? '1' : '0', '--rows', String(rows), '--columns', String(columns));

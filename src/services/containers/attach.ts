@@ -1,7 +1,7 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict } from '../../core/errors.ts';
 import { isActive } from '../../core/model/container.ts';
-import type { LogEntry } from '../../core/ports/log-driver.ts';
+import type { LogBatch } from '../../core/ports/log-driver.ts';
 import type { Attachment, AttachOptions } from '../../core/ports/runtime.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
@@ -43,7 +43,7 @@ export async function attachContainer(
     stdout: input.stdout,
     stderr: input.stderr,
   };
-  const backlog: AsyncIterable<LogEntry> | undefined = input.logs
+  const backlog: AsyncIterable<LogBatch> | undefined = input.logs
     ? readLog(
         room,
         ctx,

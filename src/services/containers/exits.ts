@@ -8,6 +8,7 @@ import { commitRecord, withState } from './commit.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { isUnhealthy } from './health-rules.ts';
+import { settleLog } from './log-tending.ts';
 import { unmountSharedMemory } from './namespaces.ts';
 import { bundleDirectory } from './paths.ts';
 import { removeInQueue } from './remove.ts';
@@ -48,6 +49,9 @@ export function exitedRecord(
     restartBackoffMs: restart?.backoffMs ?? 0,
   };
 }
+
+/** How long `--rm` waits for a log's receiver, as dockerd waits for its drivers. */
+const settleMs = 10_000;
 
 const nanosPerSecond = 1_000_000_000n;
 const nanosPerMilli = 1_000_000n;
@@ -90,8 +94,10 @@ export async function handleExit(
   await teardown;
   entry.ended.resolve();
   if (restart !== undefined) scheduleRestart(room, entry, restart.backoffMs);
-  else if (before.hostConfig.AutoRemove === true)
+  else if (before.hostConfig.AutoRemove === true) {
+    await settleLog(room, entry, settleMs);
     await removeInQueue(room, ctx, entry, { volumes: true, force: false });
+  }
 }
 
 /**

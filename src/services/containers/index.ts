@@ -143,6 +143,7 @@ export function createContainers(deps: ContainerDeps): {
       close: () => {
         for (const entry of room.table.entries()) {
           entry.health?.stop();
+          entry.tending?.stop();
           if (entry.restartTimer !== undefined) clearTimeout(entry.restartTimer);
         }
       },

@@ -1,15 +1,10 @@
 import type { Ctx } from '../../core/ctx.ts';
-import { conflict, invalid } from '../../core/errors.ts';
+import { invalid, notImplemented } from '../../core/errors.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
-import type { LogEntry } from '../../core/ports/log-driver.ts';
+import type { LogBatch } from '../../core/ports/log-driver.ts';
 import type { Room } from './deps.ts';
+import { logOf } from './log-tending.ts';
 import type { LogsInput, LogsResult } from './types.ts';
-
-async function* onlyStreams(entries: AsyncIterable<LogEntry>, input: LogsInput): AsyncIterable<LogEntry> {
-  for await (const entry of entries) {
-    if (entry.stream === 'stdout' ? input.stdout : input.stderr) yield entry;
-  }
-}
 
 /** The container's log by its driver; `ended` says when a follow may end. */
 export function readLog(
@@ -18,20 +13,20 @@ export function readLog(
   record: ContainerRecord,
   input: LogsInput,
   ended: Promise<unknown> | undefined,
-): AsyncIterable<LogEntry> {
-  const type = record.hostConfig.LogConfig?.Type ?? '';
-  const driver = room.logDrivers.get(type);
-  if (driver === undefined || record.logPath === '') {
-    throw conflict('configured logging driver does not support reading');
+): AsyncIterable<LogBatch> {
+  const log = logOf(room, record);
+  if (log === undefined || log.plan.readable === false || record.logPath === '') {
+    throw notImplemented('configured logging driver does not support reading');
   }
-  const entries = driver.read(ctx, record.logPath, {
+  const only = input.stdout && input.stderr ? undefined : input.stdout ? 'stdout' : 'stderr';
+  return log.driver.read(ctx, record.logPath, {
     tail: input.tail,
     sinceNano: input.sinceNano,
     untilNano: input.untilNano,
     follow: input.follow && ended !== undefined,
     ...(ended === undefined ? {} : { ended }),
+    ...(only === undefined ? {} : { only }),
   });
-  return input.stdout && input.stderr ? entries : onlyStreams(entries, input);
 }
 
 /** Log of a container, from its beginning or its last lines, and on while it runs. */

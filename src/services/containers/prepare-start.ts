@@ -10,6 +10,7 @@ import type { UndoStack } from '../../core/undo.ts';
 import { networkFileMounts, writeNetworkFiles } from './bundle.ts';
 import type { Room } from './deps.ts';
 import { containerEnv } from './environment.ts';
+import { loggedContainer, logOf } from './log-tending.ts';
 import { chooseNamespaces, hostnameInside, sharedIpcMounts } from './namespaces.ts';
 import { ensureDirectory } from './rootfs-files.ts';
 import type { Entry } from './table.ts';
@@ -127,18 +128,18 @@ export async function specInput(
 
 /** Where the shim writes the output, how much of it is kept, and what stands in every line. */
 export function taskLog(room: Room, record: ContainerRecord): TaskSpec['log'] {
-  const { config, hostConfig } = record;
-  const driver = room.logDrivers.get(hostConfig.LogConfig?.Type ?? '');
-  const logOptions = hostConfig.LogConfig?.Config ?? {};
-  const limits = driver?.validate(logOptions) ?? { maxSize: 0, maxFile: 1 };
-  const attributes = driver?.attributes?.(logOptions, {
-    id: record.id,
-    name: record.name,
-    imageId: record.imageId,
-    imageName: record.imageRef,
-    labels: config.Labels ?? {},
-    env: config.Env ?? [],
-  });
-  const path = record.logPath === '' ? undefined : record.logPath;
-  return attributes === undefined ? { path, ...limits } : { path, ...limits, attributes };
+  const log = logOf(room, record);
+  const { maxSize, maxFile, keepBytes, unsentMax } = log?.plan ?? { maxSize: 0, maxFile: 1 };
+  const attributes = log?.driver.attributes?.(
+    record.hostConfig.LogConfig?.Config ?? {},
+    loggedContainer(record),
+  );
+  return {
+    path: record.logPath === '' ? undefined : record.logPath,
+    maxSize,
+    maxFile,
+    ...(keepBytes === true ? { keepBytes } : {}),
+    ...(unsentMax === undefined ? {} : { unsentMax }),
+    ...(attributes === undefined ? {} : { attributes }),
+  };
 }

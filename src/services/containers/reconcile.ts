@@ -10,6 +10,7 @@ import { commitRecord, withState } from './commit.ts';
 import type { Room } from './deps.ts';
 import { handleExit, takeDown, watchExit } from './exits.ts';
 import { startHealth } from './health.ts';
+import { tendLog } from './log-tending.ts';
 import { bundleDirectory, containerDirectory, containersDirectory, exitPath } from './paths.ts';
 import { planReconcile, type Action, type Observed, type ObservedTask } from './reconcile-plan.ts';
 import { removeInQueue } from './remove.ts';
@@ -154,6 +155,7 @@ async function perform(room: Room, ctx: Ctx, action: Action, observation: Observ
         entry.task = task;
         watchExit(room, entry, task);
         startHealth(room, entry);
+        tendLog(room, entry);
         return;
       case 'exit':
         return await handleExit(room, entry, undefined, action.exit);

@@ -7,6 +7,7 @@ import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { imageSnapshots } from './image-mounts.ts';
 import { containerDirectory } from './paths.ts';
+import { settleLog } from './log-tending.ts';
 import { cancelRestart } from './restart.ts';
 import { sigkill } from './signals.ts';
 import type { Entry } from './table.ts';
@@ -66,6 +67,9 @@ async function end(room: Room, entry: Entry): Promise<void> {
   await ended;
 }
 
+/** How long a removal waits for a log's receiver: a person waits too. */
+const settleMs = 3000;
+
 /**
  * The removal itself, inside the container's queue. The record goes first: after a crash in the middle, reconcile finds what belongs
  * to nobody and clears it away.
@@ -78,6 +82,7 @@ export async function removeInQueue(
 ): Promise<void> {
   const { record, id } = entry;
   const { exitCode } = record.state;
+  await settleLog(room, entry, settleMs);
   try {
     entry.record = withState(record, { status: 'removing' });
     await room.records.commit([{ op: 'delete', kind: 'container', id }]);

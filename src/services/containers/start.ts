@@ -12,6 +12,7 @@ import { emitContainer } from './emit.ts';
 import { watchExit } from './exits.ts';
 import { startHealth } from './health.ts';
 import { startingHealth } from './health-rules.ts';
+import { tendLog } from './log-tending.ts';
 import { mountSharedMemory } from './namespaces.ts';
 import { bundleDirectory, exitPath } from './paths.ts';
 import {
@@ -81,6 +82,7 @@ export async function startInQueue(room: Room, ctx: Ctx, entry: Entry, options: 
   } finally {
     entry.starting = undefined;
   }
+  tendLog(room, entry);
   emitContainer(room, entry.record, 'start');
   startHealth(room, entry);
 }

@@ -26,6 +26,8 @@ export interface Entry {
   readonly waiting: Set<Waiting>;
   readonly execs: Map<string, ExecSession>;
   health: HealthMonitor | undefined;
+  /** The log's driver at work on this container's log. */
+  tending: { readonly stop: () => void; readonly done: Promise<void>; readonly sendsOn: boolean } | undefined;
   /** Cancels the start that is under way; `rm -f` uses it. */
   starting: AbortController | undefined;
   /** A restart that waits for its back-off. */
@@ -57,6 +59,7 @@ export function newEntry(record: ContainerRecord): Entry {
     waiting: new Set(),
     execs: new Map(),
     health: undefined,
+    tending: undefined,
     starting: undefined,
     restartTimer: undefined,
     stopRequested: false,

@@ -14,7 +14,7 @@ import type {
   Resources,
   RestartPolicy,
 } from '../../core/model/container-spec.ts';
-import type { LogEntry } from '../../core/ports/log-driver.ts';
+import type { LogBatch } from '../../core/ports/log-driver.ts';
 import type { Attachment, AttachOptions } from '../../core/ports/runtime.ts';
 import type { FileChange } from '../../core/ports/snapshot-driver.ts';
 import type { Readable } from 'node:stream';
@@ -63,7 +63,7 @@ export interface AttachInput extends AttachOptions {
 export interface AttachSession {
   /** Raw bytes (true) or Docker's multiplexed frames (false) on the wire. */
   readonly tty: boolean;
-  readonly backlog: AsyncIterable<LogEntry> | undefined;
+  readonly backlog: AsyncIterable<LogBatch> | undefined;
   /** The live streams; undefined when none were asked for, or the container is removed or fails before it starts. Never rejects. */
   readonly live: Promise<Attachment | undefined>;
   /** The client is gone, or typed its detach keys: ends `live` and emits `detach`. Idempotent. */
@@ -97,7 +97,7 @@ export interface LogsInput {
 export interface LogsResult {
   /** With a terminal the wire carries plain bytes, else multiplexed frames. */
   readonly tty: boolean;
-  readonly entries: AsyncIterable<LogEntry>;
+  readonly entries: AsyncIterable<LogBatch>;
 }
 
 /** Docker's filters as decoded: every key with its values. Unknown keys are refused with `invalid`. */

@@ -1,6 +1,7 @@
 /** A LogDriver in memory. Logs are lists of entries by path; the tests write them. */
 import { invalid } from '../../../src/core/errors.ts';
-import type { LogDriver, LogEntry, LogReadOptions } from '../../../src/core/ports/log-driver.ts';
+import { LogBatch, type LogEntry } from '../../../src/core/log-batch.ts';
+import type { LogDriver, LogReadOptions } from '../../../src/core/ports/log-driver.ts';
 import type { Ctx } from '../../../src/core/ctx.ts';
 
 export interface FakeLogDriver extends LogDriver {
@@ -17,7 +18,7 @@ function nanosecondsOf(time: string): bigint {
   return BigInt(Date.parse(`${whole}Z`)) * 1_000_000n + BigInt(fraction.padEnd(9, '0'));
 }
 
-async function* readFake(log: FakeLog, ctx: Ctx, options: LogReadOptions): AsyncGenerator<LogEntry> {
+async function* readFake(log: FakeLog, ctx: Ctx, options: LogReadOptions): AsyncGenerator<LogBatch> {
   const end = options.follow ? Infinity : log.entries.length;
   let at = options.tail === undefined ? 0 : Math.max(0, log.entries.length - options.tail);
   const state = { hasEnded: false };
@@ -42,7 +43,8 @@ async function* readFake(log: FakeLog, ctx: Ctx, options: LogReadOptions): Async
     at += 1;
     const time = nanosecondsOf(entry.time);
     if (options.untilNano !== undefined && time > options.untilNano) return;
-    if (options.sinceNano === undefined || time >= options.sinceNano) yield entry;
+    if (options.sinceNano !== undefined && time < options.sinceNano) continue;
+    if (options.only === undefined || options.only === entry.stream) yield LogBatch.of([entry]);
   }
 }
 

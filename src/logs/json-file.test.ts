@@ -3,11 +3,12 @@ import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { backgroundCtx } from '../../core/ctx.ts';
-import { isKind } from '../../core/errors.ts';
-import { createJsonFileDriver, createLogDrivers, createNoneDriver, defaultLogLimits } from '../index.ts';
-import { parseHumanSize } from '../size.ts';
-import { nanosecondsOf, parseEntry } from './entry.ts';
+import { backgroundCtx } from '../core/ctx.ts';
+import { entriesOf } from '../core/log-batch.ts';
+import { isKind } from '../core/errors.ts';
+import { createJsonFileDriver, createLogDrivers, createNoneDriver, defaultLogLimits } from './index.ts';
+import { parseHumanSize } from './size.ts';
+import { nanosecondsOf, parseEntry } from './spool/entry.ts';
 
 const everything = { tail: undefined, sinceNano: undefined, untilNano: undefined, follow: false };
 
@@ -22,8 +23,8 @@ async function inDirectory(body: (directory: string) => Promise<void>): Promise<
 
 test('entries, with and without attributes, and damaged lines', () => {
   assert.deepEqual(parseEntry('{"log":"a\\ufffd\\n","stream":"stderr","attrs":{"tag":"t"},"time":"T"}'), {
-    stream: 'stderr',
-    line: Buffer.from('a\ufffd\n'),
+    fromStderr: true,
+    log: 'a\ufffd\n',
     time: 'T',
     attributes: { tag: 't' },
   });
@@ -67,7 +68,20 @@ test('options and defaults', () => {
   assert.deepEqual(validate({ 'max-file': '2' }), { maxSize: defaultLogLimits.maxSize, maxFile: 2 });
   assert.deepEqual(validate({ 'max-size': '-1' }), { maxSize: 0, maxFile: 1 });
   assert.deepEqual(validate({ 'max-size': '5k', compress: 'false' }), { maxSize: 5000, maxFile: 1 });
-  assert.throws(() => validate({ compress: 'true' }), /'compress' is not supported/);
+  assert.deepEqual(validate({ 'max-size': '5k', 'max-file': '2', compress: 'true' }), {
+    maxSize: 5000,
+    maxFile: 2,
+    compress: true,
+  });
+  for (const options of [
+    { compress: 'true', 'max-file': '1' },
+    { compress: 'true', 'max-size': '1m' },
+  ]) {
+    assert.throws(() => validate(options), /compress cannot be true when max-file is less than 2/);
+  }
+  assert.throws(() => validate({ compress: 'maybe' }), {
+    message: 'strconv.ParseBool: parsing "maybe": invalid syntax',
+  });
   assert.throws(() => validate({ 'max-size': '0' }), /max-size must be a positive number/);
   assert.throws(() => validate({ 'max-file': 'x' }), /strconv\.Atoi/);
 });
@@ -80,7 +94,7 @@ test('the none driver refuses to be read', () => {
       isKind(error, 'notImplemented') &&
       error.message === 'configured logging driver does not support reading',
   );
-  assert.deepEqual([...createLogDrivers().keys()], ['json-file', 'none']);
+  assert.deepEqual([...createLogDrivers().keys()], ['json-file', 'local', 'none']);
 });
 
 test('long lines and tails beyond one block, damaged lines skipped, an unfinished line left out', async () => {
@@ -96,7 +110,7 @@ test('long lines and tails beyond one block, damaged lines skipped, an unfinishe
     const driver = createJsonFileDriver();
     const read = async (tail: number | undefined): Promise<string[]> => {
       const found: string[] = [];
-      for await (const entry of driver.read(backgroundCtx(), path, { ...everything, tail }))
+      for await (const entry of entriesOf(driver.read(backgroundCtx(), path, { ...everything, tail })))
         found.push(String(entry.line));
       return found;
     };
@@ -112,11 +126,13 @@ test('a line that is written in two parts is delivered once and whole', async ()
     const path = join(directory, 'json.log');
     await writeFile(path, '{"log":"a\\n","stream":"stdout","ti');
     const ended = Promise.withResolvers<void>();
-    const entries = createJsonFileDriver().read(backgroundCtx(), path, {
-      ...everything,
-      follow: true,
-      ended: ended.promise,
-    });
+    const entries = entriesOf(
+      createJsonFileDriver().read(backgroundCtx(), path, {
+        ...everything,
+        follow: true,
+        ended: ended.promise,
+      }),
+    );
     const iterator = entries[Symbol.asyncIterator]();
     const first = iterator.next();
     await appendFile(path, 'me":"2026-01-01T00:00:00Z"}\n');
@@ -133,6 +149,10 @@ test('labels, environment and tag of the container become attributes', () => {
     name: 'web',
     imageId: 'sha256:fedcba9876543210',
     imageName: 'nginx:1',
+    createdAt: '2026-01-02T03:04:05Z',
+    path: 'nginx',
+    args: ['-g', 'daemon off;'],
+    logPath: '/log',
     labels: { team: 'x', stage: 'prod', other: 'o' },
     env: ['A=1', 'B=2=2', 'C'],
   };
@@ -147,6 +167,24 @@ test('labels, environment and tag of the container become attributes', () => {
   assert.deepEqual(choose({ tag: '{{.Name}}/{{ .ID }} {{.ImageID}}' }), {
     tag: 'web/0123456789ab fedcba987654',
   });
-  assert.throws(() => driver.validate({ tag: '{{.Nosuch}}' }), /invalid tag log opt/);
-  assert.throws(() => driver.validate({ 'env-regex': '(' }), /invalid env-regex log opt/);
+  for (const [tag, text] of [
+    ['{{upper .Name}}', 'WEB'],
+    ['{{.ContainerName}} {{.FullID}}', '/web 0123456789abcdef'],
+    ['{{.ImageName}} {{.ImageFullID}} {{.DaemonName}}', 'nginx:1 sha256:fedcba9876543210 docker'],
+    ['{{index .ContainerLabels "team"}} {{.Command}}', 'x nginx -g daemon off;'],
+    ['{{with .Name}}{{.}}{{end}} {{json .ContainerArgs}}', 'web ["-g","daemon off;"]'],
+    ['plain', 'plain'],
+  ] as const) {
+    assert.deepEqual(choose({ tag }), { tag: text });
+  }
+  for (const [options, message] of [
+    [
+      { tag: '{{.Nosuch}}' },
+      'template: log-tag:1:2: executing "log-tag" at <.Nosuch>: can\'t evaluate field Nosuch in type *logger.Info',
+    ],
+    [{ tag: '{{nofunc}}' }, 'template: log-tag:1: function "nofunc" not defined'],
+    [{ 'env-regex': '(' }, 'error parsing regexp: missing closing ): `(`'],
+  ] as const) {
+    assert.throws(() => driver.validate(options), { message });
+  }
 });

@@ -8,10 +8,11 @@ export class LogWakeups {
   #wake: (() => void) | undefined;
 
   /** Watches the directory: the path's own watch would stay with the file that is renamed away. */
-  constructor(path: string) {
+  constructor(path: string, of: 'growth' | 'rotations' = 'growth') {
     const name = basename(path);
-    this.#watcher = watch(dirname(path), (_event, changed) => {
-      if (changed === null || changed === name) this.notify();
+    this.#watcher = watch(dirname(path), (event, changed) => {
+      // A rotation makes a new file.
+      if (changed === null || (changed === name && (of === 'growth' || event === 'rename'))) this.notify();
     });
     // A directory that is removed (the container with it) ends the output; `ended` and `signal` tell.
     this.#watcher.on('error', () => this.notify());
@@ -22,12 +23,15 @@ export class LogWakeups {
     this.#wake?.();
   }
 
-  /** Resolves at the next change, at once when there was one since the last wait. */
-  async wait(): Promise<void> {
+  /** Resolves at the next change, at once when there was one since the last wait; or after `timeoutMs`. */
+  async wait(timeoutMs?: number): Promise<void> {
     if (!this.#isDirty) {
+      let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
+        if (timeoutMs !== undefined) timer = setTimeout(resolve, timeoutMs);
       });
+      clearTimeout(timer);
       this.#wake = undefined;
     }
     this.#isDirty = false;
