@@ -37,6 +37,7 @@ import {
   compileUsualFilters,
   createRuntime,
   createSpecBuilder,
+  listDevices,
   goArch,
   readMachineFacts,
 } from './runtime/index.ts';
@@ -118,7 +119,7 @@ async function openRuntimes(
     runRoot,
     probeProgram: programs.shim,
   });
-  const specs = createSpecBuilder({ facts, seccompCaches: caches });
+  const specs = createSpecBuilder({ facts, seccompCaches: caches, cdiDirectories: options.cdiSpecDirs });
   compileUsualFilters(ctx, { facts, seccompCaches: caches }).catch((error: unknown) =>
     ctx.log.warn('the usual seccomp filter is not compiled ahead', { error }),
   );
@@ -306,6 +307,8 @@ function engineFacts(base: Base): EngineFacts {
     httpsProxy: environment('https_proxy'),
     noProxy: environment('no_proxy'),
     insecureListeners: insecureListeners(options),
+    cdiSpecDirs: options.cdiSpecDirs,
+    devices: () => listDevices(options.cdiSpecDirs),
   };
 }
 

@@ -33,6 +33,8 @@ export interface DaemonOptions {
   readonly logDriver: string;
   readonly logOptions: Readonly<Record<string, string>>;
   readonly shimPath: string | undefined;
+  /** Directories of CDI specifications; later ones win. */
+  readonly cdiSpecDirs: readonly string[];
 }
 
 export interface TlsFiles {
@@ -78,6 +80,7 @@ const flags = {
   'log-driver': { type: 'string', default: 'json-file' },
   'log-opt': { type: 'string', multiple: true, default: [] as string[] },
   'shim-path': { type: 'string' },
+  'cdi-spec-dir': { type: 'string', multiple: true, default: [] as string[] },
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', short: 'v', default: false },
 } as const;
@@ -119,6 +122,7 @@ Options:
       --tlskey FILE                Its key
       --label KEY=VALUE            Label of this engine, shown in info (repeatable)
       --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
+      --cdi-spec-dir DIRECTORY     Where CDI device specifications are (repeatable; default /etc/cdi and /var/run/cdi)
       --shim-path FILE             The slipway-shim program
   -v, --version                    Print the version
   -h, --help                       Print this text
@@ -187,6 +191,14 @@ function parseBindAddress(text: string | undefined): string | undefined {
   return formatIp(address);
 }
 
+function parseCdiDirs(given: readonly string[]): readonly string[] {
+  if (given.length === 0) return ['/etc/cdi', '/var/run/cdi'];
+  for (const directory of given) {
+    if (!directory.startsWith('/')) throw invalid(`--cdi-spec-dir: ${directory} is not an absolute path`);
+  }
+  return given;
+}
+
 /** `invalid` with a sentence for what is wrong. */
 export function parseCommand(args: readonly string[]): ParsedCommand {
   let values;
@@ -234,6 +246,7 @@ export function parseCommand(args: readonly string[]): ParsedCommand {
       logDriver: values['log-driver'],
       logOptions: Object.fromEntries(values['log-opt'].map((text) => pair('log-opt', text))),
       shimPath: values['shim-path'],
+      cdiSpecDirs: parseCdiDirs(values['cdi-spec-dir']),
     },
   };
 }

@@ -4,3 +4,4 @@
  */
 export { createRuntime, type ConfiguredRuntime, type ShimRuntimeOptions } from './shim/index.ts';
 export * from './oci/index.ts';
+export { listDevices } from './cdi/index.ts';

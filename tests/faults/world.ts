@@ -230,7 +230,7 @@ export async function createWorld(options: WorldOptions = {}) {
     records: guardedRecords,
     snapshots: faults.guard('snapshots', watchedSnapshots, ['prepare', 'mount', 'unmount', 'removeSnapshot']),
     runtime: faults.guard('runtime', runtime, ['start', 'cleanup']),
-    specs: createSpecBuilder({ facts, seccompCaches: new Map() }),
+    specs: createSpecBuilder({ facts, seccompCaches: new Map(), cdiDirectories: [] }),
     images,
     volumes,
     networks,

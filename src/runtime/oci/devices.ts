@@ -55,24 +55,24 @@ function devicesBelow(hostPath: string, path: string): DeviceNode[] {
   return found;
 }
 
+/** A device node of the host; `invalid` when the path is none. */
+export function hostDevice(path: string): DeviceNode {
+  const node = nodeAt(path, path);
+  if (node !== undefined) return node;
+  const why =
+    statSync(path, { throwIfNoEntry: false }) === undefined
+      ? 'no such file or directory'
+      : 'not a device node';
+  throw invalid(`error gathering device information while adding custom device "${path}": ${why}`);
+}
+
 function mapped(mapping: DeviceMapping): DeviceNode[] {
   const host = mapping.PathOnHost ?? '';
   const inside =
     mapping.PathInContainer === undefined || mapping.PathInContainer === '' ? host : mapping.PathInContainer;
   const stat = statSync(host, { throwIfNoEntry: false });
-  if (stat === undefined) {
-    throw invalid(
-      `error gathering device information while adding custom device "${host}": no such file or directory`,
-    );
-  }
-  if (stat.isDirectory()) return devicesBelow(host, inside);
-  const node = nodeAt(host, inside);
-  if (node === undefined) {
-    throw invalid(
-      `error gathering device information while adding custom device "${host}": not a device node`,
-    );
-  }
-  return [node];
+  if (stat?.isDirectory() === true) return devicesBelow(host, inside);
+  return [{ ...hostDevice(host), path: inside }];
 }
 
 const deny: DeviceRule = { allow: false, access: 'rwm' };

@@ -4,15 +4,15 @@
  * Built by the composition root; called by the containers service through the SpecBuilder port.
  */
 
-import { invalid } from '../../core/errors.ts';
 import type { HostConfig } from '../../core/model/container-spec.ts';
 import type { SpecBuilder, SpecInput } from '../../core/ports/spec-builder.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { Ctx } from '../../core/ctx.ts';
+import { applyDevices, checkRequests, readCdi, selectDevices, type EditableSpec } from '../cdi/index.ts';
 import { lateWrites, limitWrites, type CgroupPlace } from './cgroup-plan.ts';
 import { cgroupDirectories, cgroupsPath, numbersOf } from './cgroups.ts';
 import { discardUnsupported, type Supported } from './discard.ts';
-import { checkDeviceMode, containerDevices, parseDeviceRule } from './devices.ts';
+import { checkDeviceMode, containerDevices, hostDevice, parseDeviceRule } from './devices.ts';
 import type { MachineFacts } from './facts.ts';
 import type { SeccompSection } from './seccomp.ts';
 import { shortcut, type SeccompCache } from './seccomp-cache.ts';
@@ -26,6 +26,8 @@ export interface SpecBuilderOptions {
   readonly facts: MachineFacts;
   /** For runtimes that were probed and take compiled filters, by the runtime's name. */
   readonly seccompCaches: ReadonlyMap<string, SeccompCache>;
+  /** Where CDI specifications are; later directories win. */
+  readonly cdiDirectories: readonly string[];
 }
 
 function validate(facts: MachineFacts, host: HostConfig): Supported {
@@ -36,9 +38,7 @@ function validate(facts: MachineFacts, host: HostConfig): Supported {
   rlimits(host);
   for (const mapping of host.Devices ?? []) checkDeviceMode(mapping);
   for (const rule of host.DeviceCgroupRules ?? []) parseDeviceRule(rule);
-  if ((host.DeviceRequests ?? []).length > 0) {
-    throw invalid('could not select device driver "" with capabilities: [[gpu]]');
-  }
+  checkRequests(host.DeviceRequests ?? []);
   return discardUnsupported(host, facts.abilities);
 }
 
@@ -78,7 +78,10 @@ async function seccompParts(
  * Compiles the filter of containers that change nothing about their security, for each runtime that takes compiled ones: at the
  * daemon's start, so that the first container does not wait 40 ms for it. A start that comes meanwhile joins in.
  */
-export async function compileUsualFilters(ctx: Ctx, options: SpecBuilderOptions): Promise<void> {
+export async function compileUsualFilters(
+  ctx: Ctx,
+  options: Pick<SpecBuilderOptions, 'facts' | 'seccompCaches'>,
+): Promise<void> {
   const profile = seccompOf(options.facts, {});
   if (profile === undefined) return;
   for (const cache of options.seccompCaches.values()) await cache.filter(ctx, profile);
@@ -106,7 +109,12 @@ export function createSpecBuilder(options: SpecBuilderOptions): SpecBuilder {
     validate: (host) => validate(facts, host),
     container: async (ctx, input) => {
       const seccomp = await seccompParts({ ...options, profileOf }, ctx, input);
-      return containerSpec(facts, input, { ...containerDevices(input.record.hostConfig), ...seccomp });
+      const { hostConfig } = input.record;
+      const spec = containerSpec(facts, input, { ...containerDevices(hostConfig), ...seccomp });
+      const requests = hostConfig.DeviceRequests ?? [];
+      if (requests.length === 0) return spec;
+      const devices = selectDevices(await readCdi(options.cdiDirectories), requests);
+      return applyDevices(spec as EditableSpec, devices, hostDevice);
     },
     exec: (input) => execProcess(facts, input),
     limitWrites: (record, next) => limitWrites(placeOf(facts, record), record.hostConfig, next),

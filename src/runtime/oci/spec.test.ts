@@ -281,7 +281,7 @@ test('the seccomp shortcut carries a deny-all section', () => {
 
 test('only a runtime with a cache gets the shortcut; annotations of the user that could replace it are refused', async () => {
   const ctx = { signal: new AbortController().signal, log: console as never };
-  const builder = createSpecBuilder({ facts, seccompCaches: new Map() });
+  const builder = createSpecBuilder({ facts, seccompCaches: new Map(), cdiDirectories: [] });
   const made = (await builder.container(ctx, input())) as Spec;
   assert.ok((made.linux.seccomp?.syscalls?.length ?? 0) > 10);
   assert.equal(made.annotations, undefined);

@@ -29,7 +29,11 @@ function engineWarnings(engine: EngineFacts): string[] {
 }
 
 async function info(deps: SystemDeps, host: HostFacts): Promise<EngineInfo> {
-  const [images, damaged] = await Promise.all([deps.images.list({ all: true }), deps.records.damaged()]);
+  const [images, damaged, devices] = await Promise.all([
+    deps.images.list({ all: true }),
+    deps.records.damaged(),
+    deps.engine.devices(),
+  ]);
   const lost = damaged.map(
     (record) => `WARNING: damaged record set aside: ${record.kind} ${record.id}: ${record.reason}`,
   );
@@ -41,11 +45,13 @@ async function info(deps: SystemDeps, host: HostFacts): Promise<EngineInfo> {
     images: images.length,
     driverStatus: deps.engine.storage.status(),
     runtimes: deps.engine.runtimes(),
+    devices: devices.ids,
     warnings: [
       ...engineWarnings(deps.engine),
       ...hostWarnings(host, deps.engine.cgroupVersion),
       ...deps.warnings(),
       ...lost,
+      ...devices.problems.map((words) => `WARNING: CDI: ${words}`),
     ],
     damaged,
     systemTime: formatNano(nowNano()),

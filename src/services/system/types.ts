@@ -45,6 +45,10 @@ export interface EngineFacts {
   readonly noProxy: string;
   /** Whether a TCP listener is open to clients without certificates. */
   readonly insecureListeners: readonly string[];
+  /** Directories of CDI specifications. */
+  readonly cdiSpecDirs: readonly string[];
+  /** CDI devices that are there now (`vendor.com/class=name`), and what is wrong with their files. */
+  devices(): Promise<{ readonly ids: readonly string[]; readonly problems: readonly string[] }>;
 }
 
 export interface HostFacts {
@@ -86,6 +90,8 @@ export interface EngineInfo {
   readonly images: number;
   readonly driverStatus: readonly (readonly [string, string])[];
   readonly runtimes: readonly RuntimeInfo[];
+  /** Ids of CDI devices. */
+  readonly devices: readonly string[];
   readonly warnings: readonly string[];
   readonly damaged: readonly DamagedRecord[];
   /** RFC 3339 with nanoseconds. */

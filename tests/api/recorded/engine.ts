@@ -32,6 +32,8 @@ const engine: EngineFacts = {
   httpsProxy: '',
   noProxy: '',
   insecureListeners: [],
+  cdiSpecDirs: [],
+  devices: async () => ({ ids: [], problems: [] }),
 };
 
 export const engineInfo: EngineInfo = {
@@ -41,6 +43,7 @@ export const engineInfo: EngineInfo = {
   images: 1,
   driverStatus: engine.storage.status(),
   runtimes: [{ name: 'crun', path: '/usr/bin/crun', version: '1.8.1', warnings: [] }],
+  devices: [],
   warnings: [],
   damaged: [],
   systemTime: '2026-01-01T00:00:00Z',
