@@ -140,7 +140,7 @@ export function encodeInfo(info: EngineInfo, version: ApiVersion): object {
     SecurityOptions: info.host.securityOptions,
     ProductLicense: 'Apache-2.0',
     DefaultAddressPools: engine.defaultAddressPools.map((pool) => ({ Base: pool.base, Size: pool.size })),
-...(hasFirewallBackend(version) ? { FirewallBackend: { Driver: engine.firewallBackend } } : {}),
+    ...(hasFirewallBackend(version) ? { FirewallBackend: { Driver: engine.firewallBackend } } : {}),
     ...(hasCdiDirectories(version) ? { CDISpecDirs: engine.cdiSpecDirs } : {}),
     ...(hasCdiDirectories(version) && info.devices.length > 0
       ? { DiscoveredDevices: info.devices.map((id) => ({ Source: 'cdi', ID: id })) }
