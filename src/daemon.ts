@@ -15,6 +15,8 @@ import type { RecordStore } from './core/ports/record-store.ts';
 import { insecureListeners, listenerOf } from './daemon/listen.ts';
 import { locatePrograms, type Programs } from './daemon/programs.ts';
 import type { DaemonOptions } from './daemon/options.ts';
+import { loadAppArmorProfile } from './daemon/apparmor.ts';
+import { prepareRealtime } from './daemon/realtime.ts';
 import { guardRuntimes, releaseRuntimes } from './daemon/guard-runtimes.ts';
 import { lightenRuntimes } from './daemon/light-runtimes.ts';
 import { chooseDefault, configuredRuntimes, findProgram, seccompCaches } from './daemon/runtimes.ts';
@@ -111,7 +113,10 @@ async function openRuntimes(
     runDir: runRoot,
     log: ctx.log,
   });
-  const facts = readMachineFacts(layout, options.instance);
+  const { containerDefaults: defaults } = options;
+  const cgroupParent = defaults.cgroupParent ?? `/${options.instance}`;
+  prepareRealtime(layout, cgroupParent, defaults);
+  const facts = readMachineFacts(layout, cgroupParent, await loadAppArmorProfile(ctx.log, runRoot));
   const caches = await seccompCaches(ctx, {
     runtimes,
     infos: runtime.info(),
@@ -119,7 +124,12 @@ async function openRuntimes(
     runRoot,
     probeProgram: programs.shim,
   });
-  const specs = createSpecBuilder({ facts, seccompCaches: caches, cdiDirectories: options.cdiSpecDirs });
+  const specs = createSpecBuilder({
+    facts,
+    seccompCaches: caches,
+    cdiDirectories: options.cdiSpecDirs,
+    defaults,
+  });
   compileUsualFilters(ctx, { facts, seccompCaches: caches }).catch((error: unknown) =>
     ctx.log.warn('the usual seccomp filter is not compiled ahead', { error }),
   );
@@ -269,6 +279,9 @@ function buildContainers(
       defaultInit: options.init,
       defaultLogDriver: options.logDriver,
       defaultLogOptions: options.logOptions,
+      defaultShmSize: options.containerDefaults.shmSize,
+      defaultIpcMode: options.containerDefaults.ipcMode,
+      defaultCgroupnsMode: options.containerDefaults.cgroupnsMode,
       platform: `${platform.os}/${platform.architecture}`,
     },
   });

@@ -3,6 +3,12 @@
 import { parseArgs } from 'node:util';
 import { invalid } from '../core/errors.ts';
 import { formatIp, parseIp } from '../core/ip.ts';
+import {
+  containerFlags,
+  containerFlagsHelp,
+  parseContainerDefaults,
+  type ContainerDefaults,
+} from './container-defaults.ts';
 import type { LogLevel } from '../core/log.ts';
 
 export interface DaemonOptions {
@@ -35,6 +41,7 @@ export interface DaemonOptions {
   readonly shimPath: string | undefined;
   /** Directories of CDI specifications; later ones win. */
   readonly cdiSpecDirs: readonly string[];
+  readonly containerDefaults: ContainerDefaults;
 }
 
 export interface TlsFiles {
@@ -81,6 +88,7 @@ const flags = {
   'log-opt': { type: 'string', multiple: true, default: [] as string[] },
   'shim-path': { type: 'string' },
   'cdi-spec-dir': { type: 'string', multiple: true, default: [] as string[] },
+  ...containerFlags,
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', short: 'v', default: false },
 } as const;
@@ -121,7 +129,7 @@ Options:
       --tlscert FILE               Certificate
       --tlskey FILE                Its key
       --label KEY=VALUE            Label of this engine, shown in info (repeatable)
-      --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
+${containerFlagsHelp}      --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
       --cdi-spec-dir DIRECTORY     Where CDI device specifications are (repeatable; default /etc/cdi and /var/run/cdi)
       --shim-path FILE             The slipway-shim program
   -v, --version                    Print the version
@@ -247,6 +255,7 @@ export function parseCommand(args: readonly string[]): ParsedCommand {
       logOptions: Object.fromEntries(values['log-opt'].map((text) => pair('log-opt', text))),
       shimPath: values['shim-path'],
       cdiSpecDirs: parseCdiDirs(values['cdi-spec-dir']),
+      containerDefaults: parseContainerDefaults(values),
     },
   };
 }

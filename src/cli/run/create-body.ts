@@ -78,7 +78,15 @@ function capabilities(names: readonly string[]): string[] | null {
   return full.length === 0 ? null : [...new Set(full)].sort();
 }
 
+/** Limits of Windows containers. */
+const ofWindows = ['cpu-count', 'cpu-percent', 'io-maxbandwidth', 'io-maxiops'];
+
 function checkModes(flags: Flags): void {
+  for (const name of ofWindows.filter((flag) => flags.changed(flag))) {
+    throw new CliError(
+      `"--${name}" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux`,
+    );
+  }
   const bad = (flag: string, title: string, known: RegExp): void => {
     const value = flags.string(flag);
     if (value !== '' && !known.test(value)) throw new CliError(`--${flag}: invalid ${title} mode`);

@@ -7,9 +7,9 @@ import type { MachineFacts } from './facts.ts';
 import { deviceNumbers } from '../../core/device-numbers.ts';
 
 /** Path of a container's cgroup in every hierarchy; user-given parents cannot climb out of the hierarchy. */
-export function cgroupsPath(instance: string, hostConfig: HostConfig, containerId: string): string {
+export function cgroupsPath(ownParent: string, hostConfig: HostConfig, containerId: string): string {
   const parent = hostConfig.CgroupParent;
-  const base = parent === undefined || parent === '' ? `/${instance}` : posix.resolve('/', parent);
+  const base = posix.resolve('/', parent === undefined || parent === '' ? ownParent : parent);
   return posix.join(base, containerId);
 }
 

@@ -15,8 +15,11 @@ export interface MachineFacts {
   readonly capabilities: readonly string[];
   readonly layout: CgroupLayout;
   readonly abilities: Abilities;
-  /** Name of the cgroup that holds all containers. */
-  readonly instance: string;
+  /** Whether the kernel has AppArmor switched on, and whether the engine's own profile is loaded. */
+  readonly apparmor: { readonly enabled: boolean; readonly loaded: boolean };
+  readonly selinux: boolean;
+  /** Path of the cgroup that holds all containers which name no other, in each hierarchy. */
+  readonly cgroupParent: string;
 }
 
 const goArches: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
@@ -38,7 +41,16 @@ function ownBoundingSet(): bigint {
   return line?.[1] === undefined ? ~0n : BigInt(`0x${line[1]}`);
 }
 
-export function readMachineFacts(layout: CgroupLayout, instance: string): MachineFacts {
+/** Whether AppArmor decides on this host. */
+export const hasAppArmor = (): boolean =>
+  existsSync('/sys/module/apparmor/parameters/enabled') &&
+  readFileSync('/sys/module/apparmor/parameters/enabled', 'utf8').startsWith('Y');
+
+export function readMachineFacts(
+  layout: CgroupLayout,
+  cgroupParent: string,
+  profileLoaded = false,
+): MachineFacts {
   const [major = 0, minor = 0] = release()
     .split('.')
     .map((part) => Number.parseInt(part, 10));
@@ -52,6 +64,8 @@ export function readMachineFacts(layout: CgroupLayout, instance: string): Machin
     capabilities: knownCapabilities(readNumber('/proc/sys/kernel/cap_last_cap', lastKnown), ownBoundingSet()),
     layout,
     abilities: readAbilities(layout),
-    instance,
+    apparmor: { enabled: hasAppArmor(), loaded: profileLoaded },
+    selinux: existsSync('/sys/fs/selinux/enforce'),
+    cgroupParent,
   };
 }

@@ -11,6 +11,10 @@ import type { Ctx } from '../../core/ctx.ts';
 import { applyDevices, checkRequests, readCdi, selectDevices, type EditableSpec } from '../cdi/index.ts';
 import { lateWrites, limitWrites, type CgroupPlace } from './cgroup-plan.ts';
 import { cgroupDirectories, cgroupsPath, numbersOf } from './cgroups.ts';
+import { askedProfile } from './apparmor.ts';
+import { noDefaults, withDefaults, type SpecDefaults } from './defaults.ts';
+import { processLabel } from './selinux.ts';
+import { checkSysctls } from './sysctls.ts';
 import { discardUnsupported, type Supported } from './discard.ts';
 import { checkDeviceMode, containerDevices, hostDevice, parseDeviceRule } from './devices.ts';
 import type { MachineFacts } from './facts.ts';
@@ -19,7 +23,8 @@ import { shortcut, type SeccompCache } from './seccomp-cache.ts';
 import { checkAnnotations, parseSecurityOptions, rlimits } from './security.ts';
 import { capabilitiesOf, containerSpec, execProcess, seccompOf, type SpecParts } from './spec.ts';
 
-export { readMachineFacts, goArch, type MachineFacts } from './facts.ts';
+export { defaultProfile, defaultProfileName } from './apparmor.ts';
+export { hasAppArmor, readMachineFacts, goArch, type MachineFacts } from './facts.ts';
 export { SeccompCache, type RunProgram } from './seccomp-cache.ts';
 
 export interface SpecBuilderOptions {
@@ -28,6 +33,7 @@ export interface SpecBuilderOptions {
   readonly seccompCaches: ReadonlyMap<string, SeccompCache>;
   /** Where CDI specifications are; later directories win. */
   readonly cdiDirectories: readonly string[];
+  readonly defaults?: SpecDefaults;
 }
 
 function validate(facts: MachineFacts, host: HostConfig): Supported {
@@ -39,7 +45,25 @@ function validate(facts: MachineFacts, host: HostConfig): Supported {
   for (const mapping of host.Devices ?? []) checkDeviceMode(mapping);
   for (const rule of host.DeviceCgroupRules ?? []) parseDeviceRule(rule);
   checkRequests(host.DeviceRequests ?? []);
-  return discardUnsupported(host, facts.abilities);
+  checkSysctls(host);
+  const { hostConfig, warnings } = discardUnsupported(host, facts.abilities);
+  return { hostConfig, warnings: [...warnings, ...confinementWarnings(facts, host)] };
+}
+
+/** What the container asks of a security module that this host does not have. */
+function confinementWarnings(facts: MachineFacts, host: HostConfig): readonly string[] {
+  const warnings: string[] = [];
+  const profile = askedProfile(host) ?? '';
+  if (!facts.apparmor.enabled && profile !== '' && profile !== 'unconfined') {
+    warnings.push(
+      `Your kernel does not support AppArmor or it is not enabled. Profile ${profile} discarded.`,
+    );
+  }
+  const { labels } = parseSecurityOptions(host.SecurityOpt ?? []);
+  if (!facts.selinux && processLabel(labels) !== undefined) {
+    warnings.push('Your kernel does not support SELinux or it is not enabled. Label options discarded.');
+  }
+  return warnings;
 }
 
 type ProfileOf = (host: HostConfig) => SeccompSection | undefined;
@@ -88,7 +112,7 @@ export async function compileUsualFilters(
 }
 
 const cgroupPaths = (facts: MachineFacts, record: ContainerRecord): readonly string[] =>
-  cgroupDirectories(facts.layout, cgroupsPath(facts.instance, record.hostConfig, record.id));
+  cgroupDirectories(facts.layout, cgroupsPath(facts.cgroupParent, record.hostConfig, record.id));
 
 const placeOf = (facts: MachineFacts, record: ContainerRecord): CgroupPlace => ({
   layout: facts.layout,
@@ -103,11 +127,17 @@ const placeOf = (facts: MachineFacts, record: ContainerRecord): CgroupPlace => (
 export function createSpecBuilder(options: SpecBuilderOptions): SpecBuilder {
   const { facts } = options;
   const profileOf = rememberProfiles(facts);
+  const defaults = options.defaults ?? noDefaults;
+  const effective = <T extends { readonly record: ContainerRecord }>(input: T): T => ({
+    ...input,
+    record: { ...input.record, hostConfig: withDefaults(input.record.hostConfig, defaults) },
+  });
   return {
     privateCgroupNamespace: facts.layout.version === 2,
     recursiveReadOnly: facts.kernel[0] > 5 || (facts.kernel[0] === 5 && facts.kernel[1] >= 12),
     validate: (host) => validate(facts, host),
-    container: async (ctx, input) => {
+    container: async (ctx, given) => {
+      const input = effective(given);
       const seccomp = await seccompParts({ ...options, profileOf }, ctx, input);
       const { hostConfig } = input.record;
       const spec = containerSpec(facts, input, { ...containerDevices(hostConfig), ...seccomp });
@@ -116,7 +146,7 @@ export function createSpecBuilder(options: SpecBuilderOptions): SpecBuilder {
       const devices = selectDevices(await readCdi(options.cdiDirectories), requests);
       return applyDevices(spec as EditableSpec, devices, hostDevice);
     },
-    exec: (input) => execProcess(facts, input),
+    exec: (input) => execProcess(facts, effective(input)),
     limitWrites: (record, next) => limitWrites(placeOf(facts, record), record.hostConfig, next),
     lateWrites: (record) => lateWrites(placeOf(facts, record), record.hostConfig),
     cgroupPaths: (record) => cgroupPaths(facts, record),

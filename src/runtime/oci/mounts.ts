@@ -3,6 +3,7 @@ import type { SpecMount } from '../../core/ports/spec-builder.ts';
 /** What every container has, in Docker's order and with its options. */
 export function defaultMounts(input: {
   readonly privileged: boolean;
+  readonly writableCgroups: boolean;
   readonly cgroupVersion: 1 | 'hybrid' | 2;
   /** `undefined` leaves /dev/shm to the caller. */
   readonly shmSize: number | undefined;
@@ -26,7 +27,12 @@ export function defaultMounts(input: {
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...plain, mode] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [mode, ...plain] },
+    {
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: [input.writableCgroups ? 'rw' : mode, ...plain],
+    },
   ];
   if (input.privateIpc) {
     mounts.push({ destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: plain });

@@ -1,5 +1,6 @@
 import { invalid } from '../../core/errors.ts';
 import type { HostConfig } from '../../core/model/container-spec.ts';
+import { parseLabels, type LabelOptions } from './selinux.ts';
 
 /** What `--security-opt` says. */
 export interface SecurityOptions {
@@ -8,6 +9,8 @@ export interface SecurityOptions {
   readonly seccomp: string | undefined;
   readonly apparmor: string | undefined;
   readonly unmaskedSystemPaths: boolean;
+  readonly writableCgroups: boolean;
+  readonly labels: LabelOptions;
 }
 
 /** Splits `key=value`; the old form `key:value` counts too. */
@@ -18,10 +21,10 @@ function split(option: string): readonly [string, string] | undefined {
   return at < 0 ? undefined : [option.slice(0, at), option.slice(at + 1)];
 }
 
-const isTrue = (value: string): boolean => {
+const isTrue = (key: string, value: string): boolean => {
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
   if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
-  throw invalid(`invalid --security-opt 2: "no-new-privileges=${value}"`);
+  throw invalid(`invalid --security-opt 2: "${key}=${value}"`);
 };
 
 /** Refuses what it does not know, in Docker's words. */
@@ -31,23 +34,27 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     seccomp: undefined,
     apparmor: undefined,
     unmaskedSystemPaths: false,
+    writableCgroups: false,
+    labels: { disable: false, given: {} },
   };
+  const labels: string[] = [];
   for (const option of options) {
     if (option === 'no-new-privileges') {
       parsed = { ...parsed, noNewPrivileges: true };
       continue;
     }
     const [key, value] = split(option) ?? ['', ''];
-    if (key === 'no-new-privileges') parsed = { ...parsed, noNewPrivileges: isTrue(value) };
+    if (key === 'no-new-privileges') parsed = { ...parsed, noNewPrivileges: isTrue(key, value) };
     else if (key === 'seccomp') parsed = { ...parsed, seccomp: value === 'builtin' ? undefined : value };
     else if (key === 'apparmor') parsed = { ...parsed, apparmor: value };
     else if (key === 'systempaths' && value === 'unconfined')
       parsed = { ...parsed, unmaskedSystemPaths: true };
-    else if (key === 'label' || key === 'writable-cgroups') continue;
+    else if (key === 'label') labels.push(value);
+    else if (key === 'writable-cgroups') parsed = { ...parsed, writableCgroups: isTrue(key, value) };
     else if (key === '') throw invalid(`invalid --security-opt 1: "${option}"`);
     else throw invalid(`invalid --security-opt 2: "${option}"`);
   }
-  return parsed;
+  return { ...parsed, labels: parseLabels(labels) };
 }
 
 /** The seccomp shortcut lives in these annotations: a user's own would replace the profile. */

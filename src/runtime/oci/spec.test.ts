@@ -28,7 +28,9 @@ const facts: MachineFacts = {
     () => true,
     (path) => (path.endsWith('controllers') ? 'cpuset cpu io memory pids' : '0-3'),
   ),
-  instance: 'slipway',
+  cgroupParent: '/slipway',
+  apparmor: { enabled: false, loaded: false },
+  selinux: false,
 };
 
 function input(
@@ -327,8 +329,8 @@ test('limits become resources; without a controller nothing is asked', () => {
 });
 
 test('cgroup paths never leave their hierarchy', () => {
-  assert.equal(cgroupsPath('slipway', {}, 'id'), '/slipway/id');
-  assert.equal(cgroupsPath('slipway', { CgroupParent: '../../etc' }, 'id'), '/etc/id');
+  assert.equal(cgroupsPath('/slipway', {}, 'id'), '/slipway/id');
+  assert.equal(cgroupsPath('/slipway', { CgroupParent: '../../etc' }, 'id'), '/etc/id');
   const layout = {
     version: 'hybrid' as const,
     controllers: { cpu: '/c/cpu,cpuacct', cpuacct: '/c/cpu,cpuacct', memory: '/c/memory' },
@@ -357,6 +359,8 @@ test('security options and ulimits', () => {
       seccomp: 'unconfined',
       apparmor: undefined,
       unmaskedSystemPaths: true,
+      writableCgroups: false,
+      labels: { disable: false, given: {} },
     },
   );
   assert.throws(() => parseSecurityOptions(['seccomp']), { message: 'invalid --security-opt 1: "seccomp"' });

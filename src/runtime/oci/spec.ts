@@ -5,6 +5,7 @@ import type {
   ExecProcessInput,
   SpecMount,
 } from '../../core/ports/spec-builder.ts';
+import { profileOf } from './apparmor.ts';
 import { containerCapabilities } from './capabilities.ts';
 import { cgroupsPath, limitResources } from './cgroups.ts';
 import type { DeviceNode, DeviceRule } from './devices.ts';
@@ -13,6 +14,7 @@ import { maskedPaths, readonlyPaths } from '../../core/model/system-paths.ts';
 import { defaultMounts, mergeMounts } from './mounts.ts';
 import { customSeccomp, defaultSeccomp, type SeccompSection } from './seccomp.ts';
 import { parseSecurityOptions, rlimits } from './security.ts';
+import { processLabel } from './selinux.ts';
 
 const ociVersion = '1.0.2';
 const defaultShmSize = 67_108_864;
@@ -102,7 +104,18 @@ function processOf(facts: MachineFacts, input: SpecInput): object {
     capabilities: capabilitySets(capabilitiesOf(facts, hostConfig)),
     ...(limits.length > 0 ? { rlimits: limits } : {}),
     ...(parseSecurityOptions(hostConfig.SecurityOpt ?? []).noNewPrivileges ? { noNewPrivileges: true } : {}),
+    ...confinement(facts, hostConfig),
     ...(hostConfig.OomScoreAdj ? { oomScoreAdj: hostConfig.OomScoreAdj } : {}),
+  };
+}
+
+/** What the kernel's security modules are told of a process. */
+function confinement(facts: MachineFacts, host: HostConfig): object {
+  const apparmor = profileOf(host, facts.apparmor);
+  const label = facts.selinux ? processLabel(parseSecurityOptions(host.SecurityOpt ?? []).labels) : undefined;
+  return {
+    ...(apparmor === undefined ? {} : { apparmorProfile: apparmor }),
+    ...(label === undefined ? {} : { selinuxLabel: label }),
   };
 }
 
@@ -136,6 +149,7 @@ export function containerSpec(facts: MachineFacts, input: SpecInput, parts: Spec
   const mounts = mergeMounts(
     defaultMounts({
       privileged: hostConfig.Privileged === true,
+      writableCgroups: parseSecurityOptions(hostConfig.SecurityOpt ?? []).writableCgroups,
       cgroupVersion: facts.layout.version,
       shmSize: ownShm ? (hostConfig.ShmSize ?? 0) || defaultShmSize : undefined,
       privateIpc,
@@ -155,7 +169,7 @@ export function containerSpec(facts: MachineFacts, input: SpecInput, parts: Spec
     linux: {
       ...(Object.keys(own).length > 0 ? { sysctl: own } : {}),
       resources: { devices: parts.rules, ...limitResources(facts, hostConfig) },
-      cgroupsPath: cgroupsPath(facts.instance, hostConfig, id),
+      cgroupsPath: cgroupsPath(facts.cgroupParent, hostConfig, id),
       namespaces: namespaceEntries(input),
       ...(parts.nodes.length > 0 ? { devices: parts.nodes } : {}),
       ...(parts.seccomp === undefined ? {} : { seccomp: parts.seccomp }),
@@ -182,6 +196,7 @@ export function execProcess(facts: MachineFacts, input: ExecProcessInput): objec
     capabilities: capabilitySets(capabilities),
     ...(limits.length > 0 ? { rlimits: limits } : {}),
     ...(parseSecurityOptions(hostConfig.SecurityOpt ?? []).noNewPrivileges ? { noNewPrivileges: true } : {}),
+    ...confinement(facts, hostConfig),
     ...(hostConfig.OomScoreAdj ? { oomScoreAdj: hostConfig.OomScoreAdj } : {}),
   };
 }

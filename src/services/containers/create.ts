@@ -29,6 +29,9 @@ function defaultsOf(room: Room): CreateDefaults {
     init: options.defaultInit,
     privateCgroupNamespace: room.specs.privateCgroupNamespace,
     hostHostname: hostname(),
+    shmSize: options.defaultShmSize,
+    ipcMode: options.defaultIpcMode,
+    cgroupnsMode: options.defaultCgroupnsMode,
     oomKillDisable: room.host.cgroupLayout().version !== 2,
   };
 }

@@ -26,6 +26,11 @@ export interface ContainerOptions {
   readonly defaultInit: boolean;
   readonly defaultLogDriver: string;
   readonly defaultLogOptions: Readonly<Record<string, string>>;
+  /** Bytes; undefined for Docker's 64 MiB. */
+  readonly defaultShmSize?: number | undefined;
+  readonly defaultIpcMode?: 'private' | 'shareable';
+  /** Undefined chooses by the cgroup layout. */
+  readonly defaultCgroupnsMode?: 'private' | 'host' | undefined;
   /** `os/arch` of this host. */
   readonly platform: string;
 }

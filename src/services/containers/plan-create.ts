@@ -18,6 +18,9 @@ export interface CreateDefaults {
   /** Whether containers get their own cgroup namespace by default (v2). */
   readonly privateCgroupNamespace: boolean;
   readonly hostHostname: string;
+  readonly shmSize?: number | undefined;
+  readonly ipcMode?: string | undefined;
+  readonly cgroupnsMode?: 'private' | 'host' | undefined;
   /** Whether the kernel can be told not to kill (v1). */
   readonly oomKillDisable: boolean;
 }
@@ -38,9 +41,9 @@ export function normalizeHostConfig(given: HostConfig, defaults: CreateDefaults)
   return {
     ...given,
     NetworkMode: networkMode,
-    IpcMode: given.IpcMode || 'private',
+    IpcMode: given.IpcMode || defaults.ipcMode || 'private',
     CgroupnsMode: given.CgroupnsMode || cgroupNamespaceMode(given, defaults),
-    ShmSize: given.ShmSize || defaultShmSize,
+    ShmSize: given.ShmSize || defaults.shmSize || defaultShmSize,
     LogConfig: { Type: type, Config: logOptions },
     RestartPolicy: {
       Name: given.RestartPolicy?.Name || 'no',
@@ -55,6 +58,7 @@ export function normalizeHostConfig(given: HostConfig, defaults: CreateDefaults)
 }
 
 function cgroupNamespaceMode(given: HostConfig, defaults: CreateDefaults): 'private' | 'host' {
+  if (defaults.cgroupnsMode !== undefined) return defaults.cgroupnsMode;
   return defaults.privateCgroupNamespace && given.Privileged !== true ? 'private' : 'host';
 }
 
