@@ -1,43 +1,20 @@
 /** Files in and out of containers: `cp`, `export`. */
 
-import { constants as C, lstatSync, readlinkSync, type Stats } from 'node:fs';
+import { constants as C, fstatSync, lstatSync, readlinkSync, type BigIntStats } from 'node:fs';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { decompressDetected } from '../../core/compression.ts';
 import type { Ctx } from '../../core/ctx.ts';
-import { forbidden, invalid, notFound } from '../../core/errors.ts';
-import { isActive, type ContainerRecord } from '../../core/model/container.ts';
+import { invalid, isKind, notFound } from '../../core/errors.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
 import { formatNano } from '../../core/time.ts';
+import { openLayers, openRoot, refuseReadOnly } from './archive-root.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
-import { causedBy } from './rootfs-files.ts';
-import type { Entry } from './table.ts';
+import { causedBy, lookupUser } from './rootfs-files.ts';
 import { tarChildren, tarEntry } from './tree-tar.ts';
 import { untarInto } from './tree-untar.ts';
 import type { PathStat, PutArchiveInput } from './types.ts';
-
-interface OpenRoot {
-  readonly path: string;
-  close(): Promise<void>;
-}
-
-/** The filesystem as the container sees it (with its mounts) while it runs, else its layers mounted for the moment. */
-async function openRoot(room: Room, entry: Entry): Promise<OpenRoot> {
-  const { record } = entry;
-  if (isActive(record.state)) return { path: `/proc/${record.state.pid}/root`, close: async () => {} };
-  return await room.queue.run(entry.id, async () => {
-    const { path } = await room.snapshots.mount(record.snapshotKey, { volatile: false });
-    return { path, close: () => closeRoot(room, entry) };
-  });
-}
-
-/** Not while it runs: a start that came meanwhile uses the same mount. */
-async function closeRoot(room: Room, entry: Entry): Promise<void> {
-  await room.queue.run(entry.id, async () => {
-    if (room.table.get(entry.id) !== entry || entry.task !== undefined) return;
-    await room.snapshots.unmount(entry.record.snapshotKey);
-  });
-}
 
 const missing = (record: ContainerRecord, path: string): Error =>
   notFound(`Could not find the file ${path} in container ${record.name}`);
@@ -47,12 +24,20 @@ interface Located {
   readonly parent: number;
   /** Name in there; `.` for the root itself. */
   readonly base: string;
-  readonly stats: Stats;
+  readonly stats: BigIntStats;
   /** Path inside the container. */
   readonly path: string;
+  /** How it is called in stats and archives: `/`, `.` for `/etc/.`, else its last part. */
+  readonly name: string;
 }
 
-/** Finds a path; the last component is not followed unless the path ends in a slash. */
+/** Docker keeps a dot at the end: the content of a directory rather than the directory. */
+function shownName(given: string, path: string): string {
+  if (given === '.' || given.endsWith('/.')) return '.';
+  return path === '/' ? '/' : posix.basename(path);
+}
+
+/** Finds a path; the last component is not followed unless the path ends in a slash or a dot. */
 async function locate(room: Room, record: ContainerRecord, root: string, given: string): Promise<Located> {
   const path = posix.normalize(`/${given}`).replace(/(.)\/+$/, '$1');
   const follow = /\/\.?$/.test(given) && path !== '/';
@@ -62,11 +47,12 @@ async function locate(room: Room, record: ContainerRecord, root: string, given: 
   try {
     parent = await room.host.openInRoot(root, parentPath, { flags: C.O_RDONLY | C.O_DIRECTORY });
   } catch (error) {
-    if (causedBy(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw missing(record, given);
+    if (causedBy(error, 'ENOTDIR')) throw invalid(`lstat ${given}: not a directory`, error);
+    if (causedBy(error, 'ENOENT', 'ELOOP')) throw missing(record, given);
     throw error;
   }
-  const stats = lstatSync(`/proc/self/fd/${parent}/${base}`, { throwIfNoEntry: false });
-  if (stats !== undefined) return { parent, base, stats, path };
+  const stats = lstatSync(`/proc/self/fd/${parent}/${base}`, { throwIfNoEntry: false, bigint: true });
+  if (stats !== undefined) return { parent, base, stats, path, name: shownName(given, path) };
   room.host.closeFd(parent);
   throw missing(record, given);
 }
@@ -91,17 +77,17 @@ function describe(found: Located): PathStat {
     ? readlinkSync(`/proc/self/fd/${found.parent}/${found.base}`)
     : '';
   return {
-    name: found.path === '/' ? '/' : posix.basename(found.path),
-    size: found.stats.size,
-    mode: goMode(found.stats.mode),
-    mtime: formatNano(BigInt(Math.floor(found.stats.mtimeMs)) * 1_000_000n),
+    name: found.name,
+    size: Number(found.stats.size),
+    mode: goMode(Number(found.stats.mode)),
+    mtime: formatNano(found.stats.mtimeNs),
     linkTarget: link === '' ? '' : posix.resolve(posix.dirname(found.path), link),
   };
 }
 
-export async function statPath(room: Room, _ctx: Ctx, ref: string, path: string): Promise<PathStat> {
+export async function statPath(room: Room, ctx: Ctx, ref: string, path: string): Promise<PathStat> {
   const entry = room.table.resolve(ref);
-  const root = await openRoot(room, entry);
+  const root = await openRoot(room, ctx, entry);
   try {
     const found = await locate(room, entry.record, root.path, path);
     room.host.closeFd(found.parent);
@@ -127,18 +113,17 @@ function streamOf(chunks: AsyncIterable<Buffer>, done: () => Promise<void>): Rea
 
 export async function getArchive(
   room: Room,
-  _ctx: Ctx,
+  ctx: Ctx,
   ref: string,
   path: string,
 ): Promise<{ stat: PathStat; archive: Readable }> {
   const entry = room.table.resolve(ref);
-  const root = await openRoot(room, entry);
+  const root = await openRoot(room, ctx, entry);
   try {
     const found = await locate(room, entry.record, root.path, path);
-    const name = found.path === '/' ? '.' : posix.basename(found.path);
     const options = { attributes: room.attributes, oneFilesystem: false };
     const archive = streamOf(
-      tarEntry(found.parent, found.base, Buffer.from(name).toString('latin1'), options),
+      tarEntry(found.parent, found.base, Buffer.from(found.name).toString('latin1'), options),
       async () => {
         room.host.closeFd(found.parent);
         await root.close();
@@ -152,31 +137,53 @@ export async function getArchive(
   }
 }
 
-function refuseReadOnly(record: ContainerRecord, path: string): void {
-  const inside = (mount: string): boolean => path === mount || path.startsWith(`${mount}/`);
-  const mount = record.mounts
-    .filter((candidate) => inside(candidate.destination))
-    .toSorted((a, b) => b.destination.length - a.destination.length)[0];
-  if (mount !== undefined && !mount.rw) throw forbidden('mounted volume is marked read-only');
-  if (mount === undefined && record.hostConfig.ReadonlyRootfs === true) {
-    throw forbidden('container rootfs is marked read-only');
+/** Who owns what comes in, when the request asks for the container's user. */
+async function ownerOf(
+  room: Room,
+  record: ContainerRecord,
+  root: string,
+  copyUIDGID: boolean,
+): Promise<{ uid: number; gid: number } | undefined> {
+  const user = record.config.User ?? '';
+  if (!copyUIDGID || user === '') return undefined;
+  const { uid, gid } = await lookupUser(room.host, root, user, []);
+  return { uid, gid };
+}
+
+/** Whether a directory lies in the root filesystem itself and not in something mounted into it. */
+async function onRootfs(room: Room, root: string, directory: number): Promise<boolean> {
+  const top = await room.host.openInRoot(root, '/', { flags: C.O_RDONLY | C.O_DIRECTORY });
+  try {
+    return fstatSync(top).dev === fstatSync(directory).dev;
+  } finally {
+    room.host.closeFd(top);
   }
 }
 
-export async function putArchive(room: Room, _ctx: Ctx, ref: string, input: PutArchiveInput): Promise<void> {
+/** Checks that an archive may be unpacked there. */
+async function checkTarget(room: Room, record: ContainerRecord, root: string, path: string): Promise<void> {
+  const found = await locate(room, record, root, path);
+  room.host.closeFd(found.parent);
+  const { parent } = await locate(room, record, root, `${found.path}/`).catch((error: unknown) => {
+    // A file in its place is another mistake than none.
+    if (found.stats.isDirectory()) throw error;
+    if (found.stats.isSymbolicLink() && isKind(error, 'notFound')) throw missing(record, path);
+    throw invalid('extraction point is not a directory', error);
+  });
+  try {
+    refuseReadOnly(record, parent, await onRootfs(room, root, parent));
+  } finally {
+    room.host.closeFd(parent);
+  }
+}
+
+export async function putArchive(room: Room, ctx: Ctx, ref: string, input: PutArchiveInput): Promise<void> {
   const entry = room.table.resolve(ref);
   const path = posix.normalize(`/${input.path}`);
-  refuseReadOnly(entry.record, path);
-  const root = await openRoot(room, entry);
+  const root = await openRoot(room, ctx, entry);
   try {
-    const found = await locate(room, entry.record, root.path, `${path}/`).catch(async (error: unknown) => {
-      // A file in its place is another mistake than none.
-      const plain = await locate(room, entry.record, root.path, path);
-      room.host.closeFd(plain.parent);
-      if (!plain.stats.isDirectory()) throw invalid('extraction point is not a directory');
-      throw error;
-    });
-    room.host.closeFd(found.parent);
+    await checkTarget(room, entry.record, root.path, path);
+    const owner = await ownerOf(room, entry.record, root.path, input.copyUIDGID);
     // Facts cached for its image (users) may not hold any more.
     entry.touched = true;
     const archive = await decompressDetected(input.archive);
@@ -187,6 +194,7 @@ export async function putArchive(room: Room, _ctx: Ctx, ref: string, input: PutA
         root: root.path,
         path,
         noOverwriteDirNonDir: input.noOverwriteDirNonDir,
+        owner,
       },
       archive,
     );
@@ -199,13 +207,11 @@ export async function putArchive(room: Room, _ctx: Ctx, ref: string, input: PutA
 /** The container's own filesystem without its volumes, as one archive. */
 export async function exportContainer(room: Room, _ctx: Ctx, ref: string): Promise<Readable> {
   const entry = room.table.resolve(ref);
-  const { path } = await room.queue.run(entry.id, () =>
-    room.snapshots.mount(entry.record.snapshotKey, { volatile: false }),
-  );
-  const fd = await room.host.openInRoot(path, '/', { flags: C.O_RDONLY | C.O_DIRECTORY });
+  const root = await openLayers(room, entry);
+  const fd = await room.host.openInRoot(root.path, '/', { flags: C.O_RDONLY | C.O_DIRECTORY });
   emitContainer(room, entry.record, 'export');
   return streamOf(tarChildren(fd, { attributes: room.attributes, oneFilesystem: true }), async () => {
     room.host.closeFd(fd);
-    await closeRoot(room, entry);
+    await root.close();
   });
 }

@@ -10,6 +10,7 @@ import type { ContainerDirectory, RestoredContainer } from '../networks/index.ts
 import { attachContainer } from './attach.ts';
 import { containerChanges } from './changes.ts';
 import { commitImage } from './commit-image.ts';
+import { removeStaleViews } from './archive-root.ts';
 import { exportContainer, getArchive, putArchive, statPath } from './archive.ts';
 import { createContainer } from './create.ts';
 import type { ContainerDeps, Room } from './deps.ts';
@@ -131,6 +132,7 @@ export function createContainers(deps: ContainerDeps): {
       directory,
       load: () => loadContainers(room),
       restore: async (ctx, restoreNetworks) => {
+        await removeStaleViews(room);
         const observation = await observe(room, ctx);
         const alive = running().filter(({ record }) => observation.tasks.has(record.id));
         await restoreNetworks(alive);

@@ -12,6 +12,8 @@ export const bundlesDirectory = (roots: Roots): string => join(roots.runRoot, 'b
 export const bundleDirectory = (roots: Roots, id: string): string => join(roots.runRoot, 'bundles', id);
 /** Shared memory of a container with a shareable IPC namespace; on tmpfs, mounted by the engine. */
 export const shmDirectory = (roots: Roots, id: string): string => join(roots.runRoot, 'shm', id);
+/** Filesystems of stopped containers while something is copied in or out. */
+export const viewsDirectory = (roots: Roots): string => join(roots.runRoot, 'views');
 export const exitPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), 'exit');
 export const logPath = (roots: Roots, id: string): string =>
   join(containerDirectory(roots, id), `${id}-json.log`);

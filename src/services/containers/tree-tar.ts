@@ -67,7 +67,11 @@ class TreeReader {
       name.toString('latin1'),
     );
     for (const name of names.sort())
-      yield* this.entry(directory, name, prefix === '' ? name : `${prefix}/${name}`);
+      yield* this.entry(
+        directory,
+        name,
+        prefix === '' || prefix === '/' ? `${prefix}${name}` : `${prefix}/${name}`,
+      );
   }
 
   async *entry(directory: number, name: string, path: string): AsyncGenerator<Buffer> {
@@ -79,7 +83,7 @@ class TreeReader {
       const fd = openEntry(directory, name, openFlags | C.O_DIRECTORY);
       if (fd === undefined) return;
       try {
-        yield encodeHeader(this.#header(`${path}/`, type, stats, at(directory, name)));
+        yield encodeHeader(this.#header(path === '/' ? path : `${path}/`, type, stats, at(directory, name)));
         yield* this.children(fd, path);
       } finally {
         closeSync(fd);

@@ -4,7 +4,6 @@
  */
 
 import {
-  chmodSync,
   closeSync,
   constants as C,
   fchmodSync,
@@ -16,7 +15,6 @@ import {
   lutimesSync,
   mkdirSync,
   openSync,
-  rmSync,
   symlinkSync,
   unlinkSync,
   write as writeCallback,
@@ -29,6 +27,7 @@ import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import { tarEntries, type TarHeader } from '../../core/tar/index.ts';
 import type { ContainerHost } from './deps.ts';
 import { ensureDirectory } from './rootfs-files.ts';
+import { removeEntry } from './tree-remove.ts';
 
 const write = promisify(writeCallback);
 const createFlags = C.O_WRONLY | C.O_CREAT | C.O_EXCL | C.O_NOFOLLOW;
@@ -42,7 +41,22 @@ export interface UntarInput {
   /** Directory inside it. */
   readonly path: string;
   readonly noOverwriteDirNonDir: boolean;
+  /** Who owns everything, instead of whom the archive names. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
 }
+
+/** Of a place in the tree: the open directory, the name in it, and both as one path. */
+interface Place {
+  readonly parent: number;
+  readonly name: string;
+  readonly at: Buffer;
+}
+
+const placeOf = (parent: number, name: string): Place => ({
+  parent,
+  name,
+  at: Buffer.from(`/proc/self/fd/${parent}/${name}`, 'latin1'),
+});
 
 /** The entry's path inside the root; names that climb out of the target are refused. */
 function targetOf(input: UntarInput, name: string): string {
@@ -58,7 +72,7 @@ async function openParent(input: UntarInput, path: string): Promise<number> {
 }
 
 /** Clears the way for an entry. Returns true when a directory is already there and stays. */
-function makeRoom(at: Buffer, header: TarHeader, input: UntarInput): boolean {
+async function makeRoom({ at, parent, name }: Place, header: TarHeader, input: UntarInput): Promise<boolean> {
   const found = lstatSync(at, { throwIfNoEntry: false });
   if (found === undefined) return false;
   const wantsDirectory = header.type === 'directory';
@@ -70,7 +84,7 @@ function makeRoom(at: Buffer, header: TarHeader, input: UntarInput): boolean {
         : `cannot overwrite non-directory "${header.name}" with directory`,
     );
   }
-  if (found.isDirectory()) rmSync(at, { recursive: true });
+  if (found.isDirectory()) await removeEntry(parent, name);
   else unlinkSync(at);
   return false;
 }
@@ -99,6 +113,17 @@ async function writeFile(
   if (capability !== undefined) attributes.setXattr(at, 'security.capability', capability);
 }
 
+/** Through a descriptor: a link put in its place meanwhile must not lead the change of owner and mode anywhere else. */
+function dressDirectory(at: Buffer, header: TarHeader): void {
+  const fd = openSync(at, C.O_RDONLY | C.O_DIRECTORY | C.O_NOFOLLOW);
+  try {
+    fchownSync(fd, header.uid, header.gid);
+    fchmodSync(fd, header.mode);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function link(input: UntarInput, at: Buffer, header: TarHeader): Promise<void> {
   const source = targetOf(input, header.linkName);
   const parent = await openParent(input, source);
@@ -113,15 +138,15 @@ async function link(input: UntarInput, at: Buffer, header: TarHeader): Promise<v
   }
 }
 
-async function place(input: UntarInput, at: Buffer, header: TarHeader, body: Readable): Promise<void> {
-  const exists = makeRoom(at, header, input);
+async function put(input: UntarInput, where: Place, header: TarHeader, body: Readable): Promise<void> {
+  const exists = await makeRoom(where, header, input);
+  const { at } = where;
   switch (header.type) {
     case 'file':
       return await writeFile(at, header, body, input.attributes);
     case 'directory':
       if (!exists) mkdirSync(at, { mode: 0o700 });
-      lchownSync(at, header.uid, header.gid);
-      chmodSync(at, header.mode);
+      dressDirectory(at, header);
       return;
     case 'symlink':
       symlinkSync(Buffer.from(header.linkName, 'latin1'), at);
@@ -146,22 +171,35 @@ async function place(input: UntarInput, at: Buffer, header: TarHeader, body: Rea
   }
 }
 
+/** Directories get their times last: what is put into them changes these. */
+async function setTimes(input: UntarInput, times: ReadonlyMap<string, number>): Promise<void> {
+  for (const [path, mtime] of times) {
+    const flags = C.O_RDONLY | C.O_DIRECTORY;
+    const fd = await input.host.openInRoot(input.root, path, { flags }).catch(() => undefined);
+    if (fd === undefined) continue;
+    try {
+      futimesSync(fd, mtime, mtime);
+    } finally {
+      input.host.closeFd(fd);
+    }
+  }
+}
+
 /** Unpacks all entries, in order; the directory must be there. */
 export async function untarInto(input: UntarInput, archive: Readable): Promise<void> {
-  for await (const { header, body } of tarEntries(archive as AsyncIterable<Buffer>)) {
+  const times = new Map<string, number>();
+  for await (const entry of tarEntries(archive as AsyncIterable<Buffer>)) {
+    const header = { ...entry.header, ...input.owner };
     const path = targetOf(input, header.name);
     // `./` is the target itself, which is there.
     if (path === posix.normalize(input.path).replace(/(.)\/+$/, '$1')) continue;
     const parent = await openParent(input, path);
     try {
-      await place(
-        input,
-        Buffer.from(`/proc/self/fd/${parent}/${posix.basename(path)}`, 'latin1'),
-        header,
-        body,
-      );
+      await put(input, placeOf(parent, posix.basename(path)), header, entry.body);
+      if (header.type === 'directory') times.set(path, header.mtime);
     } finally {
       input.host.closeFd(parent);
     }
   }
+  await setTimes(input, times);
 }

@@ -43,7 +43,7 @@ function send(socketPath: string, version: string, wanted: CompareRequest): Prom
       );
       response.on('error', reject);
     });
-    client.setTimeout(8000, () => client.destroy(new Error('no answer within 8 s')));
+    client.setTimeout(25_000, () => client.destroy(new Error('no answer within 25 s')));
     client.on('error', reject);
     client.end(wanted.body);
   });
