@@ -69,7 +69,7 @@ test('bad bodies answer 400 in words of dockerd', async (t) => {
       '{"Tty":"x"}',
       'invalid JSON: json: cannot unmarshal string into Go struct field ContainerConfigWrapper.Config.Tty of type bool',
     ],
-    ['{"Image":"x"} trailing', 'invalid JSON: unexpected content after JSON'],
+    ['{"Image":"x"} trailing', 'unexpected content after JSON'],
   ];
   for (const [body, message] of cases) {
     const answer = await server.request('POST', '/containers/create', { body });

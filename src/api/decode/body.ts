@@ -23,7 +23,8 @@ export function parseJson(text: string, prefix = ''): unknown {
     if (longNumber.test(text)) return JSON.parse(text, exactIntegers);
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    const words = goSyntaxError(text) ?? 'unexpected content after JSON';
+    const words = goSyntaxError(text);
+    if (words === undefined) throw invalid('unexpected content after JSON', cause);
     throw invalid(prefix + (words === 'EOF' ? 'got EOF while reading request body' : words), cause);
   }
 }

@@ -57,13 +57,13 @@ export function encodeEndpoints(record: ContainerRecord, version: ApiVersion): R
   );
 }
 
-/** As rows of the list have them: names in DNS are for inspect. */
+/** As rows of the list have them: the names that the engine added are for inspect. */
 export function listedEndpoints(record: ContainerRecord, version: ApiVersion): Record<string, object> {
-  const hidden = hasDnsNames(version) ? { DNSNames: null } : {};
+  const names = hasDnsNames(version) ? { DNSNames: null } : {};
   return Object.fromEntries(
-    Object.entries(encodeEndpoints(record, version)).map(([name, endpoint]) => [
+    Object.entries(record.endpoints).map(([name, endpoint]) => [
       name,
-      { ...endpoint, ...hidden },
+      { ...encodeEndpoint(record, endpoint, version), Aliases: endpoint.spec.Aliases ?? null, ...names },
     ]),
   );
 }

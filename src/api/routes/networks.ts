@@ -1,4 +1,4 @@
-import { invalid } from '../../core/errors.ts';
+import { invalid, notFound } from '../../core/errors.ts';
 import type { EndpointSpec } from '../../core/model/container-spec.ts';
 import type { NetworkCreateRequest } from '../../services/networks/index.ts';
 import { encodeNetwork } from '../encode/networks.ts';
@@ -63,6 +63,9 @@ export const networkRoutes: Routes<
   },
   NetworkInspect: async (services, exchange) => {
     const view = services.networks.inspect(exchange.name);
+    const scope = exchange.query.optional('scope');
+    if (scope !== undefined && scope !== view.network.scope)
+      throw notFound(`network ${exchange.name} not found`);
     const lookups = await services.networks.lookups(exchange.ctx, view.network.id);
     exchange.json(200, encodeNetwork(view, true, exchange.version, lookups));
   },

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import type { Ctx } from '../../core/ctx.ts';
-import { invalid, isKind, notFound } from '../../core/errors.ts';
+import { invalid, isKind, notFound, toSlipwayError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { ContainerRecord, MountPoint } from '../../core/model/container.ts';
 import type { ImageRecord } from '../../core/model/image.ts';
@@ -36,7 +36,21 @@ function defaultsOf(room: Room): CreateDefaults {
   };
 }
 
+/** Words of what parses platforms in dockerd. */
+function checkPlatform(text: string): void {
+  const quoted = JSON.stringify(text);
+  if (text.includes('*')) throw invalid(`${quoted}: wildcards not yet supported: invalid argument`);
+  const parts = text.split('/');
+  const bad = parts.find((part) => !/^[A-Za-z0-9_.-]+$/.test(part));
+  if (text !== '' && bad !== undefined)
+    throw invalid(
+      `${JSON.stringify(bad)} is an invalid component of ${quoted}: platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument`,
+    );
+  if (parts.length > 3) throw invalid(`${quoted}: cannot parse platform specifier: invalid argument`);
+}
+
 function findImage(room: Room, input: CreateInput): ImageRecord {
+  if (input.platform !== undefined) checkPlatform(input.platform);
   const reference = input.config.Image ?? '';
   if (reference === '') throw invalid('no image specified');
   const image = room.images.resolve(reference);
@@ -56,7 +70,7 @@ function checkLogging(room: Room, record: ContainerRecord): void {
   const type = record.hostConfig.LogConfig?.Type ?? '';
   const driver = room.logDrivers.get(type);
   if (driver === undefined) {
-    throw invalid(`logger: no log driver named '${type}' is registered`);
+    throw invalid(`error looking up logging plugin ${type}: plugin "${type}" not found`);
   }
   driver.validate(record.hostConfig.LogConfig?.Config ?? {});
 }
@@ -76,6 +90,28 @@ function planEndpoints(
   }
 }
 
+/** A missing container is the request's mistake here: of a 404 clients think that the image is missing. */
+function named(room: Room): (ref: string) => ContainerRecord {
+  return (ref) => {
+    try {
+      return room.table.resolve(ref).record;
+    } catch (error) {
+      throw invalid(toSlipwayError(error).message, error);
+    }
+  };
+}
+
+function checkLinks(room: Room, links: readonly string[]): void {
+  for (const link of links) {
+    const [ref = ''] = link.split(':');
+    try {
+      room.table.resolve(ref);
+    } catch (error) {
+      throw invalid(`could not get container for ${ref}: ${toSlipwayError(error).message}`, error);
+    }
+  }
+}
+
 interface Plan {
   readonly record: ContainerRecord;
   readonly mounts: readonly PlannedMount[];
@@ -92,7 +128,8 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
   const { hostConfig, warnings } = room.specs.validate(normal);
   const config = planConfig(input.config, image, hostConfig, id, defaults);
   checkHealthPolicy(hostConfig.RestartPolicy, config);
-  const resolve = (ref: string): ContainerRecord => room.table.resolve(ref).record;
+  const resolve = named(room);
+  if (hostConfig.NetworkMode === 'bridge') checkLinks(room, hostConfig.Links ?? []);
   const mounts = planMounts({ config, hostConfig, resolve });
   const endpoints = planEndpoints(room, {
     containerId: id,

@@ -86,6 +86,7 @@ export async function handleExit(
   entry.task = undefined;
   entry.health?.stop();
   entry.health = undefined;
+  dropUnstarted(room, entry);
   // The teardown needs the addresses of the run, so it gets the record of before the exit.
   const teardown = takeDown(room, ctx, before, task);
   await commitExit(room, entry, exitedRecord(room, before, exit, restart));
@@ -97,6 +98,15 @@ export async function handleExit(
   else if (before.hostConfig.AutoRemove === true) {
     await settleLog(room, entry, settleMs);
     await removeInQueue(room, ctx, entry, { volumes: true, force: false });
+  }
+}
+
+/** Execs that were prepared and never started end with the run that they were for. */
+function dropUnstarted(room: Room, entry: Entry): void {
+  for (const session of entry.execs.values()) {
+    if (session.started) continue;
+    entry.execs.delete(session.id);
+    room.table.forgetExec(session.id);
   }
 }
 

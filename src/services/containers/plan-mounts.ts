@@ -82,10 +82,7 @@ export function planMounts(request: MountRequest): readonly PlannedMount[] {
   for (const bind of hostConfig.Binds ?? []) claim(parseBind(bind, hostConfig.VolumeDriver));
   for (const spec of hostConfig.Mounts ?? []) claim(parseMount(spec));
   for (const [target, options] of Object.entries(hostConfig.Tmpfs ?? {})) {
-    if (!absolute(target))
-      throw invalid(
-        `invalid mount config for type "tmpfs": invalid mount path: '${target}' mount path must be absolute`,
-      );
+    if (!absolute(target)) throw invalid(`invalid mount path: '${target}' mount path must be absolute`);
     if (posix.normalize(target) === '/') throw invalid("invalid specification: destination can't be '/'");
     claim(tmpfs(cleanTarget(target, target), options === '' ? [] : options.split(',')));
   }

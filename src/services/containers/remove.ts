@@ -16,7 +16,7 @@ import type { RemoveInput } from './types.ts';
 /** Removes a container; with `force` a running one is killed first. */
 export async function removeContainer(room: Room, ctx: Ctx, ref: string, input: RemoveInput): Promise<void> {
   const entry = room.table.resolve(ref);
-  if (input.link) throw notFound(`Cannot get parent ${ref} name: links cannot be removed one by one`);
+  if (input.link) throw conflict('Conflict, cannot remove the default link name of the container');
   const { status } = entry.record.state;
   if (status === 'removing') throw conflict(`removal of container ${ref} is already in progress`);
   if (!input.force) refuseRunning(entry);

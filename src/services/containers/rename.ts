@@ -20,7 +20,7 @@ function allocating<T>(act: () => T): T {
 export async function renameContainer(room: Room, ctx: Ctx, ref: string, given: string): Promise<void> {
   if (given === '') throw invalid('Neither old nor new names may be empty');
   const { id } = room.table.resolve(ref);
-  const name = allocating(() => checkName(given));
+  const name = allocating(() => checkName(given.startsWith('/') ? given : `/${given}`));
   await room.queue.run(id, async () => {
     const entry = room.table.resolve(id);
     const before = entry.record;

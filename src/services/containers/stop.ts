@@ -1,5 +1,5 @@
 import type { Ctx } from '../../core/ctx.ts';
-import { conflict, notModified, SlipwayError, toSlipwayError } from '../../core/errors.ts';
+import { conflict, invalid, notModified, SlipwayError, toSlipwayError } from '../../core/errors.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
@@ -102,6 +102,8 @@ export async function restartContainer(room: Room, ctx: Ctx, ref: string, input:
 /** What to kill, and how; errors say that killing is what failed. */
 function killTarget(room: Room, ref: string, signalText = ''): { entry: Entry; signal: number } {
   try {
+    if (/^\d{2,}$/.test(signalText) && Number(signalText) > 64)
+      throw invalid(`the linux daemon does not support signal ${signalText}`);
     const signal = signalText === '' ? sigkill : parseSignal(signalText);
     return { entry: room.table.resolve(ref), signal };
   } catch (error) {

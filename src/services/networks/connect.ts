@@ -108,7 +108,7 @@ export async function connect(
     if (Object.hasOwn(record.endpoints, network.name))
       throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`);
     checkCombination(record, network);
-    checkSpec(network, spec);
+    checkSpec(network, spec, '');
     const owner = { containerId: record.id, containerName: record.name, hostname: record.config.Hostname };
     const endpoint = emptyEndpoint(network, spec, owner);
     const namespace = isActive(record.state) ? directory.namespace(record) : undefined;
@@ -164,7 +164,7 @@ export async function disconnect(
   const after = await directory.update(ctx, id, async (record) => {
     const endpoint = record.endpoints[network.name];
     if (endpoint === undefined)
-      throw forbidden(`container ${record.id} is not connected to network ${network.name}`);
+      throw forbidden(`container ${record.id} is not connected to the network ${network.name}`);
     if (network.name === 'host')
       throw forbidden('container cannot be disconnected from host network or connected to host network');
     const namespace = isActive(record.state) ? directory.namespace(record) : undefined;

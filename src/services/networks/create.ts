@@ -45,11 +45,9 @@ function checkRequest(room: Networks, request: NetworkCreateRequest): string {
   const driver = request.driver || 'bridge';
   const single = singletons[driver];
   if (single !== undefined) throw forbidden(`only one instance of "${single}" network is allowed`);
-  if (driverOf(room, driver) === undefined)
-    throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`);
+  if (driverOf(room, driver) === undefined) throw notFound(`plugin ${JSON.stringify(driver)} not found`);
   const ipamDriver = request.ipam?.driver || 'default';
-  if (ipamDriver !== 'default')
-    throw notFound(`could not find plugin ${ipamDriver} in v1 plugin registry: plugin not found`);
+  if (ipamDriver !== 'default') throw notFound(`plugin ${JSON.stringify(ipamDriver)} not found`);
   if (request.configOnly === true) throw invalid('config-only networks are not supported by this engine');
   if (request.ingress === true)
     throw forbidden('ingress network cannot be created: this node is not a swarm manager');
@@ -120,8 +118,7 @@ export async function create(
     pools,
   };
   const planned = driverOf(room, driver)?.validate({ ...recordOf(request, driver), ipam });
-  if (planned === undefined)
-    throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`);
+  if (planned === undefined) throw notFound(`plugin ${JSON.stringify(driver)} not found`);
   checkBridgeName(room, planned);
   return withUndo(ctx, async (undo) => {
     undo.push('claims of the network', () => room.state.remove(planned.id));

@@ -79,9 +79,13 @@ test('settings that cannot hold are refused', () => {
   };
   const fixed = { IPAMConfig: { IPv4Address: '10.1.0.9' } };
   refused(/user specified IP address is supported on user defined networks only/, {}, { bridge: fixed });
-  refused(/network-scoped aliases are only supported/, {}, { bridge: { Aliases: ['x'] } });
   refused(
-    /no configured subnet contains IP address 10\.2\.0\.9/,
+    /network-scoped alias is supported only for containers in user defined networks/,
+    {},
+    { bridge: { Aliases: ['x'] } },
+  );
+  refused(
+    /no configured subnet or ip-range contain the IP address 10\.2\.0\.9/,
     { NetworkMode: 'app' },
     {
       app: { IPAMConfig: { IPv4Address: '10.2.0.9' } },

@@ -29,35 +29,48 @@ export function networkOfMode(mode: string | undefined): string | undefined {
 /** The networks on which names are answered: every one but the default bridge, `host` and `none`. */
 export const isUserDefined = (network: NetworkRecord): boolean => !network.predefined;
 
-function refuse(network: NetworkRecord, reason: string): never {
-  throw invalid(`invalid config for network ${network.name}: invalid endpoint settings:\n${reason}`);
-}
+const needsSubnets =
+  'user specified IP address is supported only when connecting to networks with user configured subnets';
 
-function checkAddress(network: NetworkRecord, text: string | undefined, family: 4 | 6): void {
-  if (text === undefined || text === '') return;
-  const address = parseIp(text);
-  if (address?.family !== family) refuse(network, `invalid IPv${family} address: ${text}`);
-  const inside = network.ipam.pools.some((pool) => {
-    const subnet = parseCidr(pool.subnet)?.cidr;
-    return subnet !== undefined && cidrContains(subnet, address);
-  });
-  if (!inside) refuse(network, `no configured subnet contains IP address ${text}`);
+/** What is wrong with an address that the user chose; all of it, as dockerd tells. */
+function addressFaults(network: NetworkRecord, text: string | undefined, family: 4 | 6): readonly string[] {
+  if (text === undefined || text === '') return [];
+  const parsed = parseIp(text);
+  const address = parsed?.family === family ? parsed : undefined;
+  const faults = address === undefined ? [`invalid IPv${family} address: ${text}`] : [];
+  const subnets = network.ipam.pools.flatMap((pool) => parseCidr(pool.subnet)?.cidr ?? []);
+  const ofFamily = subnets.filter((subnet) => subnet.family === family);
+  if (!isUserDefined(network) || ofFamily.length === 0) return [...faults, needsSubnets];
+  if (address === undefined || !ofFamily.some((subnet) => cidrContains(subnet, address)))
+    return [...faults, `no configured subnet or ip-range contain the IP address ${text}`];
+  return faults;
 }
 
 const macForm = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 
-export function checkSpec(network: NetworkRecord, spec: EndpointSpec): void {
-  const { IPv4Address, IPv6Address } = spec.IPAMConfig ?? {};
+function faultsOf(network: NetworkRecord, spec: EndpointSpec): readonly string[] {
+  const { IPv4Address, IPv6Address, LinkLocalIPs } = spec.IPAMConfig ?? {};
+  const faults: string[] = [];
   if (!isUserDefined(network)) {
     if (IPv4Address || IPv6Address)
-      refuse(network, 'user specified IP address is supported on user defined networks only');
+      faults.push('user specified IP address is supported on user defined networks only');
     if ((spec.Aliases ?? []).length > 0)
-      refuse(network, 'network-scoped aliases are only supported for user-defined networks');
+      faults.push('network-scoped alias is supported only for containers in user defined networks');
   }
-  checkAddress(network, IPv4Address, 4);
-  checkAddress(network, IPv6Address, 6);
+  faults.push(...addressFaults(network, IPv4Address, 4), ...addressFaults(network, IPv6Address, 6));
+  for (const address of LinkLocalIPs ?? [])
+    if (parseIp(address) === undefined) faults.push(`invalid link-local IP address: ${address}`);
+  return [...new Set(faults)];
+}
+
+/** `about` begins the message: which network's settings they are, where a request may hold several. */
+export function checkSpec(network: NetworkRecord, spec: EndpointSpec, about: string): void {
+  const faults = faultsOf(network, spec);
+  const [only] = faults;
+  const list = faults.length === 1 ? only : faults.map((fault) => `* ${fault}`).join('\n');
+  if (only !== undefined) throw invalid(`${about}invalid endpoint settings:\n${list}`);
   if (spec.MacAddress !== undefined && spec.MacAddress !== '' && !macForm.test(spec.MacAddress))
-    refuse(network, `invalid MAC address: ${spec.MacAddress}`);
+    throw invalid(`${about}invalid MAC address ${spec.MacAddress}`);
 }
 
 function unique(names: readonly (string | undefined)[]): string[] {
@@ -145,7 +158,7 @@ export function planEndpoints(
   for (const [reference, spec] of wanted(input)) {
     const network = find(reference);
     if (endpoints.has(network.name)) continue;
-    checkSpec(network, spec);
+    checkSpec(network, spec, `invalid config for network ${network.name}: `);
     endpoints.set(network.name, emptyEndpoint(network, spec, owner));
   }
   const names = [...endpoints.keys()];

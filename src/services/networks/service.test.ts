@@ -172,7 +172,7 @@ test('verbs: Docker words for what cannot be', async () => {
     'forbidden',
     /only one instance of "host"/,
   );
-  await refused(service.create(ctx, { name: 'x', driver: 'nope' }), 'notFound', /could not find plugin nope/);
+  await refused(service.create(ctx, { name: 'x', driver: 'nope' }), 'notFound', /plugin "nope" not found/);
   await refused(service.create(ctx, { name: ' ' }), 'invalid', /name is empty/);
   const overlapping = { name: 'x', ipam: { config: [{ subnet: '172.18.4.0/24' }] } };
   await refused(service.create(ctx, overlapping), 'forbidden', /Pool overlaps/);

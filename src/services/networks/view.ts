@@ -91,7 +91,7 @@ function kindMatches(network: NetworkRecord, kind: string): boolean {
 function truth(value: string): boolean {
   if (value === 'true' || value === '1') return true;
   if (value === 'false' || value === '0') return false;
-  throw invalid(`invalid filter 'dangling=${value}'`);
+  throw invalid(`invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`);
 }
 
 const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000 };
@@ -106,7 +106,8 @@ export function untilOf(text: string, now = Date.now()): number {
     );
   }
   const parsed = Date.parse(text);
-  if (Number.isNaN(parsed)) throw invalid(`invalid filter 'until=${text}'`);
+  if (Number.isNaN(parsed))
+    throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
   return parsed;
 }
 

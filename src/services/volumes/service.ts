@@ -35,13 +35,14 @@ type Ensured = { readonly record: VolumeRecord; readonly created: boolean };
 const nameForm = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 function checkName(name: string): void {
+  const fails = (why: string): Error => invalid(`create ${name}: ${why}`);
   if (name.length === 1)
-    throw invalid('volume name is too short, names should be at least two alphanumeric characters');
+    throw fails('volume name is too short, names should be at least two alphanumeric characters');
   if (!nameForm.test(name))
-    throw invalid(
+    throw fails(
       `${JSON.stringify(name)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
     );
-  if (name.length > 255) throw invalid('volume name is too long: at most 255 characters');
+  if (name.length > 255) throw fails('volume name is too long: at most 255 characters');
 }
 
 function driverOf(room: Room, name: string, about = ''): VolumeDriver {

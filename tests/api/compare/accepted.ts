@@ -1,0 +1,50 @@
+/** What may differ from dockerd, and why. Reasons are explained in `docs/api-deviations.md`; everything else is a bug. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DockerdVersion } from '../../peers/dockerd.ts';
+import type { Difference } from './run.ts';
+
+/** Accepted differences of one request, line by line. */
+interface Accepted {
+  readonly reason: string;
+  readonly lines: readonly string[];
+}
+
+type AcceptedFile = Readonly<Record<DockerdVersion, Readonly<Record<string, Accepted>>>>;
+
+export const accepted = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'accepted.json'), 'utf8'),
+) as AcceptedFile;
+
+interface General {
+  readonly reason: string;
+  readonly line: RegExp;
+  readonly version?: DockerdVersion;
+}
+
+/** Rules that hold for every request. */
+const general: readonly General[] = [
+  { reason: 'client-mistake', line: /^status 500 \| 4\d\d$/ },
+  { reason: 'later-words', line: /^[-+] (message|text): /, version: '20.10' },
+  { reason: 'more-words', line: /must be lowercase/ },
+];
+
+/** Every reason that is given for anything. */
+export const reasons: ReadonlySet<string> = new Set([
+  ...general.map(({ reason }) => reason),
+  ...Object.values(accepted).flatMap((requests) => Object.values(requests).map(({ reason }) => reason)),
+]);
+
+/** What of the differences nothing accepts. */
+export function unaccepted(version: DockerdVersion, found: readonly Difference[]): readonly Difference[] {
+  return found.flatMap(({ name, lines }) => {
+    const own = new Set(accepted[version][name]?.lines);
+    const left = lines.filter(
+      (line) =>
+        !own.has(line) &&
+        !general.some((rule) => (rule.version ?? version) === version && rule.line.test(line)),
+    );
+    return left.length === 0 ? [] : [{ name, lines: left }];
+  });
+}
