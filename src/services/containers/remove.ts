@@ -1,5 +1,5 @@
 import type { Ctx } from '../../core/ctx.ts';
-import { conflict, isKind, notFound, toSlipwayError } from '../../core/errors.ts';
+import { conflict, isKind, toSlipwayError } from '../../core/errors.ts';
 import { isActive } from '../../core/model/container.ts';
 import { commitRecord, withState } from './commit.ts';
 import { settleAll } from './create.ts';
