@@ -1,12 +1,11 @@
 /** Mounting and unmounting on the thread pool: a slow umount holds up neither the main loop nor the network. */
 
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { MountRequest } from '../../core/ports/host.ts';
 import { kernelError, offLoop } from '../ffi/kernel-error.ts';
 import { libc } from '../ffi/libc.ts';
 import { mountsBelow, parseMountInfo, type MountInfo } from './mountinfo.ts';
-import { absoluteOverlayData, planMount } from './plan.ts';
+import { planMount } from './plan.ts';
 
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
@@ -16,12 +15,12 @@ const EINVAL = 22;
 /** Mounts with a working directory; the kernel worker's thread has one of its own. */
 export type MountWithDirectory = (request: MountRequest) => Promise<void>;
 
+/**
+ * Relative paths stay as they are given: absolute ones may not fit in the page of options, and whoever reads the table of mounts (a
+ * runtime at every start) pays for each of their characters.
+ */
 export async function mount(request: MountRequest, withDirectory: MountWithDirectory): Promise<void> {
-  if (request.cwd === undefined) return mountCalls(request);
-  const data = absoluteOverlayData(request.data ?? '', request.cwd);
-  if (data === undefined) return withDirectory(request);
-  const { cwd, ...rest } = request;
-  await mountCalls({ ...rest, target: resolve(cwd, request.target), data });
+  await (request.cwd === undefined ? mountCalls(request) : withDirectory(request));
 }
 
 async function mountCalls(request: MountRequest): Promise<void> {

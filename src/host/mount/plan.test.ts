@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { absoluteOverlayData, planMount } from './plan.ts';
+import { planMount } from './plan.ts';
 
 const request = (flags: string[], fstype = '', data?: string) => ({
   source: 'src',
@@ -41,20 +41,4 @@ test('propagation is set by calls of its own', () => {
 
 test('an unknown flag is refused', () => {
   assert.throws(() => planMount(request(['nosuchflag'])), /invalid mount flag: nosuchflag/);
-});
-
-test('relative overlay paths are made absolute, others stay', () => {
-  assert.equal(
-    absoluteOverlayData(
-      'lowerdir=l/A:/abs:l/B\\:C,upperdir=x/diff,workdir=x/work,volatile,index=off',
-      '/data',
-    ),
-    'lowerdir=/data/l/A:/abs:/data/l/B\\:C,upperdir=/data/x/diff,workdir=/data/x/work,volatile,index=off',
-  );
-});
-
-test('what does not fit in a page, or would need escaping, needs a working directory', () => {
-  const lower = Array.from({ length: 100 }, (_, at) => `l/${String(at).padStart(26, 'X')}`).join(':');
-  assert.equal(absoluteOverlayData(`lowerdir=${lower}`, '/var/lib/slipway/overlay2'), undefined);
-  assert.equal(absoluteOverlayData('lowerdir=a', '/with:colon'), undefined);
 });

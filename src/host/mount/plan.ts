@@ -83,26 +83,3 @@ export function planMount(request: MountRequest): readonly MountCall[] {
   for (const kind of spread) calls.push({ source: '', target, fstype: '', flags: kind, data: null });
   return calls;
 }
-
-/** The longest option string that mount(2) takes: one page with its closing zero. */
-const longestData = 4095;
-
-const pathKeys = new Set(['lowerdir', 'upperdir', 'workdir']);
-
-/**
- * The overlay options with relative paths made absolute, so that the mount needs no working directory (that belongs to
- * the whole process). Undefined when they would not fit in a page or `cwd` needs escaping: then a thread with a
- * directory of its own has to do it.
- */
-export function absoluteOverlayData(data: string, cwd: string): string | undefined {
-  if (/[:,\\]/.test(cwd)) return undefined;
-  const absolute = (path: string): string => (path === '' || path.startsWith('/') ? path : `${cwd}/${path}`);
-  const options = data.split(/(?<!\\),/).map((option) => {
-    const at = option.indexOf('=');
-    if (at === -1 || !pathKeys.has(option.slice(0, at))) return option;
-    const paths = option.slice(at + 1).split(/(?<!\\):/);
-    return `${option.slice(0, at)}=${paths.map(absolute).join(':')}`;
-  });
-  const text = options.join(',');
-  return Buffer.byteLength(text) > longestData ? undefined : text;
-}

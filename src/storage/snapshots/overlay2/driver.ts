@@ -1,7 +1,7 @@
 /**
  * Layers and snapshots on overlayfs. A read-only layer is a directory under `layers/`; a container has `upper`,
- * `work` and `merged` under `snapshots/<key>`. Lower directories are named relative to the overlay2 directory through
- * short links: absolute ones overflow the one page of mount options near a hundred layers.
+ * `work` and `merged` under `snapshots/<key>`. All of a mount is named relative to that directory, the layers through
+ * short links: absolute names overflow the one page of mount options near a hundred layers.
  */
 
 import { chmod, chown, lstat, mkdir, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
@@ -18,7 +18,7 @@ import { backgroundCtx } from '../../../core/ctx.ts';
 import type { Trash } from '../../trash.ts';
 import type { StorageWorkers } from '../../worker/pool.ts';
 import { Layers } from './layers.ts';
-import type { Layout } from './layout.ts';
+import { fromSnapshot, type Layout } from './layout.ts';
 import { MountPoints } from './mount-points.ts';
 import { SnapshotMounts } from './mounts.ts';
 
@@ -29,7 +29,7 @@ export interface Overlay2Deps {
   readonly log: Logger;
 }
 
-/** What one page of mount options leaves for lower directories: some 300 layers. */
+/** What one page of mount options leaves for lower directories: some 200 layers. */
 const maxLower = 3600;
 
 type Unpacked = { readonly chainId: string; readonly diffId: string; readonly size: number };
@@ -212,18 +212,17 @@ export class Overlay2Driver implements SnapshotDriver {
     const target = this.mountPath(key);
     if (await this.#mounts.keep(key)) return { path: target };
     const parent = await this.snapshotParent(key);
-    const lower = parent === undefined ? 'empty' : await this.#lowerOf(parent);
-    const own = join('snapshots', key);
+    const lower = parent === undefined ? fromSnapshot('empty') : await this.#lowerOf(parent);
     if (lower.length > maxLower)
       throw invalid(`max depth exceeded: snapshot ${key} stands on too many layers for one mount`);
-    const data = `lowerdir=${lower},upperdir=${own}/upper,workdir=${own}/work,${features}`;
+    const data = `lowerdir=${lower},upperdir=upper,workdir=work,${features}`;
     const request = {
       source: 'overlay',
       target,
       fstype: 'overlay',
       flags: [],
       data: options.volatile ? `${data},volatile` : data,
-      cwd: this.#layout.root,
+      cwd: this.#layout.snapshot(key),
     };
     try {
       await this.#deps.host.mount(request);
@@ -246,7 +245,7 @@ export class Overlay2Driver implements SnapshotDriver {
   async #lowerOf(parent: string): Promise<string> {
     const { lower } = await this.#layers.get(parent);
     const points = this.#points.of(parent);
-    return points === undefined ? lower : `${points}:${lower}`;
+    return fromSnapshot(points === undefined ? lower : `${points}:${lower}`);
   }
 
   unmount(key: string): Promise<void> {

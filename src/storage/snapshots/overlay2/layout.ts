@@ -44,3 +44,10 @@ export function createLayout(root: string): Layout {
     },
   };
 }
+
+/** Lower directories that are named from the overlay2 directory, named from a snapshot's. */
+export const fromSnapshot = (lower: string): string =>
+  lower
+    .split(':')
+    .map((path) => `../../${path}`)
+    .join(':');

@@ -14,7 +14,7 @@ import type { Logger } from '../../../core/log.ts';
 import type { Host } from '../../../core/ports/host.ts';
 import type { Trash } from '../../trash.ts';
 import type { Layers } from './layers.ts';
-import type { Layout } from './layout.ts';
+import { fromSnapshot, type Layout } from './layout.ts';
 
 export interface MountPointDeps {
   readonly host: Pick<Host, 'mount' | 'unmount' | 'openInRoot' | 'closeFd'>;
@@ -28,10 +28,7 @@ const etcFiles = ['hosts', 'hostname', 'resolv.conf'];
 /** Not while the first container of an image is being started. */
 const delayMs = 500;
 
-/** What stands before the name in the mount's options, and the colon behind it. */
-const around = 'points/:'.length;
-
-const nameOf = (chainId: string): string => derivedHex(32, 'points', chainId);
+const nameOf = (chainId: string): string => derivedHex(16, 'points', chainId);
 
 /** Makes something unless anything has that name; nothing is followed. */
 function unlessThere(make: () => void): void {
@@ -98,7 +95,8 @@ export class MountPoints {
   async #make(chainId: string): Promise<void> {
     const facts = await this.#layers.find(chainId);
     const name = nameOf(chainId);
-    if (facts === undefined || facts.lower.length + name.length + around > this.#maxLower) return;
+    if (facts === undefined) return;
+    if (fromSnapshot(`points/${name}:${facts.lower}`).length > this.#maxLower) return;
     const staged = await this.#layers.stage();
     try {
       await this.#fill(facts.lower, staged);
