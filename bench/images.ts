@@ -153,9 +153,9 @@ export async function loadImage(
 export async function pingWhileLoading(engine: Engine, path: string, shape: ImageShape): Promise<number> {
   const client = engine.newClient();
   const times: number[] = [];
-  const loading = { isOver: false };
+  const over = new AbortController();
   const ping = (async (): Promise<void> => {
-    while (!loading.isOver) {
+    while (!over.signal.aborted) {
       const start = performance.now();
       await client.request('GET', '/_ping');
       times.push(performance.now() - start);
@@ -163,7 +163,7 @@ export async function pingWhileLoading(engine: Engine, path: string, shape: Imag
     }
   })();
   await loadImage(engine, path, shape, 1);
-  loading.isOver = true;
+  over.abort();
   await ping;
   client.close();
   const sorted = times.toSorted((a, b) => a - b);

@@ -184,6 +184,55 @@ export function snapshotDriverContract(name: string, open: () => Promise<Snapsho
     assert.ok(Object.keys(await driver.describe({ layer: high })).length > 0);
   });
 
+  it('stages a layer before anybody knows its place, and makes its archive again byte for byte', async ({
+    driver,
+    read,
+  }) => {
+    // Files large and small, a name that comes twice, something behind the end of the archive.
+    const large = 'large '.repeat(20_000);
+    const archive = Buffer.concat([
+      archiveOf({ 'etc/': '', 'etc/a': 'one', 'etc/large': large, 'etc/again': large }).subarray(0, -1024),
+      archiveOf({ 'etc/again': 'short', 'etc/b': large }),
+      Buffer.alloc(3000, 'x'),
+    ]);
+    const low = await driver.stage(ctx, stream(archive));
+    assert.equal(low.diffId, diffIdOf(archive));
+    assert.equal(low.archiveSize, archive.length);
+    assert.deepEqual((await driver.list()).layers, []);
+    const high = await driver.stage(ctx, stream(top));
+    const chain = [await driver.publish(low, undefined)];
+    chain.push(await driver.publish(high, chain[0]));
+    assert.deepEqual(chain, [low.diffId, chainIdOf(low.diffId, high.diffId)]);
+    assert.equal((await driver.layer(chain[0] ?? ''))?.archiveSize, archive.length);
+    assert.deepEqual(await buffer(await driver.diffLayer(ctx, chain[0] ?? '')), archive);
+    assert.deepEqual(await buffer(await driver.diffLayer(ctx, chain[1] ?? '')), top);
+    await driver.prepare('one', chain[1]);
+    await driver.mount('one', { volatile: false });
+    assert.equal(await read('one', 'etc/again'), 'short');
+    assert.equal(await read('one', 'etc/large'), large);
+    // The same layer again is no second one, and neither is one that was thrown away.
+    assert.equal(await driver.publish(await driver.stage(ctx, stream(top)), chain[0]), chain[1]);
+    const gone = await driver.stage(ctx, stream(base));
+    await driver.discard(gone);
+    await driver.discard(gone);
+    assert.equal((await driver.list()).layers.length, 2);
+    const cut = Buffer.concat([archiveOf({ a: large }).subarray(0, 9000)]);
+    await assert.rejects(driver.stage(ctx, stream(cut)), { kind: 'invalid' });
+  });
+
+  it('remembers how a layer came, so that its file need not be kept', async ({ driver, file }) => {
+    const { low } = await unpackTwo(driver);
+    assert.equal((await driver.layer(low))?.archiveSize, undefined);
+    const archive = { file: await file(base), compression: 'none', diffId: low } as const;
+    const other = { ...archive, file: await file(top) };
+    assert.equal(await driver.remember(ctx, low, other), false);
+    assert.equal((await driver.layer(low))?.archiveSize, undefined);
+    assert.equal(await driver.remember(ctx, low, archive), true);
+    assert.equal(await driver.remember(ctx, low, archive), true);
+    assert.equal((await driver.layer(low))?.archiveSize, base.length);
+    assert.deepEqual(await buffer(await driver.diffLayer(ctx, low)), base);
+  });
+
   it('tells what each layer adds, changes and removes, and what it hides', async ({ driver }) => {
     const { low, high } = await unpackTwo(driver);
     const lines = async (files: boolean): Promise<Record<string, unknown>[]> => {

@@ -36,7 +36,7 @@ before(async () => {
     });
     await author.images.push(ctx, { reference }, none);
     archive = await buffer(await author.images.save(ctx, [reference]));
-    const source = Readable.from([tarOf([{ name: 'big', text: 'x'.repeat(12 << 20) }])], {
+    const source = Readable.from([tarOf([{ name: 'big', text: 'x'.repeat(24 << 20) }])], {
       objectMode: false,
     });
     const { id } = await author.images.import(ctx, { source, repository: 'big' }, none);
@@ -140,7 +140,6 @@ test('a full disk: Docker’s words, and all of it is free again', async () => {
   const engine = await openEngine({ folder });
   try {
     const state = await stateOf(engine);
-    // The blob fits, the unpacked layer beside it does not.
     const load = engine.images.load(ctx, { source: Readable.from([big], { objectMode: false }) }, none);
     await assert.rejects(load, { message: 'no space left on device' });
     await engine.trash.idle();

@@ -45,6 +45,19 @@ export interface ExploredFile {
   readonly hidden: number;
 }
 
+/** A layer that is unpacked but stands on nothing yet, and is not listed. Plain data: it can be kept and handed back. */
+export interface StagedLayer {
+  /** The driver's own name for it. */
+  readonly key: string;
+  readonly diffId: string;
+  /** Bytes of its files. */
+  readonly size: number;
+  /** Bytes of its archive. */
+  readonly archiveSize: number;
+  /** Directories that the archive uses without holding them (byte strings). */
+  readonly implicit: readonly string[];
+}
+
 /**
  * Layered filesystems. Read-only layers are keyed by chain id, writable ones by a key of the caller's
  * (the container's id). Both can be listed; removing is idempotent.
@@ -74,9 +87,34 @@ export interface SnapshotDriver {
       readonly diffId?: string;
     },
   ): Promise<{ readonly chainId: string; readonly diffId: string; readonly size: number }>;
+  /**
+   * Unpacks an uncompressed archive while it comes in, before anybody knows what it will stand on. Its archive can be made
+   * again from then on. What is neither published nor discarded goes when the driver is opened the next time.
+   */
+  stage(ctx: Ctx, archive: Readable): Promise<StagedLayer>;
+  /** Makes a staged layer a layer on top of `parent`; a no-op when that is there already. Returns its chain id. */
+  publish(staged: StagedLayer, parent: string | undefined): Promise<string>;
+  /** Removes a staged layer. Idempotent, also after it was published. */
+  discard(staged: StagedLayer): Promise<void>;
   hasLayer(chainId: string): Promise<boolean>;
-  /** A layer's parent and size; undefined when there is no such layer. */
-  layer(chainId: string): Promise<{ readonly parent: string | undefined; readonly size: number } | undefined>;
+  /** A layer's parent and size; undefined when there is no such layer. `archiveSize`: when its archive can be made again. */
+  layer(chainId: string): Promise<
+    | {
+        readonly parent: string | undefined;
+        readonly size: number;
+        readonly archiveSize: number | undefined;
+      }
+    | undefined
+  >;
+  /**
+   * Remembers what is needed to make a layer's archive again, from the file that it came in. Returns whether that works:
+   * then nobody needs the file any more.
+   */
+  remember(
+    ctx: Ctx,
+    chainId: string,
+    archive: { readonly file: string; readonly compression: Compression; readonly diffId: string },
+  ): Promise<boolean>;
   /** The layer that a writable snapshot stands on; undefined for none, or when there is no such snapshot. */
   snapshotParent(key: string): Promise<string | undefined>;
   /** Flushes what was unpacked to disk: to be awaited before a record that needs it is committed. */
@@ -101,7 +139,10 @@ export interface SnapshotDriver {
   changes(ctx: Ctx, key: string): Promise<readonly FileChange[]>;
   /** The writable snapshot's changes as a layer archive with OCI whiteouts; without the absolute paths in `omit` and what is below them. */
   diff(ctx: Ctx, key: string, options?: { readonly omit?: readonly string[] }): Promise<Readable>;
-  /** A layer's changes as a layer archive (for save of an image whose compressed blob is gone). */
+  /**
+   * A layer as an archive: the very same that it was unpacked from when `layer` gives an `archiveSize` (the stream fails
+   * when its files were tampered with), else one with the same content.
+   */
   diffLayer(ctx: Ctx, chainId: string): Promise<Readable>;
   /**
    * What each of these layers (chain ids, lowest first) adds, changes and removes: lines of JSON, for each layer its files

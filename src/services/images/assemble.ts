@@ -3,8 +3,6 @@
  * then commit the record. The caller holds a lease on everything and cleans up after a failure.
  */
 
-import { open } from 'node:fs/promises';
-import { detectCompression, type Compression } from '../../core/compression.ts';
 import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import {
@@ -16,6 +14,7 @@ import {
   type ImageRecord,
 } from '../../core/model/image.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
+import { compressionOf } from './compression-of.ts';
 import type { Room } from './deps.ts';
 import { blobsOf, collectGarbage } from './gc.ts';
 import type { Lease } from './leases.ts';
@@ -42,17 +41,6 @@ function originOf(image: Origin, old: Origin | undefined): Origin {
     ...pick('innerIndexes', innerIndexes),
     ...pick('attached', attached),
   };
-}
-
-/** By the content itself: media types and file names lie. */
-export async function compressionOf(path: string): Promise<Compression> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
-    return detectCompression(buffer.subarray(0, bytesRead));
-  } finally {
-    await file.close();
-  }
 }
 
 export async function unpackLayer(

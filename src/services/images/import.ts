@@ -5,12 +5,13 @@ import { decompress, peekCompression, type Compression } from '../../core/compre
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import type { ContainerConfig } from '../../core/model/container-spec.ts';
-import type {
-  Descriptor,
-  HistoryEntry,
-  ImageConfig,
-  ImageLayer,
-  ImageRecord,
+import {
+  chainIdOf,
+  type Descriptor,
+  type HistoryEntry,
+  type ImageConfig,
+  type ImageLayer,
+  type ImageRecord,
 } from '../../core/model/image.ts';
 import { familiar, formatReference, isTag, parseReference, withDefaultTag } from '../../core/reference.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
@@ -20,6 +21,7 @@ import { encodeImageConfig, mediaTypes } from './config.ts';
 import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
 import { withLease } from './gc.ts';
+import { publishStaged } from './layer-content.ts';
 import type { Lease } from './leases.ts';
 import { parsePlatformText } from './manifests.ts';
 import type { CommitInput, CommittedImage, ImportInput, OnProgress } from './types.ts';
@@ -43,7 +45,10 @@ const kept: Partial<Record<Compression, string>> = {
   zstd: mediaTypes.ociLayerZstd,
 };
 
-/** Stores an archive as a layer blob and unpacks it. The diff id of a compressed one shows while it is unpacked. */
+/**
+ * Makes a layer of an archive. A compressed one that may travel as it is is kept, and its diff id shows while it is
+ * unpacked; any other is unpacked as it comes in.
+ */
 async function storeLayer(
   room: Room,
   ctx: Ctx,
@@ -53,11 +58,20 @@ async function storeLayer(
 ): Promise<ImageLayer> {
   const { compression, stream } = await peekCompression(source);
   const mediaType = kept[compression];
-  const content = mediaType === undefined ? decompress(stream, compression) : stream;
-  const { digest, size } = await room.blobs.ingest(ctx, content, {});
+  if (mediaType === undefined) {
+    const staged = await room.snapshots.stage(ctx, decompress(stream, compression));
+    const chainId = chainIdOf(parent, staged.diffId);
+    try {
+      await lease.layer(chainId);
+      return await publishStaged(room, staged, parent, chainId);
+    } catch (error) {
+      await room.snapshots.discard(staged);
+      throw error;
+    }
+  }
+  const { digest, size } = await room.blobs.ingest(ctx, stream, {});
   await lease.blob(digest);
-  const blob: Descriptor = { mediaType: mediaType ?? mediaTypes.ociLayer, digest, size };
-  if (mediaType === undefined) return unpackLayer(room, ctx, lease, { diffId: digest, parent, blob });
+  const blob: Descriptor = { mediaType, digest, size };
   const input = { file: room.blobs.path(digest), compression, parent };
   const { diffId } = await room.snapshots.unpackFile(ctx, input);
   // The layer could not be held before its id was known; unpacked again, should it have been collected just then.

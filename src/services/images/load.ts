@@ -3,10 +3,16 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid, notFound, unavailable } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
-import { platformOf, type Descriptor, type ImageRecord, type Platform } from '../../core/model/image.ts';
+import {
+  platformOf,
+  type Descriptor,
+  type ImageLayer,
+  type ImageRecord,
+  type Platform,
+} from '../../core/model/image.ts';
 import { familiar } from '../../core/reference.ts';
 import { ArchiveFiles } from './archive-files.ts';
-import { commitImage, unpackAll, type NewImage } from './assemble.ts';
+import { commitImage, unpackAll, unpackLayer, type NewImage } from './assemble.ts';
 import { digestOf, isObject, mediaTypes, parseImageConfig } from './config.ts';
 import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
@@ -86,14 +92,42 @@ function reportLayers(
   });
 }
 
+/** Plain layers one on top of the other, as they were unpacked on arrival; compressed ones side by side. */
+async function placeLayers(
+  room: Room,
+  ctx: Ctx,
+  lease: Lease,
+  files: ArchiveFiles,
+  { image, config }: Ready,
+): Promise<ImageLayer[]> {
+  const diffIds = config.rootfs.diff_ids;
+  const isPlain = image.layers.some(({ digest }) => files.isPlainLayer(digest));
+  if (!isPlain || image.layers.length !== diffIds.length)
+    return unpackAll(room, ctx, lease, config, image.layers);
+  const layers: ImageLayer[] = [];
+  for (const [at, blob] of image.layers.entries()) {
+    const place = { diffId: diffIds[at] ?? '', parent: layers.at(-1)?.chainId };
+    if (!files.isPlainLayer(blob.digest))
+      layers.push(await unpackLayer(room, ctx, lease, { ...place, blob }));
+    else if (blob.digest === place.diffId) layers.push(await files.place(ctx, lease, place));
+    else
+      throw invalid(
+        `layer content has diff id ${blob.digest}, which is not what the image says (${place.diffId})`,
+      );
+  }
+  return layers;
+}
+
 async function unpackOne(
   room: Room,
   ctx: Ctx,
   lease: Lease,
-  { image, config }: Ready,
+  files: ArchiveFiles,
+  ready: Ready,
   tags: readonly string[],
 ): Promise<NewImage> {
-  const layers = await unpackAll(room, ctx, lease, config, image.layers);
+  const { image, config } = ready;
+  const layers = await placeLayers(room, ctx, lease, files, ready);
   const { config: bytes, layers: _layers, ...origin } = image;
   return { ...origin, id: digestOf(bytes), config, layers, tags };
 }
@@ -108,6 +142,7 @@ async function loadGroups(
   room: Room,
   ctx: Ctx,
   lease: Lease,
+  files: ArchiveFiles,
   groups: readonly { readonly tags: readonly string[]; readonly ready: readonly Ready[] }[],
   onLayers: (ready: Ready) => void,
 ): Promise<LoadedGroup[]> {
@@ -116,7 +151,7 @@ async function loadGroups(
     const images: NewImage[] = [];
     for (const each of ready) {
       if (ctx.signal.aborted) throw unavailable('context canceled');
-      images.push(await unpackOne(room, ctx, lease, each, tags));
+      images.push(await unpackOne(room, ctx, lease, files, each, tags));
       onLayers(each);
     }
     unpacked.push({ tags, images });
@@ -140,15 +175,19 @@ export async function load(
   const platforms = input.platforms ?? [];
   const loaded = await withLease(room, ctx, async (lease) => {
     const files = await ArchiveFiles.read(room, ctx, lease, input.source);
-    const found = await findImages(files);
-    const groups = found.map((group) => ({ tags: group.tags, ready: choose(room, group, platforms) }));
-    if (groups.every(({ ready }) => ready.length === 0))
-      throw notFound(
-        `the archive has no image for the requested platform (${platforms.map(formatPlatform).join(', ')})`,
-      );
-    return loadGroups(room, ctx, lease, groups, ({ image, config }) => {
-      if (input.quiet !== true) reportLayers(config, image.layers, onProgress);
-    });
+    try {
+      const found = await findImages(files);
+      const groups = found.map((group) => ({ tags: group.tags, ready: choose(room, group, platforms) }));
+      if (groups.every(({ ready }) => ready.length === 0))
+        throw notFound(
+          `the archive has no image for the requested platform (${platforms.map(formatPlatform).join(', ')})`,
+        );
+      return await loadGroups(room, ctx, lease, files, groups, ({ image, config }) => {
+        if (input.quiet !== true) reportLayers(config, image.layers, onProgress);
+      });
+    } finally {
+      await files.close();
+    }
   });
   for (const { tags, records } of loaded) {
     if (records.length > 0)

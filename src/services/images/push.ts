@@ -1,6 +1,5 @@
 /** `docker push`: layers compressed where they are not, sent where the registry lacks them, the manifest last. */
 
-import { createGzip } from 'node:zlib';
 import type { Ctx } from '../../core/ctx.ts';
 import { internal, notFound } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
@@ -13,34 +12,18 @@ import {
   withDefaultTag,
   type ImageReference,
 } from '../../core/reference.ts';
-import { allOrNone, compressionOf } from './assemble.ts';
+import { allOrNone } from './assemble.ts';
 import { digestOf, maxDocument, mediaTypes } from './config.ts';
 import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
 import { withLease } from './gc.ts';
+import { compressedLayer } from './layer-content.ts';
 import type { Lease } from './leases.ts';
 import { parseDocument } from './manifests.ts';
 import { createMeter } from './progress.ts';
 import { referenceOf } from './pull.ts';
 import type { OnProgress, PushInput } from './types.ts';
 import { Readable } from 'node:stream';
-
-/** A layer as it travels: compressed. The record then keeps the compressed blob, and the plain one is collected. */
-async function travelling(room: Room, ctx: Ctx, lease: Lease, layer: ImageLayer): Promise<ImageLayer> {
-  if (layer.blob === undefined)
-    throw internal(`content of layer ${layer.diffId} is missing: pull or load the image again`);
-  await lease.blob(layer.blob.digest);
-  if ((await room.blobs.has(layer.blob.digest)) === undefined)
-    throw internal(`content of layer ${layer.diffId} is missing: pull or load the image again`);
-  const compression = await compressionOf(room.blobs.path(layer.blob.digest));
-  if (compression !== 'none') return layer;
-  const plain = await room.blobs.read(layer.blob.digest);
-  const packed = plain.pipe(createGzip({ level: 6, chunkSize: 256 << 10 }));
-  plain.once('error', (error) => packed.destroy(error));
-  const { digest, size } = await room.blobs.ingest(ctx, packed, {});
-  await lease.blob(digest);
-  return { ...layer, blob: { mediaType: mediaTypes.dockerLayer, digest, size } };
-}
 
 interface Prepared {
   readonly layers: readonly ImageLayer[];
@@ -62,7 +45,7 @@ async function prepare(room: Room, ctx: Ctx, lease: Lease, record: ImageRecord):
     }
   }
   const layers: ImageLayer[] = [];
-  for (const layer of record.layers) layers.push(await travelling(room, ctx, lease, layer));
+  for (const layer of record.layers) layers.push(await compressedLayer(room, ctx, lease, layer));
   const configSize = (await room.blobs.has(record.id))?.size;
   if (configSize === undefined) throw internal(`config of image ${record.id} is missing`);
   const config: Descriptor = { mediaType: mediaTypes.dockerConfig, digest: record.id, size: configSize };

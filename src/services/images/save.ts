@@ -12,11 +12,11 @@ import {
 } from '../../core/model/image.ts';
 import { familiar, parseReference } from '../../core/reference.ts';
 import { encodeHeader, simpleHeader, tarEnd, tarPadding } from '../../core/tar/index.ts';
-import { compressionOf } from './assemble.ts';
 import { digestOf, maxDocument, mediaTypes } from './config.ts';
 import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
 import { blobsOf } from './gc.ts';
+import { layerDescriptor, plainLayer } from './layer-content.ts';
 import { parseDocument } from './manifests.ts';
 
 interface Chosen {
@@ -69,19 +69,6 @@ function choose(room: Room, references: readonly string[], platforms: readonly P
     add(reference, record, tag !== undefined && record.tags.includes(tag) ? [tag] : []);
   }
   return [...chosen.values()];
-}
-
-const layerTypes = { gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd } as const;
-
-/** A layer's blob as it may be handed on: its media type by its content. */
-export async function layerDescriptor(room: Room, layer: ImageLayer): Promise<Descriptor> {
-  const { blob } = layer;
-  if (blob === undefined || (await room.blobs.has(blob.digest)) === undefined)
-    throw internal(`content of layer ${layer.diffId} is missing: pull or load the image again`);
-  const compression = await compressionOf(room.blobs.path(blob.digest));
-  const mediaType =
-    compression === 'gzip' || compression === 'zstd' ? layerTypes[compression] : mediaTypes.ociLayer;
-  return { mediaType, digest: blob.digest, size: blob.size };
 }
 
 /** The manifest that the image came with, while all that it names is here, or one made from its record. */
@@ -183,7 +170,7 @@ class Archive {
     for (const record of records) {
       const { descriptor, bytes, layers } = await manifestOf(this.#room, record);
       yield* this.#blob(record.id);
-      for (const layer of layers) yield* this.#blob(layer.digest);
+      for (const [at, layer] of layers.entries()) yield* this.#layer(layer, record.layers[at]);
       yield* this.#document(descriptor.digest, bytes);
       manifests.push({ ...descriptor, platform: platformOf(record.config) });
       // Readers of a docker-archive know one platform: the first, which is the host's.
@@ -223,6 +210,20 @@ class Archive {
       for (const { digest } of [...blobs, descriptor]) yield* this.#blob(digest);
   }
 
+  /** The kept blob, or the archive made again: then its digest is the diff id. */
+  async *#layer({ digest, size }: Descriptor, layer: ImageLayer | undefined): AsyncGenerator<Buffer> {
+    const isKept = (await this.#room.blobs.has(digest)) !== undefined;
+    if (isKept || layer === undefined) {
+      yield* this.#blob(digest);
+      return;
+    }
+    if (this.#written.has(digest)) return;
+    this.#written.add(digest);
+    yield encodeHeader(simpleHeader(blobPath(digest), { size }));
+    for await (const chunk of await plainLayer(this.#room, this.#ctx, layer)) yield chunk as Buffer;
+    yield tarPadding(size);
+  }
+
   async *#blob(digest: string): AsyncGenerator<Buffer> {
     if (this.#written.has(digest)) return;
     this.#written.add(digest);
@@ -247,6 +248,7 @@ export async function save(
   // Held while the stream runs: an image removed meanwhile is still written whole.
   const records = images.flatMap((chosen) => chosen.records);
   for (const digest of records.flatMap(blobsOf)) await lease.blob(digest);
+  for (const { chainId } of records.flatMap(({ layers }) => layers)) await lease.layer(chainId);
   const out = Readable.from(new Archive(room, ctx).write(images), { objectMode: false });
   out.once('close', () => void lease.release());
   for (const { records: saved, tags } of images)

@@ -59,11 +59,19 @@ export class LayerExtractor implements TarHandler {
   #size = 0;
   #entries = 0;
 
-  /** `root`: an existing empty directory, as a byte string. `attributes` is asked for when a layer first needs it. */
-  constructor(root: string, attributes: () => FileAttributes) {
-    this.#tree = new LayerTree(root, attributes);
+  /**
+   * `root`: an existing empty directory, as a byte string. `attributes` is asked for when a layer first needs it. `keep` may
+   * move away what a later entry replaces; it is removed unless that returns true.
+   */
+  constructor(root: string, attributes: () => FileAttributes, keep?: (path: string) => boolean) {
+    this.#tree = new LayerTree(root, attributes, keep);
     this.#attributes = attributes;
     this.#umask = process.umask();
+  }
+
+  /** The real path of the file whose data comes next; undefined when the entry is none. */
+  get openPath(): string | undefined {
+    return this.#open?.path;
   }
 
   entry(header: TarHeader): void {

@@ -35,14 +35,17 @@ const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIn
 export class LayerTree {
   readonly #root: string;
   readonly #attributes: () => FileAttributes;
+  readonly #keep: (path: string) => boolean;
   /** Real directories, with what they shall be in the end; undefined for those that the archive did not describe. */
   readonly #directories = new Map<string, DirectoryAttributes | undefined>([['', undefined]]);
   /** Path as written -> the real directory. */
   readonly #resolved = new Map<string, string>([['', '']]);
 
-  constructor(root: string, attributes: () => FileAttributes) {
+  /** `keep`: see LayerExtractor. */
+  constructor(root: string, attributes: () => FileAttributes, keep: (path: string) => boolean = () => false) {
     this.#root = root;
     this.#attributes = attributes;
+    this.#keep = keep;
   }
 
   /** The absolute path for Node's functions: a string where every byte is ASCII, since that is faster. */
@@ -141,11 +144,12 @@ export class LayerTree {
   #clear(path: string): void {
     const stats = this.#lstat(path);
     if (stats === undefined) return;
+    const isKept = this.#keep(path);
     if (stats.isDirectory()) {
-      rmSync(this.at(path), { recursive: true, force: true });
+      if (!isKept) rmSync(this.at(path), { recursive: true, force: true });
       for (const known of this.#directories.keys())
         if (known === path || known.startsWith(`${path}/`)) this.#directories.delete(known);
-    } else unlinkSync(this.at(path));
+    } else if (!isKept) unlinkSync(this.at(path));
     if (stats.isDirectory() || stats.isSymbolicLink()) {
       this.#resolved.clear();
       this.#resolved.set('', '');

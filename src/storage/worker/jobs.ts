@@ -6,7 +6,6 @@ import { Readable } from 'node:stream';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { decompress } from '../../core/compression.ts';
 import { invalid } from '../../core/errors.ts';
-import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import { TarParser } from '../../core/tar/index.ts';
 import { exploreLayers } from '../archive/explore.ts';
 import { LayerExtractor } from '../archive/extract.ts';
@@ -15,16 +14,9 @@ import { findChanges } from '../snapshots/overlay2/changes.ts';
 import { copyTree } from './copy-tree.ts';
 import { directorySize, emptySlowly } from './trees.ts';
 import type { JobIo } from './job-io.ts';
+import { recipeJobs } from './recipe-jobs.ts';
 import type { JobKind, Jobs } from './protocol.ts';
-
-export interface Tools {
-  attributes(): Promise<FileAttributes>;
-}
-type Run<K extends JobKind> = (
-  tools: Tools,
-  io: JobIo,
-  input: Jobs[K]['input'],
-) => Promise<Jobs[K]['result']>;
+import type { Run, Tools } from './run.ts';
 
 const ingest: Run<'ingest'> = async (_tools, io, { path }) => {
   const fd = openSync(path, 'wx', 0o600);
@@ -109,6 +101,7 @@ const explore: Run<'explore'> = async (tools, io, { layers, files }) => {
 const runners: { readonly [K in JobKind]: Run<K> } = {
   ingest,
   unpack,
+  ...recipeJobs,
   pack,
   explore,
   changes: async (tools, io, input) => ({ changes: findChanges(await tools.attributes(), io, input) }),

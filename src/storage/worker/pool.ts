@@ -27,6 +27,9 @@ type LaneName = 'unpack' | 'busy' | 'shared' | 'slow';
 const lanes: Readonly<Record<JobKind, LaneName>> = {
   ingest: 'shared',
   unpack: 'unpack',
+  stage: 'unpack',
+  record: 'busy',
+  remake: 'busy',
   pack: 'busy',
   changes: 'busy',
   explore: 'busy',

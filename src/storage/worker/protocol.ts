@@ -18,6 +18,36 @@ export interface Jobs {
     };
     result: { readonly diffId: string; readonly size: number; readonly implicit: readonly string[] };
   };
+  /**
+   * Unpacks a layer from the input stream into `diff` of an empty layer directory, and writes its recipe there. `bytes`: of
+   * the archive.
+   */
+  stage: {
+    input: { readonly directory: string };
+    result: {
+      readonly diffId: string;
+      readonly size: number;
+      readonly bytes: number;
+      readonly implicit: readonly string[];
+    };
+  };
+  /** Writes the recipe of a layer that is unpacked already, from its archive, and makes sure that it gives `diffId`. */
+  record: {
+    input: {
+      readonly file: string;
+      readonly compression: Compression;
+      /** The layer's, and an empty one beside it to work in. */
+      readonly directory: string;
+      readonly scratch: string;
+      readonly diffId: string;
+    };
+    result: { readonly bytes: number | undefined };
+  };
+  /** Writes the archive of a layer to the output stream, made again by its recipe. `invalid` when it is not `diffId`. */
+  remake: {
+    input: { readonly directory: string; readonly diffId: string };
+    result: { readonly size: number };
+  };
   /** Writes a layer archive of a directory (whiteouts as the OCI image spec has them) to the output stream. */
   pack: {
     input: { readonly directory: string; readonly omit?: readonly string[] };

@@ -3,7 +3,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { SlipwayError } from '../../core/errors.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
-import { runJob, type Tools } from './jobs.ts';
+import { runJob } from './jobs.ts';
+import type { Tools } from './run.ts';
 import { JobIo } from './job-io.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 

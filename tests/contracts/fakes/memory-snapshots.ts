@@ -14,6 +14,8 @@ interface Layer {
   readonly parent: string | undefined;
   readonly files: Files;
   readonly size: number;
+  /** The archive, when it can be made again. */
+  readonly archive?: Buffer;
 }
 interface Snapshot {
   readonly parent: string | undefined;
@@ -93,6 +95,7 @@ function explored(layers: readonly Files[], tellFiles: boolean): Readable {
 export function createMemorySnapshots(): MemorySnapshots {
   const layers = new Map<string, Layer>();
   const snapshots = new Map<string, Snapshot>();
+  const staged = new Map<string, { readonly data: Buffer; readonly files: Files }>();
   const snapshot = (key: string): Snapshot => {
     const found = snapshots.get(key);
     if (found === undefined) throw notFound(`snapshot ${key} does not exist`);
@@ -134,10 +137,37 @@ export function createMemorySnapshots(): MemorySnapshots {
       if (compression !== 'none') createReadStream(file).destroy();
       return add(await readFile(file), parent, diffId === undefined ? undefined : chainIdOf(parent, diffId));
     },
+    stage: async (_ctx, archive) => {
+      const data = await buffer(archive);
+      const files = await readLayer(data);
+      const key = createHash('sha256').update(`staged ${staged.size} ${data.length}`).digest('hex');
+      staged.set(key, { data, files });
+      const diffId = `sha256:${createHash('sha256').update(data).digest('hex')}`;
+      return { key, diffId, size: sizeOf(files), archiveSize: data.length, implicit: [] };
+    },
+    publish: async ({ key, diffId, size }, parent) => {
+      if (parent !== undefined) layerOf(parent);
+      const chainId = chainIdOf(parent, diffId);
+      const found = staged.get(key);
+      staged.delete(key);
+      if (layers.has(chainId)) return chainId;
+      if (found === undefined) throw notFound(`no staged layer ${key}`);
+      layers.set(chainId, { parent, files: found.files, size, archive: found.data });
+      return chainId;
+    },
+    discard: async ({ key }) => void staged.delete(key),
+    remember: async (_ctx, chainId, { file, compression, diffId }) => {
+      if (compression !== 'none') return false;
+      const data = await readFile(file);
+      if (`sha256:${createHash('sha256').update(data).digest('hex')}` !== diffId) return false;
+      layers.set(chainId, { ...layerOf(chainId), archive: data });
+      return true;
+    },
     hasLayer: async (chainId) => layers.has(chainId),
     layer: async (chainId) => {
       const found = layers.get(chainId);
-      return found === undefined ? undefined : { parent: found.parent, size: found.size };
+      if (found === undefined) return undefined;
+      return { parent: found.parent, size: found.size, archiveSize: found.archive?.length };
     },
     snapshotParent: async (key) => snapshots.get(key)?.parent,
     sync: async () => {},
@@ -178,7 +208,10 @@ export function createMemorySnapshots(): MemorySnapshots {
         !omit.some((each) => `/${path}` === each || `/${path}`.startsWith(`${each}/`));
       return pack(new Map([...snapshot(key).files].filter(([path]) => isKept(path))));
     },
-    diffLayer: async (_ctx, chainId) => pack(layerOf(chainId).files),
+    diffLayer: async (_ctx, chainId) => {
+      const { archive, files } = layerOf(chainId);
+      return archive === undefined ? pack(files) : Readable.from([archive], { objectMode: false });
+    },
     explore: async (_ctx, chainIds, { files }) =>
       explored(
         chainIds.map((chainId) => layerOf(chainId).files),

@@ -5,7 +5,7 @@
  */
 
 import { chmod, chown, lstat, mkdir, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Compression } from '../../../core/compression.ts';
 import type { Ctx } from '../../../core/ctx.ts';
@@ -13,7 +13,12 @@ import { conflict, invalid, isErrno, isKind, notFound } from '../../../core/erro
 import { chainIdOf } from '../../../core/model/image.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { Host } from '../../../core/ports/host.ts';
-import type { FileChange, MountedSnapshot, SnapshotDriver } from '../../../core/ports/snapshot-driver.ts';
+import type {
+  FileChange,
+  MountedSnapshot,
+  SnapshotDriver,
+  StagedLayer,
+} from '../../../core/ports/snapshot-driver.ts';
 import { backgroundCtx } from '../../../core/ctx.ts';
 import type { Trash } from '../../trash.ts';
 import type { StorageWorkers } from '../../worker/pool.ts';
@@ -153,12 +158,64 @@ export class Overlay2Driver implements SnapshotDriver {
     }
   }
 
+  async stage(ctx: Ctx, archive: Readable): Promise<StagedLayer> {
+    const staged = await this.#layers.stage();
+    try {
+      const done = await this.#deps.workers.run(ctx, 'stage', { directory: staged.path }, archive);
+      const { diffId, size, bytes, implicit } = done;
+      return { key: basename(staged.path), diffId, size, archiveSize: bytes, implicit };
+    } catch (error) {
+      await this.#layers.discardStaged(staged.path);
+      throw error;
+    }
+  }
+
+  async publish(staged: StagedLayer, parent: string | undefined): Promise<string> {
+    const chainId = chainIdOf(parent, staged.diffId);
+    await this.#unpacking.get(chainId)?.catch(() => {});
+    const { diffId, size, archiveSize: bytes, implicit } = staged;
+    const there = await this.#layers.find(chainId);
+    if (there !== undefined) {
+      // The same files: what this one knows about their archive holds for those as well.
+      if (there.archive === undefined)
+        await this.#layers.takeRecipe(this.#layout.staged(staged.key), chainId, { diffId, bytes });
+      await this.discard(staged);
+      return chainId;
+    }
+    const found = { size, implicit, archive: { diffId, bytes } };
+    await this.#layers.publish(this.#layout.staged(staged.key), chainId, parent, found);
+    return chainId;
+  }
+
+  async discard(staged: StagedLayer): Promise<void> {
+    await this.#layers.discardStaged(this.#layout.staged(staged.key));
+  }
+
+  async remember(
+    ctx: Ctx,
+    chainId: string,
+    archive: { readonly file: string; readonly compression: Compression; readonly diffId: string },
+  ): Promise<boolean> {
+    if ((await this.#layers.get(chainId)).archive !== undefined) return true;
+    const scratch = await this.#layers.stage();
+    try {
+      const input = { ...archive, directory: this.#layout.layer(chainId), scratch: scratch.path };
+      const { bytes } = await this.#deps.workers.run(ctx, 'record', input);
+      if (bytes !== undefined) await this.#layers.setArchive(chainId, { diffId: archive.diffId, bytes });
+      return bytes !== undefined;
+    } finally {
+      await this.#layers.discardStaged(scratch.path);
+    }
+  }
+
   async hasLayer(chainId: string): Promise<boolean> {
     return (await this.#layers.find(chainId)) !== undefined;
   }
 
-  async layer(chainId: string): Promise<{ parent: string | undefined; size: number } | undefined> {
-    return this.#layers.find(chainId);
+  async layer(chainId: string): ReturnType<SnapshotDriver['layer']> {
+    const facts = await this.#layers.find(chainId);
+    if (facts === undefined) return undefined;
+    return { parent: facts.parent, size: facts.size, archiveSize: facts.archive?.bytes };
   }
 
   async snapshotParent(key: string): Promise<string | undefined> {
@@ -281,7 +338,11 @@ export class Overlay2Driver implements SnapshotDriver {
   }
 
   async diffLayer(ctx: Ctx, chainId: string): Promise<Readable> {
-    await this.#layers.get(chainId);
+    const { archive } = await this.#layers.get(chainId);
+    if (archive !== undefined) {
+      const input = { directory: this.#layout.layer(chainId), diffId: archive.diffId };
+      return this.#deps.workers.stream(ctx, 'remake', input);
+    }
     return this.#deps.workers.stream(ctx, 'pack', { directory: this.#layers.diff(chainId) });
   }
 

@@ -19,6 +19,7 @@ import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, notFound } from '../../../core/errors.ts';
 import { derivedHex, newId } from '../../../core/ids.ts';
+import { recipeFiles } from '../../archive/recipe.ts';
 import type { Trash } from '../../trash.ts';
 import type { Layout } from './layout.ts';
 
@@ -31,6 +32,8 @@ export interface LayerFacts {
   readonly lower: string;
   /** Bytes of its files. */
   readonly size: number;
+  /** Digest and bytes of its archive, when a recipe for it lies beside this file. */
+  readonly archive?: { readonly diffId: string; readonly bytes: number };
 }
 
 export class Layers {
@@ -80,14 +83,19 @@ export class Layers {
     staged: string,
     chainId: string,
     parent: string | undefined,
-    found: { readonly size: number; readonly implicit: readonly string[] },
+    found: {
+      readonly size: number;
+      readonly implicit: readonly string[];
+      readonly archive?: LayerFacts['archive'];
+    },
   ): Promise<void> {
     const below = parent === undefined ? undefined : await this.get(parent);
     if (parent !== undefined) await this.#inheritDirectories(join(staged, 'diff'), parent, found.implicit);
     const link = await this.#link(chainId);
     const own = `l/${link}`;
     const lower = below === undefined ? own : `${own}:${below.lower}`;
-    const facts: LayerFacts = { parent, link, lower, size: found.size };
+    const { size, archive } = found;
+    const facts: LayerFacts = { parent, link, lower, size, ...(archive !== undefined && { archive }) };
     await writeFile(join(staged, 'layer.json'), JSON.stringify(facts));
     try {
       await rename(staged, this.#layout.layer(chainId));
@@ -95,6 +103,35 @@ export class Layers {
       if (!isErrno(error, 'ENOTEMPTY') && !isErrno(error, 'EEXIST')) throw error;
       await this.#trash.discard(staged);
     }
+  }
+
+  /** Notes that a recipe for the layer's archive lies in its directory now. */
+  async setArchive(chainId: string, archive: NonNullable<LayerFacts['archive']>): Promise<void> {
+    const facts = { ...(await this.get(chainId)), archive };
+    const path = join(this.#layout.layer(chainId), 'layer.json');
+    await writeFile(`${path}.new`, JSON.stringify(facts));
+    await rename(`${path}.new`, path);
+    this.#facts.set(chainId, facts);
+  }
+
+  /** Moves the recipe of a staged layer to one that has the same files. */
+  async takeRecipe(
+    staged: string,
+    chainId: string,
+    archive: NonNullable<LayerFacts['archive']>,
+  ): Promise<void> {
+    for (const name of recipeFiles) {
+      const target = join(this.#layout.layer(chainId), name);
+      // A daemon that was killed may have left some of it.
+      await rm(target, { recursive: true, force: true });
+      try {
+        await rename(join(staged, name), target);
+      } catch (error) {
+        // Most recipes are one file.
+        if (!isErrno(error, 'ENOENT')) throw error;
+      }
+    }
+    await this.setArchive(chainId, archive);
   }
 
   discardStaged(path: string): Promise<void> {

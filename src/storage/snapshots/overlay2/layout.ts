@@ -18,8 +18,10 @@ export interface Layout {
   readonly empty: string;
   layer(chainId: string): string;
   snapshot(key: string): string;
+  staged(key: string): string;
 }
 
+const stagedForm = /^[0-9a-f]{64}$/;
 const chainForm = /^sha256:[0-9a-f]{64}$/;
 const keyForm = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
 
@@ -41,6 +43,10 @@ export function createLayout(root: string): Layout {
     snapshot: (key) => {
       if (!keyForm.test(key)) throw invalid(`invalid snapshot key ${JSON.stringify(key)}`);
       return join(snapshots, key);
+    },
+    staged: (key) => {
+      if (!stagedForm.test(key)) throw invalid(`invalid key of a staged layer ${JSON.stringify(key)}`);
+      return join(root, 'staging', key);
     },
   };
 }
