@@ -4,11 +4,19 @@ import { operations as docker } from './generated/operations.ts';
 import type { OperationId } from './generated/types.ts';
 
 /** Beyond Docker's API, under `/slipway/`. */
-export type OwnOperationId = 'SlipwayRepair' | 'SlipwayImageLayers';
+export type OwnOperationId =
+  | 'SlipwayRepair'
+  | 'SlipwayImageLayers'
+  | 'SlipwayContainerPorts'
+  | 'SlipwayNetworkExposure'
+  | 'SlipwayNetworkTrace';
 
 const own: readonly string[] = [
   'SlipwayRepair POST /slipway/system/repair dryRun:b',
   'SlipwayImageLayers GET /slipway/images/{name}/layers platform files:b',
+  'SlipwayContainerPorts POST /slipway/containers/{name}/ports',
+  'SlipwayNetworkExposure GET /slipway/networks/exposure',
+  'SlipwayNetworkTrace GET /slipway/networks/trace source destination',
 ];
 
 export type AnyOperationId = OperationId | OwnOperationId;

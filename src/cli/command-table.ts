@@ -70,10 +70,12 @@ const entries: readonly Entry[] = [
   entry('network connect', () => import('./commands/network/connect.ts')),
   entry('network create', () => import('./commands/network/create.ts')),
   entry('network disconnect', () => import('./commands/network/disconnect.ts')),
+  entry('network exposure', () => import('./commands/network/exposure.ts')),
   entry('network inspect', () => import('./commands/network/inspect.ts')),
   entry('network ls', () => import('./commands/network/ls.ts'), [], ['list']),
   entry('network prune', () => import('./commands/network/prune.ts')),
   entry('network rm', () => import('./commands/network/rm.ts'), [], ['remove']),
+  entry('network trace', () => import('./commands/network/trace.ts')),
   entry('system df', () => import('./commands/system/df.ts')),
   entry('system events', () => import('./commands/system/events.ts'), ['events']),
   entry('system info', () => import('./commands/system/info.ts'), ['info']),
@@ -92,7 +94,12 @@ const entries: readonly Entry[] = [
 ];
 
 /** Commands of our own, which docker's help does not know. */
-export const OWN_COMMANDS: readonly string[] = ['image layers', 'system repair'];
+export const OWN_COMMANDS: readonly string[] = [
+  'image layers',
+  'network exposure',
+  'network trace',
+  'system repair',
+];
 
 /** Every path that has a help page: nouns, canonical paths and shortcuts. */
 export function commandPaths(): string[] {

@@ -2,7 +2,7 @@
 import { EXAMPLES } from './examples.ts';
 import { NOUNS, verbsOf } from './command-table.ts';
 import pages from './generated/reference.ts';
-import { ownPages } from './own-pages.ts';
+import { ownFlags, ownPages } from './own-pages.ts';
 import type { CommandPage, FlagRow } from './reference.ts';
 
 /** pflag keeps a word whole when it overshoots the width by no more than this. */
@@ -119,5 +119,7 @@ export function helpText(path: string, columns: number, home: string): string {
   if (page.flags.length > 0) parts.push(`Options:\n${flagLines(page.flags, width)}`);
   const examples = EXAMPLES[page.aliases[0] ?? path] ?? EXAMPLES[path];
   if (examples !== undefined) parts.push(`Examples:\n${examples.map((line) => `  ${line}`).join('\n')}`);
+  const own = ownFlags[path];
+  if (own !== undefined) parts.push(`Options beyond docker's:\n${flagLines(own, width)}`);
   return parts.join('\n\n');
 }

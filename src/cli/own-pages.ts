@@ -1,5 +1,5 @@
 /** Help pages of the commands that only Slipway has. */
-import type { Reference } from './reference.ts';
+import type { FlagRow, Reference } from './reference.ts';
 
 export const ownPages: Reference = {
   'image layers': () => ({
@@ -25,6 +25,23 @@ sees them. With --max-waste the command fails (exit code 1) when an image wastes
       ['', 'platform', 'string', "Platform of the image ('os[/arch[/variant]]')"],
     ],
   }),
+  'network exposure': () => ({
+    usage: ['network exposure [OPTIONS]'],
+    short: 'Show what of the running containers is reachable, and from where',
+    long: 'Show what of the running containers is reachable, and from where',
+    aliases: [],
+    flags: [['', 'format', 'string', "Format output using a Go template, 'table', or 'json'"]],
+  }),
+  'network trace': () => ({
+    usage: ['network trace SOURCE DESTINATION[:PORT[/PROTOCOL]]'],
+    short: 'Explain whether a packet passes',
+    long: `Explain whether a packet passes
+
+SOURCE and DESTINATION are containers, addresses, or 'host'. Every decision on the way is shown; the exit code
+is 1 when the packet is dropped.`,
+    aliases: [],
+    flags: [['', 'format', 'string', "'json' for all of it"]],
+  }),
   'system repair': () => ({
     usage: ['system repair [OPTIONS]'],
     short: 'Compare records with the kernel and put right what differs',
@@ -35,4 +52,15 @@ sees them. With --max-waste the command fails (exit code 1) when an image wastes
       ['', 'format', 'string', "Format output using a Go template, or 'json'"],
     ],
   }),
+};
+
+const publishing: readonly FlagRow[] = [
+  ['', 'publish-add', 'list', 'Publish a port of the container, as with run --publish (repeatable)'],
+  ['', 'publish-rm', 'list', 'Take a published port away: [[IP:]HOSTPORT:]PORT[/PROTOCOL] (repeatable)'],
+];
+
+/** Flags of our own on docker's commands. */
+export const ownFlags: Readonly<Record<string, readonly FlagRow[]>> = {
+  'container update': publishing,
+  update: publishing,
 };

@@ -8,7 +8,7 @@ import { errorText, exitCodeOf } from './failure.ts';
 import { withHidden } from './flags/hidden.ts';
 import { type Flags, parseFlags } from './flags/parse.ts';
 import pages from './generated/reference.ts';
-import { ownPages } from './own-pages.ts';
+import { ownFlags, ownPages } from './own-pages.ts';
 import type { Client } from '../client/index.ts';
 import type { Io, Sink } from './io.ts';
 import { VERSION } from './version.ts';
@@ -95,7 +95,8 @@ async function runCommand(
   module: CommandModule,
   words: readonly string[],
 ): Promise<number> {
-  const rows = withHidden(path, (pages[path] ?? ownPages[path])?.().flags ?? []);
+  const page = (pages[path] ?? ownPages[path])?.();
+  const rows = withHidden(path, [...(page?.flags ?? []), ...(ownFlags[path] ?? [])]);
   const set = {
     rows,
     interspersed: module.interspersed ?? true,

@@ -3,6 +3,26 @@ import { type Api, encodeFilters } from './api.ts';
 import type { Filters } from './containers.ts';
 import type { NetworkSummary, PruneReport } from './types.ts';
 
+/** Answers of the engine's own operations. */
+export interface Exposure {
+  readonly HostAddresses: readonly string[];
+  readonly Exposed: readonly {
+    readonly ContainerID: string;
+    readonly ContainerName: string;
+    readonly Network: string;
+    readonly Address: string;
+    readonly ContainerPort: string;
+    readonly Scope: string;
+    readonly From: string;
+  }[];
+  readonly Notes: readonly string[];
+}
+
+export interface Trace {
+  readonly Passes: boolean;
+  readonly Steps: readonly { readonly Verdict: string; readonly Text: string }[];
+}
+
 export function networks(api: Api) {
   const path = (id: string, verb = ''): string => `/networks/${encodeURIComponent(id)}${verb}`;
   return {
@@ -21,6 +41,16 @@ export function networks(api: Api) {
     disconnect: (id: string, body: unknown) =>
       api.done({ method: 'POST', path: path(id, '/disconnect'), json: body }),
     remove: (id: string) => api.done({ method: 'DELETE', path: path(id) }),
+    exposure: (): Promise<Exposure> => api.json({ method: 'GET', path: '/slipway/networks/exposure' }),
+    trace: (source: string, destination: string): Promise<Trace> =>
+      api.json({ method: 'GET', path: '/slipway/networks/trace', query: { source, destination } }),
+    /** Publishes and unpublishes ports of a container, at once where it runs; maps as `HostConfig.PortBindings`. */
+    changePorts: (container: string, body: { readonly Add: unknown; readonly Remove: unknown }) =>
+      api.done({
+        method: 'POST',
+        path: `/slipway/containers/${encodeURIComponent(container)}/ports`,
+        json: body,
+      }),
     prune: (filters: Filters = {}): Promise<PruneReport> =>
       api.json({ method: 'POST', path: '/networks/prune', query: { filters: encodeFilters(filters) } }),
   };

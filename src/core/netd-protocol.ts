@@ -23,7 +23,7 @@ export interface NetdRequests {
   detachResolver: { readonly containerId: string };
   setZone: { readonly zone: Zone };
   holdPorts: { readonly ports: readonly PortHold[] };
-  releasePorts: { readonly containerId: string };
+  releasePorts: { readonly containerId: string; readonly ports?: readonly PortHold[] | undefined };
   list: object;
   lookups: object;
   stats: object;

@@ -59,8 +59,8 @@ function handlers({ holdings, pid, build, quit }: ServerDeps): Handlers {
       holdings.save();
       return done;
     },
-    releasePorts({ containerId }) {
-      holdings.ports.release(containerId);
+    releasePorts({ containerId, ports }) {
+      holdings.ports.release(containerId, ports);
       holdings.save();
       return done;
     },

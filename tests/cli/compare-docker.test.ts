@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { OWN_COMMANDS } from '../../src/cli/command-table.ts';
 import { type FakeEngine, startFakeEngine } from './fake-engine.ts';
 import { parseLine, requestLines, runSlipway, steadyOutcome } from './harness.ts';
 
@@ -27,8 +28,15 @@ const OTHER_REQUESTS: readonly RegExp[] = [
   /^exec (-d|gone)/,
 ];
 
-/** Examples are ours. */
-const withoutExamples = (text: string): string => text.replace(/\n\nExamples:\n(?: {2}.*\n)+$/, '\n');
+/** Examples, flags beyond docker's and commands of our own are ours. */
+function withoutOurs(text: string, line: string): string {
+  const own = OWN_COMMANDS.filter((path) => line.split(' ')[0] === path.split(' ')[0]);
+  const verbs = own.map((path) => path.split(' ')[1]).join('|');
+  const listed = verbs === '' ? text : text.replaceAll(new RegExp(`^ {2}(${verbs}) .*\\n`, 'gm'), '');
+  return listed
+    .replace(/\n\nOptions beyond docker's:\n(?: {2,}.*\n)+$/, '\n')
+    .replace(/\n\nExamples:\n(?: {2}.*\n)+$/, '\n');
+}
 
 let engine: FakeEngine;
 before(async () => {
@@ -42,7 +50,11 @@ for (const [line, wanted] of Object.entries(recorded)) {
     engine.take();
     const outcome = steadyOutcome(await runSlipway(args, engine.host, input));
     assert.deepEqual(
-      { stdout: withoutExamples(outcome.stdout), stderr: outcome.stderr, code: outcome.code },
+      {
+        stdout: withoutOurs(outcome.stdout, line),
+        stderr: withoutOurs(outcome.stderr, line),
+        code: outcome.code,
+      },
       { stdout: wanted.stdout, stderr: wanted.stderr, code: wanted.code },
     );
     if (OTHER_REQUESTS.some((pattern) => pattern.test(line))) return;

@@ -204,3 +204,27 @@ for (const client of clients) {
     });
   });
 }
+
+test('ports of a running container change, and the engine tells who is reached from where', async () => {
+  const slipway = async (...args: string[]): Promise<string> => await engine.ok('slipway', args);
+  await slipway('run', '-d', '--name', 'moving', ...httpd);
+  assert.equal(await slipway('port', 'moving'), '');
+  await slipway('update', '--publish-add', '127.0.0.1::80', 'moving');
+  const port = (await slipway('port', 'moving', '80')).split(':').at(-1) ?? '';
+  assert.match(await page(`http://127.0.0.1:${port}/`), /It works/);
+  const exposed = await slipway('network', 'exposure', '--format', '{{.Container}} {{.Address}} {{.Scope}}');
+  assert.equal(exposed, `moving 127.0.0.1:${port} host`);
+  assert.match(await slipway('network', 'trace', 'host', `127.0.0.1:${port}`), /moving listens on 80\/tcp/);
+  const dropped = await engine.run('slipway', ['network', 'trace', 'moving', `127.0.0.1:${port}`]);
+  assert.equal(dropped.code, 1);
+  assert.match(dropped.stdout, /^DROP .*no way to the host loopback/);
+  await slipway('update', '--publish-rm', '80', 'moving');
+  assert.equal(await slipway('port', 'moving'), '');
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/`), 'the port is closed');
+  await slipway('update', '--publish-add', `127.0.0.1:${port}:80`, 'moving');
+  await slipway('restart', '-t', '0', 'moving');
+  assert.match(await page(`http://127.0.0.1:${port}/`), /It works/);
+  const bad = await engine.run('slipway', ['update', '--publish-add', '80:80/icmp', 'moving']);
+  assert.equal(bad.code, 1);
+  await slipway('rm', '-f', 'moving');
+});

@@ -1,7 +1,9 @@
 import { invalid, notFound } from '../../core/errors.ts';
-import type { EndpointSpec } from '../../core/model/container-spec.ts';
+import type { EndpointSpec, PortMap } from '../../core/model/container-spec.ts';
 import type { NetworkCreateRequest } from '../../services/networks/index.ts';
 import { encodeNetwork } from '../encode/networks.ts';
+import { encodeExposure, encodeTrace } from '../encode/reach.ts';
+import { decodeAs } from '../decode/body.ts';
 import type { BodyOf } from '../exchange.ts';
 import type { Routes } from './route.ts';
 
@@ -45,6 +47,10 @@ function decodeCreate(body: BodyOf<'NetworkCreate'>): NetworkCreateRequest {
   });
 }
 
+/** In the form of `HostConfig.PortBindings`. */
+const portMap = (value: unknown): PortMap =>
+  (decodeAs('map[string][]nat.PortBinding', value ?? {}) ?? {}) as PortMap;
+
 export const networkRoutes: Routes<
   | 'NetworkList'
   | 'NetworkInspect'
@@ -53,6 +59,9 @@ export const networkRoutes: Routes<
   | 'NetworkConnect'
   | 'NetworkDisconnect'
   | 'NetworkPrune'
+  | 'SlipwayContainerPorts'
+  | 'SlipwayNetworkExposure'
+  | 'SlipwayNetworkTrace'
 > = {
   NetworkList: (services, exchange) => {
     const views = services.networks.list(exchange.query.filters());
@@ -97,6 +106,26 @@ export const networkRoutes: Routes<
       body.Force ?? false,
     );
     exchange.empty(200);
+  },
+  SlipwayContainerPorts: async (services, exchange) => {
+    const body = (await exchange.requiredBody()) as unknown;
+    if (typeof body !== 'object' || body === null || Array.isArray(body))
+      throw invalid('the body must be an object with Add and Remove');
+    const { Add, Remove } = body as { readonly Add?: unknown; readonly Remove?: unknown };
+    await services.networks.changePorts(exchange.ctx, exchange.name, {
+      add: portMap(Add),
+      remove: portMap(Remove),
+    });
+    exchange.empty(204);
+  },
+  SlipwayNetworkExposure: async (services, exchange) => {
+    exchange.json(200, encodeExposure(await services.networks.exposure(exchange.ctx)));
+  },
+  SlipwayNetworkTrace: async (services, exchange) => {
+    const { query } = exchange;
+    const [source, destination] = [query.string('source'), query.string('destination')];
+    if (source === '' || destination === '') throw invalid('a trace needs a source and a destination');
+    exchange.json(200, encodeTrace(await services.networks.trace(exchange.ctx, source, destination)));
   },
   NetworkPrune: async (services, exchange) => {
     const removed = await services.networks.prune(exchange.ctx, exchange.query.filters());

@@ -58,8 +58,8 @@ export interface NetHelper {
    * (`failed to bind host port for 0.0.0.0:80:...: address already in use`).
    */
   holdPorts(ctx: Ctx, ports: readonly PortHold[]): Promise<void>;
-  /** Idempotent. */
-  releasePorts(ctx: Ctx, containerId: string): Promise<void>;
+  /** Idempotent. Without `ports` all of the container's. */
+  releasePorts(ctx: Ctx, containerId: string, ports?: readonly PortHold[]): Promise<void>;
   /** What it holds, for reconcile. */
   list(
     ctx: Ctx,

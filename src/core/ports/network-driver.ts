@@ -40,6 +40,8 @@ export interface NetworkDriver {
   attach(ctx: Ctx, namespace: NamespaceHandle, plan: EndpointPlan): Promise<void>;
   /** Idempotent; the namespace may be gone. */
   detach(ctx: Ctx, namespace: NamespaceHandle | undefined, plan: EndpointPlan): Promise<void>;
+  /** Lets a container reach itself through the host after all, where `attach` was not asked to. Idempotent. */
+  allowHairpin?(ctx: Ctx, plan: EndpointPlan): Promise<void>;
   /** Host side names of everything of this driver's in the kernel, so that reconcile finds orphans. */
   list(ctx: Ctx): Promise<{ networks: readonly string[]; endpoints: readonly string[] }>;
   /** Removes what `list` named and no record knows. Idempotent. */

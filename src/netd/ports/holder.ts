@@ -67,8 +67,11 @@ export class PortHolder {
     this.#held.set(keyOf(hold), { hold, fd, relay: startRelay(hold, fd) });
   }
 
-  release(containerId: string): void {
-    for (const [key, { hold }] of this.#held) if (hold.containerId === containerId) this.#close(key);
+  /** Without `ports` all of the container's. */
+  release(containerId: string, ports?: readonly PortHold[]): void {
+    const some = ports === undefined ? undefined : new Set(ports.map(keyOf));
+    for (const [key, { hold }] of this.#held)
+      if (hold.containerId === containerId && (some === undefined || some.has(key))) this.#close(key);
   }
 
   all(): readonly HeldPort[] {

@@ -63,8 +63,8 @@ class NetdClient implements NetHelper {
     await this.#call('holdPorts', { ports });
   }
 
-  async releasePorts(...[, containerId]: Parameters<NetHelper['releasePorts']>): Promise<void> {
-    await this.#call('releasePorts', { containerId });
+  async releasePorts(...[, containerId, ports]: Parameters<NetHelper['releasePorts']>): Promise<void> {
+    await this.#call('releasePorts', { containerId, ports });
   }
 
   list(): ReturnType<NetHelper['list']> {

@@ -1,27 +1,20 @@
 /** `network connect` and `network disconnect`, also on running containers. */
 
 import type { Ctx } from '../../core/ctx.ts';
-import { forbidden, internal, isKind } from '../../core/errors.ts';
+import { forbidden, isKind } from '../../core/errors.ts';
 import { isActive, type ContainerRecord, type EndpointRecord } from '../../core/model/container.ts';
 import type { EndpointSpec } from '../../core/model/container-spec.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
 import type { NamespaceHandle } from '../../core/ports/network-driver.ts';
 import { withUndo } from '../../core/undo.ts';
 import { endpointPlan } from './attach.ts';
-import { driverOf, type Networks } from './deps.ts';
+import { directoryOf, driverOf, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
 import { checkSpec, emptyEndpoint, isUserDefined } from './endpoints.ts';
 import { namedEndpoints, publishNames, resolverConfig } from './names.ts';
 import { claimEndpoint, releaseEndpoint } from './reserve.ts';
-import type { ContainerDirectory } from './types.ts';
 
 type Endpoints = Readonly<Record<string, EndpointRecord>>;
-
-function directoryOf(room: Networks): ContainerDirectory {
-  const { current } = room.directory;
-  if (current === undefined) throw internal('the networks service has no way to containers yet');
-  return current;
-}
 
 function checkCombination(record: ContainerRecord, network: NetworkRecord): void {
   const mode = record.hostConfig.NetworkMode ?? '';

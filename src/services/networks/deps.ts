@@ -1,5 +1,6 @@
 /** What the networks service is built from, and its own memory. */
 
+import { internal } from '../../core/errors.ts';
 import type { EventBus } from '../../core/events.ts';
 import type { KeyedQueue } from '../../core/keyed-queue.ts';
 import type { Logger } from '../../core/log.ts';
@@ -43,7 +44,7 @@ export interface NetworksDeps {
   readonly drivers: readonly NetworkDriver[];
   readonly firewall: Firewall;
   readonly helper: NetHelper;
-  readonly host: Pick<Host, 'createNetns' | 'routes'> & Partial<Pick<Host, 'watchNetwork'>>;
+  readonly host: Pick<Host, 'createNetns' | 'routes'> & Partial<Pick<Host, 'watchNetwork' | 'addresses'>>;
   readonly facts: NetworkHostFacts;
   readonly defaults?: NetworkDefaults;
   readonly log: Logger;
@@ -73,4 +74,10 @@ export function driverOf(room: NetworksDeps, name: string): NetworkDriver | unde
 
 export function listContainers(room: Networks): readonly ContainerRecord[] {
   return room.directory.current?.list() ?? [];
+}
+
+export function directoryOf(room: Networks): ContainerDirectory {
+  const { current } = room.directory;
+  if (current === undefined) throw internal('the networks service has no way to containers yet');
+  return current;
 }

@@ -18,6 +18,9 @@ import { release, reserve } from './reserve.ts';
 import { parseResolvConf, resolvConf } from './resolv-conf.ts';
 import { restore, syncHelper } from './restore.ts';
 import { NetworkState } from './state.ts';
+import { changePorts } from './publish.ts';
+import { exposure } from './exposure.ts';
+import { trace } from './trace.ts';
 import { cancelSweep } from './sweep.ts';
 import { list, lookupsOf, viewOf } from './view.ts';
 import type { ContainerNetworking, NetworkLifecycle, NetworksService, NetworkVerbs } from './types.ts';
@@ -38,6 +41,9 @@ function verbs(room: Networks): NetworkVerbs {
     prune: (ctx, filters) => prune(room, ctx, filters),
     connect: (ctx, reference, container, spec) => connect(room, ctx, reference, container, spec),
     disconnect: (ctx, reference, container, force) => disconnect(room, ctx, reference, container, force),
+    changePorts: (ctx, container, changes) => changePorts(room, ctx, container, changes),
+    exposure: (ctx) => exposure(room, ctx),
+    trace: (ctx, source, destination) => trace(room, ctx, source, destination),
   };
 }
 

@@ -139,7 +139,7 @@ function routedPorts(
     }));
 }
 
-function claimPorts(
+export function claimPorts(
   deps: ReserveDeps,
   record: ContainerRecord,
   endpoints: Readonly<Record<string, EndpointRecord>>,

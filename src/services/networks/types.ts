@@ -11,6 +11,7 @@ import type {
   EndpointSpec,
   HostConfig,
   NetworkingConfig,
+  PortMap,
   StringMap,
 } from '../../core/model/container-spec.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
@@ -103,6 +104,43 @@ export interface RestoredContainer {
   readonly namespace: NamespaceHandle | undefined;
 }
 
+export interface ExposureRow {
+  readonly containerId: string;
+  readonly containerName: string;
+  readonly network: string;
+  /** Where it is reached: `0.0.0.0:8080`, `10.1.0.2:80`; `*` for every port. */
+  readonly address: string;
+  /** `80/tcp`, or `*`. */
+  readonly containerPort: string;
+  readonly scope: 'host' | 'network' | 'everywhere';
+  /** The same in words. */
+  readonly from: string;
+}
+
+export interface Exposure {
+  /** Addresses of the host that are not loopback, by which `0.0.0.0` and `::` are reached. */
+  readonly hostAddresses: readonly string[];
+  readonly rows: readonly ExposureRow[];
+  /** What other firewalls of the host mean for it. */
+  readonly notes: readonly string[];
+}
+
+export interface PortChanges {
+  readonly add?: PortMap;
+  /** A container port without bindings means all of them. */
+  readonly remove?: PortMap;
+}
+
+export interface TraceStep {
+  readonly verdict: 'pass' | 'drop' | 'note';
+  readonly text: string;
+}
+
+export interface Trace {
+  readonly passes: boolean;
+  readonly steps: readonly TraceStep[];
+}
+
 /** The verbs of the API. */
 export interface NetworkVerbs {
   /** Errors: `invalid`, `conflict` (`network with name X already exists`), `forbidden` (overlapping pools). */
@@ -122,6 +160,12 @@ export interface NetworkVerbs {
     spec: EndpointSpec | undefined,
   ): Promise<void>;
   disconnect(ctx: Ctx, reference: string, containerReference: string, force: boolean): Promise<void>;
+  /** Publishes and unpublishes ports of a container, at once where it runs. */
+  changePorts(ctx: Ctx, containerReference: string, changes: PortChanges): Promise<void>;
+  /** What of the running containers is reachable, and from where. */
+  exposure(ctx: Ctx): Promise<Exposure>;
+  /** Whether a packet passes, and which decisions on its way say so. `invalid` for ends that mean nothing. */
+  trace(ctx: Ctx, source: string, destination: string): Promise<Trace>;
 }
 
 /** What the containers service calls, in the order of a container's life. */

@@ -3,6 +3,7 @@ import { type CommandModule, minArgs } from '../../command.ts';
 import { CliError } from '../../exit.ts';
 import { errorText } from '../../failure.ts';
 import type { Flags } from '../../flags/parse.ts';
+import { parsePorts } from '../../run/ports.ts';
 import { parseRestart } from '../../run/restart-policy.ts';
 
 const NUMBERS: Readonly<Record<string, string>> = {
@@ -37,14 +38,21 @@ export const command: CommandModule = {
   args: minArgs(1),
   async run({ io, flags, args, client }) {
     const body = updateBody(flags);
-    if (Object.keys(body).length === 0) {
+    const ports = {
+      Add: parsePorts(flags.list('publish-add')),
+      Remove: parsePorts(flags.list('publish-rm')),
+    };
+    const changesPorts = Object.keys(ports.Add).length + Object.keys(ports.Remove).length > 0;
+    const changesRest = Object.keys(body).length > 0;
+    if (!changesRest && !changesPorts) {
       throw new CliError('you must provide one or more flags when using this command');
     }
     const warnings: string[] = [];
     const errors: string[] = [];
     for (const id of args) {
       try {
-        warnings.push(...((await client().containers.update(id, body)).Warnings ?? []));
+        if (changesPorts) await client().networks.changePorts(id, ports);
+        if (changesRest) warnings.push(...((await client().containers.update(id, body)).Warnings ?? []));
         io.stdout.write(`${id}\n`);
       } catch (error) {
         errors.push(errorText(error));

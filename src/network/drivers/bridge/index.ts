@@ -94,6 +94,10 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
       await host.link(undefined, [{ op: 'deleteLink', name: plan.hostInterfaceName }]);
     },
 
+    async allowHairpin(_ctx: Ctx, plan: EndpointPlan) {
+      await host.link(undefined, [{ op: 'setBridgePort', name: plan.hostInterfaceName, hairpin: true }]);
+    },
+
     async list(_ctx: Ctx) {
       const links = await host.links();
       const bridges = links.filter(isOurs);

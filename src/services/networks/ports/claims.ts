@@ -77,6 +77,11 @@ export class PortClaims {
     }
   }
 
+  /** Some of a container's ports; idempotent. */
+  giveBack(containerId: string, ports: readonly PublishedPort[]): void {
+    this.#forget(containerId, ports);
+  }
+
   #forget(containerId: string, ports: readonly PublishedPort[]): void {
     for (const port of ports) {
       const key = `${port.protocol}/${port.hostPort}`;
