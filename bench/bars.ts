@@ -2,7 +2,7 @@
 
 export interface Row {
   readonly what: string;
-  readonly unit: 'ms' | 'starts/s' | 'MB' | 'MB/s';
+  readonly unit: 'ms' | 'starts/s' | 'queries/s' | 'MB' | 'MB/s' | 'times';
   readonly slipway: number;
   readonly dockerd: number | undefined;
   /** `ratio`: of ours to dockerd's; `value`: of ours alone. */

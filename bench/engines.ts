@@ -25,6 +25,8 @@ export interface Engine {
   readonly newClient: () => HttpClient;
   /** What the engine itself runs: daemons, shims; not what runs in its containers. */
   readonly processes: () => EngineProcess[];
+  /** The host's number of a process that is the first of its namespace, by its number in the engine's. */
+  readonly hostPid: (inner: number) => number;
   readonly stop: () => Promise<void>;
 }
 
@@ -55,6 +57,22 @@ function processesOf(peer: Peer): EngineProcess[] {
     });
 }
 
+function hostPidOf(peer: Peer, inner: number): number {
+  const namespace = namespaceOf(peer.pid);
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const status = readFileSync(`/proc/${name}/status`, 'utf8');
+      const numbers = /^NSpid:\s+(.*)$/m.exec(status)?.[1]?.split(/\s+/).map(Number) ?? [];
+      const parent = /^PPid:\s+(\d+)$/m.exec(status)?.[1] ?? '';
+      if (numbers.at(-1) === 1 && numbers.at(-2) === inner && namespaceOf(parent) === namespace)
+        return Number(name);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  throw new Error(`no process ${inner} in the engine's namespace`);
+}
+
 async function loadBusybox(http: HttpClient): Promise<void> {
   const archive = join(repository, '.cache/images/busybox.tar');
   if (!existsSync(archive)) await makeBusyboxImage(archive);
@@ -71,6 +89,7 @@ async function engineOf(name: Engine['name'], peer: Peer, binary: string): Promi
     socket: peer.socket,
     newClient: () => new HttpClient(peer.socket),
     processes: () => processesOf(peer),
+    hostPid: (inner) => hostPidOf(peer, inner),
     stop: async () => {
       http.close();
       await peer.stop();

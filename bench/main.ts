@@ -11,6 +11,7 @@ import { judge, renderTable, type Row } from './bars.ts';
 import { startEngine, type Engine } from './engines.ts';
 import { listImages, loadImage, makeImage, manyImages, pingWhileLoading, type ImageShape } from './images.ts';
 import { floodLog, type FloodResult, followLog, makeFlood } from './logs.ts';
+import { lookups, manyNetworks, namedContainers, roomRows } from './networks.ts';
 import {
   burst,
   command,
@@ -179,6 +180,43 @@ async function measureList(pair: Pair): Promise<Row[]> {
   return [{ what, unit: 'ms', slipway, dockerd, bar: { of: 'ratio', most: 1 / 5 } }];
 }
 
+async function measureNetworks(pair: Pair): Promise<Row[]> {
+  const rows: Row[] = [];
+  const count = quick ? 30 : 500;
+  const what = `network: ${count} networks created and removed, for each`;
+  if (wanted(what)) {
+    note(what);
+    const slipway = await manyNetworks(pair.slipway, count);
+    const dockerd = await manyNetworks(pair.dockerd, count);
+    rows.push({ what, unit: 'ms', slipway, dockerd, bar: { of: 'ratio', most: 1 / 5 } });
+  }
+  const names = 'network: names answered';
+  if (wanted(names)) {
+    note(names);
+    // As many as it takes for the limit of each container to stay out of it.
+    const [ours, theirs] = [await namedContainers(pair.slipway, 20), await namedContainers(pair.dockerd, 20)];
+    const seconds = quick ? 1 : 2;
+    const [slipway, dockerd] = await compare(
+      pair,
+      quick ? 1 : 3,
+      async () => [await lookups(ours.namespaces, seconds)],
+      async () => [await lookups(theirs.namespaces, seconds)],
+    );
+    await ours.remove();
+    await theirs.remove();
+    rows.push({ what: names, unit: 'queries/s', slipway, dockerd, bar: { of: 'value', least: 50_000 } });
+    rows.push({
+      what: `${names}, beside dockerd`,
+      unit: 'queries/s',
+      slipway,
+      dockerd,
+      bar: { of: 'ratio', least: 3 },
+    });
+  }
+  if (wanted('network')) rows.push(...(await roomRows(quick)));
+  return rows;
+}
+
 /** The first start of an engine that has just been started: as it is, and with the page cache dropped before. */
 async function measureFirst(folder: string, drop: boolean): Promise<Row[]> {
   const what = `create+start+wait+remove, first of a new engine${drop ? ', page cache dropped' : ''}`;
@@ -252,6 +290,7 @@ async function measureAll(folder: string): Promise<Row[]> {
         ...(await measureBurst(pair)),
         ...(await measureCommands(pair)),
         ...(await measureContainers(pair)),
+        ...(await measureNetworks(pair)),
         ...(await measureLoads(pair)),
         ...(await measureList(pair)),
         ...(await measureLogs(pair, folder)),
