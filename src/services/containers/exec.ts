@@ -40,6 +40,10 @@ function runningTask(entry: Entry, ref = entry.id): Task {
   return entry.task;
 }
 
+/** As Docker writes it: a command without arguments ends in a blank. */
+const commandText = ({ cmd: [program = '', ...args] }: ExecCreateInput): string =>
+  `${program} ${args.join(' ')}`;
+
 /** Prepares an exec; nothing runs yet. */
 export async function execCreate(
   room: Room,
@@ -53,7 +57,7 @@ export async function execCreate(
   const session = newExecSession(newId(), entry.id, input);
   entry.execs.set(session.id, session);
   room.table.registerExec(session.id, entry);
-  emitContainer(room, entry.record, `exec_create: ${input.cmd.join(' ')}`, { execID: session.id });
+  emitContainer(room, entry.record, `exec_create: ${commandText(input)}`, { execID: session.id });
   return { id: session.id };
 }
 
@@ -139,7 +143,7 @@ export async function execStart(
   }
   session.started = true;
   session.running = true;
-  emitContainer(room, entry.record, `exec_start: ${session.input.cmd.join(' ')}`, { execID: execId });
+  emitContainer(room, entry.record, `exec_start: ${commandText(session.input)}`, { execID: execId });
   try {
     session.task = await launch(room, ctx, entry, session, input);
   } catch (error) {
@@ -150,6 +154,7 @@ export async function execStart(
   session.pid = session.task.pid;
   const exit = session.task.exit.then(({ exitCode }) => {
     finish(room, entry, session, exitCode);
+    emitContainer(room, entry.record, 'exec_die', { exitCode: String(exitCode), execID: execId });
     return { exitCode };
   });
   session.exit = exit;
@@ -169,7 +174,6 @@ const isState = (error: Error): boolean => {
 function finish(room: Room, entry: Entry, session: ExecSession, exitCode: number): void {
   session.running = false;
   session.exitCode = exitCode;
-  emitContainer(room, entry.record, 'exec_die', { exitCode: String(exitCode), execID: session.id });
   session.forget = setTimeout(() => forgetExec(room, entry, session.id), keepEndedMs);
   session.forget.unref();
 }

@@ -88,10 +88,13 @@ export async function handleExit(
   entry.health = undefined;
   dropUnstarted(room, entry);
   // The teardown needs the addresses of the run, so it gets the record of before the exit.
-  const teardown = takeDown(room, ctx, before, task);
+  const told = Promise.withResolvers<void>();
+  const teardown = takeDown(room, ctx, before, task, told.promise);
   await commitExit(room, entry, exitedRecord(room, before, exit, restart));
   room.networks.release(entry.id);
   announce(room, entry, exit, ran);
+  room.networks.announce(before, 'disconnect');
+  told.resolve();
   await teardown;
   entry.ended.resolve();
   if (restart !== undefined) scheduleRestart(room, entry, restart.backoffMs);
@@ -145,6 +148,7 @@ export async function takeDown(
   ctx: Ctx,
   record: ContainerRecord,
   task: Task | undefined,
+  exitTold: Promise<void> = Promise.resolve(),
 ): Promise<void> {
   const step = async (what: string, work: Promise<unknown>): Promise<void> => {
     try {
@@ -163,7 +167,11 @@ export async function takeDown(
   await Promise.all([
     step('network', room.networks.detach(ctx, record)),
     step('runtime', room.runtime.cleanup(ctx, input)),
-    step('volumes', unmountVolumes(room, ctx, record)),
+    // Its event comes behind that of the exit.
+    step(
+      'volumes',
+      exitTold.then(() => unmountVolumes(room, ctx, record)),
+    ),
     step('shared memory', unmountSharedMemory(room, record)),
   ]);
   room.snapshots.release(record.snapshotKey);

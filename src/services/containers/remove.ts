@@ -102,10 +102,10 @@ export async function removeInQueue(
   }
   room.table.drop(id);
   for (const pending of entry.pending) pending.settle(undefined);
+  if (input.volumes) await removeAnonymousVolumes(room, ctx, entry);
   for (const waiting of entry.waiting) waiting.settle({ exitCode });
   entry.waiting.clear();
   emitContainer(room, record, 'destroy');
-  if (input.volumes) await removeAnonymousVolumes(room, ctx, entry);
 }
 
 async function removeAnonymousVolumes(room: Room, ctx: Ctx, entry: Entry): Promise<void> {

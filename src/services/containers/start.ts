@@ -158,6 +158,8 @@ async function start(
     mountSharedMemory(room, undo, starting),
   ]);
   ctx.signal.throwIfAborted();
+  undo.push('network events', () => room.networks.announce(starting, 'disconnect'));
+  room.networks.announce(starting, 'connect');
   const input = await specInput(room, ctx, undo, entry, starting, prepared);
   const ociSpec = await room.specs.container(ctx, input);
   const task = await runTask(room, ctx, undo, entry, starting, ociSpec);

@@ -143,6 +143,22 @@ async function checkSubpath(room: Room, name: string, source: string): Promise<v
   }
 }
 
+function emitMount(room: Room, record: ContainerRecord, mount: MountPoint): void {
+  const attributes = {
+    container: record.id,
+    destination: mount.destination,
+    driver: mount.driver ?? 'local',
+    propagation: mount.propagation,
+    'read/write': String(mount.rw),
+  };
+  room.events.emit({ type: 'volume', action: 'mount', actorId: mount.name ?? '', attributes });
+}
+
+function emitUnmount(room: Room, record: ContainerRecord, mount: MountPoint): void {
+  const attributes = { container: record.id, driver: mount.driver ?? 'local' };
+  room.events.emit({ type: 'volume', action: 'unmount', actorId: mount.name ?? '', attributes });
+}
+
 /** Makes the volumes reachable and gives all mounts of the record in the OCI spec's form. */
 export async function mountVolumes(
   room: Room,
@@ -169,6 +185,8 @@ export async function mountVolumes(
       const name = mount.name ?? '';
       undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, record.id));
       await room.volumes.mount(ctx, name, record.id);
+      undo.push(`event of volume ${name}`, () => emitUnmount(room, record, mount));
+      emitMount(room, record, mount);
       await checkSubpath(room, name, mount.source);
     } else if ((await stat(mount.source).catch(() => undefined)) === undefined) {
       throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
@@ -187,7 +205,8 @@ export async function mountVolumes(
 export async function unmountVolumes(room: Room, ctx: Ctx, record: ContainerRecord): Promise<void> {
   for (const mount of record.mounts) {
     if (mount.type === 'image') await unmountImage(room, mount);
-    if (mount.type === 'volume' && mount.name !== undefined)
-      await room.volumes.unmount(ctx, mount.name, record.id);
+    if (mount.type !== 'volume' || mount.name === undefined) continue;
+    await room.volumes.unmount(ctx, mount.name, record.id);
+    emitUnmount(room, record, mount);
   }
 }

@@ -12,6 +12,7 @@ import { firewallNetwork, removeWalls } from './walls.ts';
 import { driverOf, type Networks, type NetworksDeps } from './deps.ts';
 import { clearedEndpoint, planEndpoints, renamedEndpoints } from './endpoints.ts';
 import { hostEntries, linkEnvironment } from './hosts.ts';
+import { emitNetwork } from './emit.ts';
 import { namedEndpoints, refreshNames } from './names.ts';
 import { prune, remove } from './remove.ts';
 import { release, reserve } from './reserve.ts';
@@ -86,6 +87,13 @@ function networking(room: Networks): ContainerNetworking {
     createNamespace: () => room.host.createNetns(),
     attach: (ctx, record, namespace) => attach(room, ctx, record, namespace),
     detach: (ctx, record, namespace) => detach(room, ctx, record, namespace),
+    announce: (record, action) => {
+      for (const endpoint of Object.values(record.endpoints)) {
+        // A network that is gone all the same must not keep an exit from being told.
+        const known = room.state.all().find(({ network }) => network.id === endpoint.networkId);
+        if (known !== undefined) emitNetwork(room, known.network, action, record.id);
+      }
+    },
     refreshNames: (ctx, record) => refreshNames(room, ctx, record),
     renamed: renamedEndpoints,
     resolvConf: (record) => resolvConfOf(room, record),

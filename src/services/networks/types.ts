@@ -213,6 +213,9 @@ export interface ContainerNetworking {
    */
   detach(ctx: Ctx, record: ContainerRecord, namespace?: NamespaceHandle): Promise<void>;
 
+  /** Tells that a container that starts or has ended joined or left its networks. */
+  announce(record: ContainerRecord, action: 'connect' | 'disconnect'): void;
+
   /** After a rename of a running container: names answered by DNS. Give the record with its new `dnsNames` (see `renamed`). */
   refreshNames(ctx: Ctx, record: ContainerRecord): Promise<void>;
 

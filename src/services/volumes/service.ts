@@ -52,12 +52,12 @@ function driverOf(room: Room, name: string, about = ''): VolumeDriver {
   return driver;
 }
 
-function emit(room: Room, action: string, record: VolumeRecord, more: Record<string, string> = {}): void {
+function emit(room: Room, action: string, record: VolumeRecord): void {
   room.events.emit({
     type: 'volume',
     action,
     actorId: record.name,
-    attributes: { driver: record.driver, ...more },
+    attributes: { driver: record.driver },
   });
 }
 
@@ -197,9 +197,7 @@ async function mount(room: Room, name: string, containerId: string): Promise<{ r
     const record = get(room, name);
     const { path } = await driverOf(room, record.driver).mount(name, record.options);
     const users = room.mounted.get(name) ?? new Set<string>();
-    const isNew = !users.has(containerId);
     room.mounted.set(name, users.add(containerId));
-    if (isNew) emit(room, 'mount', record, { container: containerId, read_write: 'true' });
     return { path };
   });
 }
@@ -215,7 +213,6 @@ async function unmount(room: Room, name: string, containerId: string): Promise<v
       room.mounted.delete(name);
       await driverOf(room, record.driver).unmount(name, record.options);
     }
-    if (wasMounted) emit(room, 'unmount', record, { container: containerId });
   });
 }
 

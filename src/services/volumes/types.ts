@@ -52,7 +52,7 @@ export interface VolumeService {
   remove(ctx: Ctx, name: string, options: { readonly force?: boolean }): Promise<void>;
   /** Unused anonymous volumes; all unused ones with the filter `all=true`. Filters: label, label!, all. */
   prune(ctx: Ctx, filters: VolumeFilters): Promise<VolumePruneReport>;
-  /** Makes the data reachable for one container and returns its host path. Paired with `unmount`. */
+  /** Makes the data reachable for one container and returns its host path. Paired with `unmount`; both emit nothing: the caller knows what it is for. */
   mount(ctx: Ctx, name: string, containerId: string): Promise<{ readonly path: string }>;
   /** Idempotent. */
   unmount(ctx: Ctx, name: string, containerId: string): Promise<void>;
