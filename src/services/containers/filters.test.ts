@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { initialState, type ContainerRecord } from '../../core/model/container.ts';
-import { checkFilters, checkValues, listFilters, matches, matchesLabels, untilNano } from './filters.ts';
+import {
+  checkFilters,
+  checkValues,
+  compilePatterns,
+  listFilters,
+  matches,
+  matchesLabels,
+  untilNano,
+} from './filters.ts';
 import type { Filters } from './types.ts';
 
 const record = {
@@ -20,13 +28,18 @@ const facts = {
   isFrom: (reference: string) => reference === 'busybox',
   resolve: () => ({ ...record, createdAt: '2024-01-01T00:00:00Z' }),
 };
-const passes = (filters: Filters): boolean => matches(record, filters, facts);
+const passes = (filters: Filters): boolean =>
+  matches(record, filters, { ...facts, patterns: compilePatterns(filters) });
 
 const yes: readonly Filters[] = [
   {},
   { id: ['abcabc'] },
+  { id: ['^abc.*d$'] },
+  { id: ['cab'] },
   { name: ['web'] },
   { name: ['^/web_1$'] },
+  { name: ['^(web|db)_[0-9]+$'] },
+  { name: ['(', 'w.b'] },
   { name: ['nope', 'eb_'] },
   { status: ['running', 'exited'] },
   { exited: ['3'] },
@@ -43,7 +56,8 @@ const yes: readonly Filters[] = [
   { since: ['older'] },
 ];
 const no: readonly Filters[] = [
-  { id: ['b'] },
+  { id: ['^b'] },
+  { name: ['('] },
   { name: ['^eb'] },
   { name: ['(a+)+$'] },
   { status: ['running'] },

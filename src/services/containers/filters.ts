@@ -2,6 +2,7 @@
 
 import { invalid } from '../../core/errors.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
+import { compilePattern } from '../../core/regex/index.ts';
 import { parseNano } from '../../core/time.ts';
 import type { Filters } from './types.ts';
 
@@ -66,16 +67,23 @@ export function matchesLabels(labels: Readonly<Record<string, string>>, wanted: 
   });
 }
 
-/** Docker matches names as regular expressions; a bad or dangerous one is taken literally. */
-function matchesName(name: string, pattern: string): boolean {
-  if (name.includes(pattern) || `/${name}` === pattern) return true;
-  // Only anchors and plain characters: JavaScript's engine back-tracks, so a filter must not bring its own quantifiers.
-  const match = /^(\^)?\/?([\w.-]*)(\$)?$/.exec(pattern);
-  if (match === null) return false;
-  const [, start, text = '', end] = match;
-  if (start !== undefined && end !== undefined) return name === text;
-  if (start !== undefined) return name.startsWith(text);
-  return end === undefined ? name.includes(text) : name.endsWith(text);
+/** The filters whose values are regular expressions, made ready once for a whole list. */
+export interface Patterns {
+  readonly id: (text: string) => boolean;
+  readonly name: (text: string) => boolean;
+}
+
+/** Passes what is a value itself or matches one as a regular expression; a bad expression matches nothing, as with Docker. */
+function patternOf(values: readonly string[] | undefined): (text: string) => boolean {
+  if (values === undefined || values.length === 0) return () => true;
+  const tests = values.flatMap((value) => compilePattern(value) ?? []);
+  return (text) => values.includes(text) || tests.some((test) => test(text));
+}
+
+export function compilePatterns(filters: Filters): Patterns {
+  const name = patternOf(filters['name']);
+  // Docker's own form of a name has a slash in front; people leave it out.
+  return { id: patternOf(filters['id']), name: (text) => name(text) || name(`/${text}`) };
 }
 
 /** `80`, `80/udp`, `8000-8010`. */
@@ -104,6 +112,7 @@ const any = (values: readonly string[] | undefined, test: (value: string) => boo
   values === undefined || values.length === 0 || values.some(test);
 
 export interface FilterFacts {
+  readonly patterns: Patterns;
   readonly health: string;
   /** Whether the container's image is, or descends from, the image that a reference names. */
   readonly isFrom: (reference: string) => boolean;
@@ -117,8 +126,8 @@ export function matches(record: ContainerRecord, filters: Filters, facts: Filter
   const createdOf = (ref: string): bigint => parseNano(facts.resolve(ref).createdAt) ?? 0n;
   const status = state.status === 'starting' ? 'created' : state.status;
   return (
-    any(filters['id'], (id) => record.id.startsWith(id)) &&
-    any(filters['name'], (name) => matchesName(record.name, name)) &&
+    facts.patterns.id(record.id) &&
+    facts.patterns.name(record.name) &&
     any(filters['status'], (wanted) => wanted === status) &&
     any(
       filters['exited'],

@@ -2,7 +2,7 @@ import type { Ctx } from '../../core/ctx.ts';
 import { isKind } from '../../core/errors.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { Room } from './deps.ts';
-import { checkFilters, checkValues, listFilters, matches } from './filters.ts';
+import { checkFilters, checkValues, compilePatterns, listFilters, matches } from './filters.ts';
 import { shownHealth } from './health-rules.ts';
 import { statusText } from './status-text.ts';
 import type { Entry } from './table.ts';
@@ -36,6 +36,7 @@ function chosen(room: Room, input: ListInput): readonly Entry[] {
   const { filters } = input;
   // A reference that names nothing is an error for these two.
   for (const ref of [...(filters['before'] ?? []), ...(filters['since'] ?? [])]) room.table.resolve(ref);
+  const patterns = compilePatterns(filters);
   const everything =
     input.all ||
     input.limit > 0 ||
@@ -47,6 +48,7 @@ function chosen(room: Room, input: ListInput): readonly Entry[] {
     const running = ['running', 'paused', 'restarting'].includes(record.state.status);
     if (!everything && !running) return false;
     return matches(record, filters, {
+      patterns,
       health: shownHealth(record)?.status ?? 'none',
       isFrom: (reference) => descendsFrom(room, record, reference),
       resolve: (ref) => room.table.resolve(ref).record,
