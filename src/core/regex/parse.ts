@@ -63,7 +63,7 @@ class Parser {
   #ignoreCase = false;
 
   constructor(pattern: string) {
-    this.#text = [...pattern];
+    this.#text = Array.from(pattern);
   }
 
   whole(): Node {

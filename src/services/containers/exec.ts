@@ -1,3 +1,4 @@
+import { constants as files } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ctx } from '../../core/ctx.ts';
 import {
@@ -52,7 +53,9 @@ export async function execCreate(
   input: ExecCreateInput,
 ): Promise<{ readonly id: string }> {
   const entry = room.table.resolve(ref);
-  if (input.cmd.length === 0 || input.cmd[0] === '') throw invalid('No exec command specified');
+  if (input.cmd.length === 0) throw invalid('No exec command specified');
+  const nameless = input.env.find((variable) => variable === '' || variable.startsWith('='));
+  if (nameless !== undefined) throw invalid(`invalid environment variable: ${nameless}`);
   runningTask(entry, ref);
   const session = newExecSession(newId(), entry.id, input);
   entry.execs.set(session.id, session);
@@ -101,6 +104,7 @@ async function launch(
   const task = runningTask(entry);
   const options = session.input;
   const user = await execUser(room, record, options.user);
+  await checkWorkingDir(room, record, options.workingDir);
   const size = input.consoleSize ?? session.size ?? options.consoleSize;
   const own = containerEnv(record, room.networks.linkEnvironment(record), user.home, options.tty);
   const process = room.specs.exec({
@@ -147,9 +151,9 @@ export async function execStart(
   try {
     session.task = await launch(room, ctx, entry, session, input);
   } catch (error) {
-    const failure = execError(toSlipwayError(error), session.input.cmd[0] ?? '');
+    const failure = startFailed(error, session.input.cmd[0] ?? '');
     finish(room, entry, session, failure.exitCode);
-    throw error instanceof Error && isState(error) ? error : failure.error;
+    throw failure.error;
   }
   session.pid = session.task.pid;
   const exit = session.task.exit.then(({ exitCode }) => {
@@ -165,11 +169,36 @@ export async function execStart(
   return { tty: session.input.tty, attachment, exit };
 }
 
-/** Failures of the container's state or of a user's look-up keep their own words. */
-const isState = (error: Error): boolean => {
+/** Node does not name it. */
+const closeOnExec = 0o2000000;
+const unstarted = 'OCI runtime exec failed: exec failed: ';
+const ownWords = new RegExp(
+  `^(unable to find |uids and gids |${unstarted}(unable to start container process: chdir|Cwd) )`,
+);
+
+/** What a failed start is told as. Failures of the container's state, of a user or of a directory have their words already. */
+function startFailed(error: unknown, command: string): { error: SlipwayError; exitCode: number } {
   const own = toSlipwayError(error);
-  return own.kind === 'conflict' || own.message.startsWith('unable to find ');
-};
+  if (own.kind === 'conflict' || ownWords.test(own.message)) return { error: own, exitCode: 126 };
+  return execError(own, command);
+}
+
+/** Runtimes name a missing directory badly, or take it for a missing command. */
+async function checkWorkingDir(room: Room, record: ContainerRecord, path: string): Promise<void> {
+  if (path === '') return;
+  if (!path.startsWith('/')) throw internal(`${unstarted}Cwd must be an absolute path: unknown`);
+  const flags = files.O_RDONLY | files.O_DIRECTORY | closeOnExec;
+  try {
+    room.host.closeFd(await room.host.openInRoot(`/proc/${record.state.pid}/root`, path, { flags }));
+  } catch (error) {
+    const code = (toSlipwayError(error).cause as { code?: unknown } | undefined)?.code;
+    const why = code === 'ENOTDIR' ? 'not a directory' : 'no such file or directory';
+    if (code !== 'ENOTDIR' && code !== 'ENOENT') throw error;
+    throw invalid(
+      `${unstarted}unable to start container process: chdir to cwd ("${path}") set in config.json failed: ${why}: unknown`,
+    );
+  }
+}
 
 function finish(room: Room, entry: Entry, session: ExecSession, exitCode: number): void {
   session.running = false;

@@ -1,5 +1,5 @@
 import type { Ctx } from '../../core/ctx.ts';
-import { isKind } from '../../core/errors.ts';
+import { invalid, isKind } from '../../core/errors.ts';
 import { parseNano, nowNano } from '../../core/time.ts';
 import type { Room } from './deps.ts';
 import { checkFilters, matchesLabels, pruneFilters, untilNano } from './filters.ts';
@@ -19,7 +19,8 @@ function prunable(entry: Entry, filters: Filters, before: bigint | undefined): b
 /** Removes all that do not run. */
 export async function pruneContainers(room: Room, ctx: Ctx, filters: Filters): Promise<PruneResult> {
   checkFilters(filters, pruneFilters);
-  const until = filters['until']?.[0];
+  const [until, ...more] = filters['until'] ?? [];
+  if (more.length > 0) throw invalid('more than one until filter specified');
   const before = until === undefined ? undefined : untilNano(until, nowNano());
   const removed: string[] = [];
   let spaceReclaimed = 0;

@@ -8,6 +8,7 @@ import { emitContainer } from './emit.ts';
 import { imageSnapshots } from './image-mounts.ts';
 import { containerDirectory } from './paths.ts';
 import { settleLog } from './log-tending.ts';
+import { removeLink } from './remove-link.ts';
 import { cancelRestart } from './restart.ts';
 import { sigkill } from './signals.ts';
 import type { Entry } from './table.ts';
@@ -15,8 +16,8 @@ import type { RemoveInput } from './types.ts';
 
 /** Removes a container; with `force` a running one is killed first. */
 export async function removeContainer(room: Room, ctx: Ctx, ref: string, input: RemoveInput): Promise<void> {
+  if (input.link) return await removeLink(room, ref);
   const entry = room.table.resolve(ref);
-  if (input.link) throw conflict('Conflict, cannot remove the default link name of the container');
   const { status } = entry.record.state;
   if (status === 'removing') throw conflict(`removal of container ${ref} is already in progress`);
   if (!input.force) refuseRunning(entry);

@@ -17,10 +17,11 @@ function realTime(name: string): number | undefined {
 
 /** Number of a signal given as `SIGTERM`, `term` or `15`; `invalid` in Docker's words. */
 export function parseSignal(text: string): number {
-  if (/^\d+$/.test(text)) {
+  if (/^-?\d+$/.test(text)) {
     const number = Number(text);
     if (number > 0 && number <= rtMax) return number;
-    throw invalid(`invalid signal: ${text}`);
+    if (number === 0) throw invalid(`invalid signal: ${text}`);
+    throw invalid(`the linux daemon does not support signal ${text}`);
   }
   const name = text.toUpperCase().replace(/^SIG/, '');
   const number = byName.get(name) ?? realTime(name);
