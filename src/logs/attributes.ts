@@ -1,5 +1,5 @@
 import type { LoggedContainer } from '../core/ports/log-driver.ts';
-import { linearRegExp, type LinearRegExp } from './linear-regexp/index.ts';
+import { linearRegExp, type LinearRegExp } from '../core/linear-regexp/index.ts';
 import { checkTag, tagOf } from './tag.ts';
 
 type Options = Readonly<Record<string, string>>;

@@ -85,6 +85,15 @@ test('unknown filters and values are refused', () => {
   });
 });
 
+test('a hostile expression for a name ends at once', () => {
+  const name = `${'a'.repeat(254)}!`;
+  for (const pattern of ['(a+)+$', '(a|aa)+$', '(.*a){20}$', '^(a?){200}a{200}$', '((a{99}){99}){99}']) {
+    const begin = performance.now();
+    compilePatterns({ name: [pattern] }).name(name);
+    assert.ok(performance.now() - begin < 2000, `${pattern} took ${performance.now() - begin} ms`);
+  }
+});
+
 test('a label is not found on the prototype', () => {
   assert.equal(matchesLabels({}, ['toString']), false);
 });

@@ -2,7 +2,7 @@
  * Regular expressions whose matching takes time in proportion to the text, whatever the pattern: all ways through the pattern are
  * followed at once, none is gone back on. JavaScript's own may take for ever on `(a+)+$`, and these patterns come with a request.
  */
-import { invalid } from '../../core/errors.ts';
+import { invalid } from '../errors.ts';
 import { isWordCode, type CharTest } from './classes.ts';
 import { PatternParser, type Pattern } from './syntax.ts';
 
@@ -15,7 +15,7 @@ type Step =
   | { readonly op: 'split'; targets: number[] }
   | { readonly op: 'match' };
 
-const maxSteps = 20_000;
+const maxSteps = 2_000;
 
 function emit(steps: Step[], pattern: Pattern): void {
   if (steps.length > maxSteps) throw invalid('error parsing regexp: expression too large');

@@ -1,5 +1,5 @@
 /** The syntax of Go's regexp package (RE2), into a tree. It has nothing that needs going back: no back-references, no look-around. */
-import { invalid } from '../../core/errors.ts';
+import { invalid } from '../errors.ts';
 import { ClassReader, foldCase, perlClass, type CharTest } from './classes.ts';
 
 export type Pattern =
