@@ -23,7 +23,7 @@ import { chooseDefault, configuredRuntimes, findProgram, seccompCaches } from '.
 import { unifiedControllers } from './daemon/cgroup-facts.ts';
 import { buildCommit, buildTime, productVersion } from './daemon/version.ts';
 import { createFileAttributes } from './host/file-attributes.ts';
-import { createHost, setUpCgroups, trimHeap, type KernelHost } from './host/index.ts';
+import { createHost, openUnixDatagram, setUpCgroups, trimHeap, type KernelHost } from './host/index.ts';
 import { createLogDrivers } from './logs/index.ts';
 import {
   createBridgeDriver,
@@ -156,7 +156,7 @@ async function openBase(options: DaemonOptions, log: Logger) {
     options.initPath ?? findProgram('tini-static') ?? findProgram('docker-init') ?? findProgram('catatonit');
   const platform = { os: 'linux', architecture: goArch() };
   const events = new EventBus();
-  const logDrivers = createLogDrivers();
+  const logDrivers = createLogDrivers({ openDatagram: openUnixDatagram });
   return {
     options,
     log,

@@ -5,13 +5,19 @@
  */
 import { notImplemented } from '../core/errors.ts';
 import type { LogDriver } from '../core/ports/log-driver.ts';
+import type { OpenUnixDatagram } from '../core/ports/unix-datagram.ts';
 import { chooseAttributes } from './attributes.ts';
+import { fluentdDriver } from './fluentd/index.ts';
+import { gelfDriver } from './gelf/index.ts';
+import { journaldDriver } from './journald/index.ts';
 import { parseCommonOptions } from './options/common.ts';
 import { planJsonFile } from './options/json-file.ts';
 import { planLocal } from './options/local.ts';
+import { createRemoteDriver } from './ship/remote-driver.ts';
 import { CompressionQueue } from './spool/compress.ts';
 import { readSpool } from './spool/read.ts';
 import { removeSegments } from './spool/segments.ts';
+import { syslogDriver } from './syslog/index.ts';
 import { tendFiles } from './tend-files.ts';
 
 export { defaultLogLimits } from './options/json-file.ts';
@@ -54,9 +60,19 @@ export function createNoneDriver(): LogDriver {
   };
 }
 
+export interface LogDriverDeps {
+  readonly openDatagram: OpenUnixDatagram;
+}
+
 /** All drivers, by name. */
-export function createLogDrivers(): ReadonlyMap<string, LogDriver> {
+export function createLogDrivers({ openDatagram }: LogDriverDeps): ReadonlyMap<string, LogDriver> {
   const queue = new CompressionQueue();
-  const drivers = [createJsonFileDriver(queue), createLocalDriver(queue), createNoneDriver()];
+  const remote = [syslogDriver(openDatagram), journaldDriver(openDatagram), fluentdDriver, gelfDriver];
+  const drivers = [
+    createJsonFileDriver(queue),
+    createLocalDriver(queue),
+    createNoneDriver(),
+    ...remote.map((driver) => createRemoteDriver(driver, queue)),
+  ];
   return new Map(drivers.map((driver) => [driver.name, driver]));
 }

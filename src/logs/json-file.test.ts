@@ -7,6 +7,7 @@ import { backgroundCtx } from '../core/ctx.ts';
 import { entriesOf } from '../core/log-batch.ts';
 import { isKind } from '../core/errors.ts';
 import { createJsonFileDriver, createLogDrivers, createNoneDriver, defaultLogLimits } from './index.ts';
+import { openUnixDatagram } from '../host/index.ts';
 import { parseHumanSize } from './size.ts';
 import { nanosecondsOf, parseEntry } from './spool/entry.ts';
 
@@ -94,7 +95,10 @@ test('the none driver refuses to be read', () => {
       isKind(error, 'notImplemented') &&
       error.message === 'configured logging driver does not support reading',
   );
-  assert.deepEqual([...createLogDrivers().keys()], ['json-file', 'local', 'none']);
+  assert.deepEqual(
+    [...createLogDrivers({ openDatagram: openUnixDatagram }).keys()],
+    ['json-file', 'local', 'none', 'syslog', 'journald', 'fluentd', 'gelf'],
+  );
 });
 
 test('long lines and tails beyond one block, damaged lines skipped, an unfinished line left out', async () => {

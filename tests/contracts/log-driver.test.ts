@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { backgroundCtx } from '../../src/core/ctx.ts';
 import { isErrno } from '../../src/core/errors.ts';
 import type { LogDriver } from '../../src/core/ports/log-driver.ts';
+import { openUnixDatagram } from '../../src/host/index.ts';
 import { createLogDrivers } from '../../src/logs/index.ts';
 import { CompressionQueue, compressFull } from '../../src/logs/spool/compress.ts';
 import { listSegments, segmentPath } from '../../src/logs/spool/segments.ts';
@@ -72,7 +73,7 @@ async function fileHarness(
   };
 }
 
-const drivers = createLogDrivers();
+const drivers = createLogDrivers({ openDatagram: openUnixDatagram });
 for (const driver of drivers.values()) {
   if (driver.name === 'none') continue;
   logDriverContract(driver.name, () => fileHarness(driver, rotateSegments, driver.name !== 'json-file'));

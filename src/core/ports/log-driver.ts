@@ -66,6 +66,8 @@ export interface LogDriver {
   readonly name: string;
   /** Checks `--log-opt`; `invalid` with Docker's wording (`unknown log opt 'x' for json-file log driver`). Pure. */
   validate(options: Readonly<Record<string, string>>): LogPlan;
+  /** Throws in words when this host cannot do it; asked at each start. */
+  checkHost?(): void;
   /** The attributes that the options choose for every line (`labels`, `env`, `tag`); absent for drivers without. Pure. */
   attributes?(
     options: Readonly<Record<string, string>>,

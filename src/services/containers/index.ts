@@ -19,6 +19,7 @@ import { execCreate, execInspect, execResize, execStart } from './exec.ts';
 import { inspectContainer } from './inspect.ts';
 import { listContainers } from './list.ts';
 import { containerLogs } from './logs.ts';
+import { tendStopped } from './log-tending.ts';
 import { pauseContainer, resizeContainer, unpauseContainer } from './pause.ts';
 import { pruneContainers } from './prune.ts';
 import { loadContainers, observe, planRepair, reconcile } from './reconcile.ts';
@@ -136,7 +137,9 @@ export function createContainers(deps: ContainerDeps): {
         const observation = await observe(room, ctx);
         const alive = running().filter(({ record }) => observation.tasks.has(record.id));
         await restoreNetworks(alive);
-        return await reconcile(room, ctx, observation);
+        const actions = await reconcile(room, ctx, observation);
+        tendStopped(room);
+        return actions;
       },
       repair: async (ctx, { dryRun }) => {
         const { actions, observation } = await planRepair(room, ctx);

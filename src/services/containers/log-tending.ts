@@ -1,7 +1,7 @@
 /** A container's log in the hands of its driver: compressed and sent on while it is written, and settled before it is removed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { backgroundCtx } from '../../core/ctx.ts';
-import type { ContainerRecord } from '../../core/model/container.ts';
+import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { LogDriver, LoggedContainer, LogPlan } from '../../core/ports/log-driver.ts';
 import type { Room } from './deps.ts';
 import type { Entry } from './table.ts';
@@ -33,22 +33,41 @@ export function logOf(
   return driver === undefined ? undefined : { driver, plan: driver.validate(Config ?? {}) };
 }
 
+const mayWrite = ({ state }: ContainerRecord): boolean => isActive(state) || state.status === 'starting';
+
+/** What a daemon that was killed has left to be compressed or sent on of containers that do not run. */
+export function tendStopped(room: Room): void {
+  for (const entry of room.table.entries()) {
+    const { status } = entry.record.state;
+    if (entry.tending !== undefined || status === 'created' || mayWrite(entry.record)) continue;
+    try {
+      tendLog(room, entry);
+    } catch (error) {
+      room.log.warn('the rest of a log is not taken care of', { container: entry.id, error });
+    }
+  }
+}
+
 /** Hands the log to its driver, for the run that `entry.ended` is of. */
 export function tendLog(room: Room, entry: Entry): void {
-  entry.tending?.stop();
+  const before = entry.tending;
+  before?.stop();
   entry.tending = undefined;
   const { record } = entry;
   const log = logOf(room, record);
   if (log?.driver.tend === undefined || record.logPath === '') return;
   const abort = new AbortController();
   const ctx = { ...backgroundCtx(room.log.with({ container: record.id })), signal: abort.signal };
-  const done = log.driver.tend(ctx, {
+  const { driver } = log;
+  const tending = {
     path: record.logPath,
     options: record.hostConfig.LogConfig?.Config ?? {},
     plan: log.plan,
     container: loggedContainer(record),
-    ended: entry.ended.promise,
-  });
+    ended: mayWrite(record) ? entry.ended.promise : Promise.resolve(),
+  };
+  // One at a time: they share what is written down of how far it came.
+  const done = (before?.done ?? Promise.resolve()).then(() => driver.tend?.(ctx, tending));
   entry.tending = { stop: () => abort.abort(), done, sendsOn: log.plan.unsentMax !== undefined };
 }
 

@@ -129,6 +129,7 @@ export async function specInput(
 /** Where the shim writes the output, how much of it is kept, and what stands in every line. */
 export function taskLog(room: Room, record: ContainerRecord): TaskSpec['log'] {
   const log = logOf(room, record);
+  log?.driver.checkHost?.();
   const { maxSize, maxFile, keepBytes, unsentMax } = log?.plan ?? { maxSize: 0, maxFile: 1 };
   const attributes = log?.driver.attributes?.(
     record.hostConfig.LogConfig?.Config ?? {},
