@@ -19,6 +19,8 @@ export interface LogDriverHarness {
   rotate(path: string, maxFile: number): Promise<void>;
   /** Compresses what was moved aside; absent where nothing is. */
   compress?(path: string): Promise<void>;
+  /** Options that the driver cannot do without. */
+  readonly options?: Readonly<Record<string, string>>;
   /** Files of the log that are there; absent where there are none. */
   left?(path: string): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -216,7 +218,7 @@ export function logDriverContract(name: string, create: () => Promise<LogDriverH
     it("checks options in Docker's words", () => {
       const { driver } = harness;
       assert.throws(
-        () => driver.validate({ nosuch: '1' }),
+        () => driver.validate({ ...harness.options, nosuch: '1' }),
         (error) =>
           isKind(error, 'invalid') &&
           /unknown log opt 'nosuch' for (.* log driver|log driver .*)/.test(error.message),

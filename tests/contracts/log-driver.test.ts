@@ -67,6 +67,7 @@ async function fileHarness(
       await appendFile(path, lines.join(''));
     },
     rotate,
+    options: driver.name === 'gelf' ? { 'gelf-address': 'udp://127.0.0.1:1' } : {},
     ...(compresses ? { compress } : {}),
     left: async (path) => (await readdir(dirname(path))).filter((name) => name.startsWith(basename(path))),
     close: () => rm(directory, { recursive: true, force: true }),
