@@ -4,6 +4,7 @@
  */
 
 import { mkdirSync, realpathSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createApiServer, maximumVersion, minimumVersion, type ApiServer } from './api/index.ts';
 import { backgroundCtx, type Ctx } from './core/ctx.ts';
@@ -233,6 +234,14 @@ function buildImages(base: Base, containers: Records): Promise<ImageService> {
     log,
     platform,
     containers: () => containers().flatMap(usage),
+    collecting: {
+      policy: options.imagePolicy,
+      diskUse: async () => {
+        const { blocks, bavail, bfree, bsize } = await statfs(base.dataRoot);
+        // As df has it: what is reserved for root counts as neither used nor free.
+        return { total: (blocks - bfree + bavail) * bsize, free: bavail * bsize };
+      },
+    },
   });
 }
 

@@ -7,12 +7,14 @@ import type { OperationId } from './generated/types.ts';
 export type OwnOperationId =
   | 'SlipwayRepair'
   | 'SlipwayImageLayers'
+  | 'SlipwayImageCollect'
   | 'SlipwayContainerPorts'
   | 'SlipwayNetworkExposure'
   | 'SlipwayNetworkTrace';
 
 const own: readonly string[] = [
   'SlipwayRepair POST /slipway/system/repair dryRun:b',
+  'SlipwayImageCollect POST /slipway/images/collect dryRun:b all:b',
   'SlipwayImageLayers GET /slipway/images/{name}/layers platform files:b',
   'SlipwayContainerPorts POST /slipway/containers/{name}/ports',
   'SlipwayNetworkExposure GET /slipway/networks/exposure',

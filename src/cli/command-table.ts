@@ -55,6 +55,7 @@ const entries: readonly Entry[] = [
   entry('container unpause', () => import('./commands/container/unpause.ts'), ['unpause']),
   entry('container update', () => import('./commands/container/update.ts'), ['update']),
   entry('container wait', () => import('./commands/container/wait.ts'), ['wait']),
+  entry('image gc', () => import('./commands/image/gc.ts')),
   entry('image history', () => import('./commands/image/history.ts'), ['history']),
   entry('image import', () => import('./commands/image/import.ts'), ['import']),
   entry('image inspect', () => import('./commands/image/inspect.ts')),
@@ -95,6 +96,7 @@ const entries: readonly Entry[] = [
 
 /** Commands of our own, which docker's help does not know. */
 export const OWN_COMMANDS: readonly string[] = [
+  'image gc',
   'image layers',
   'network exposure',
   'network trace',

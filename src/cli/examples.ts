@@ -33,6 +33,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'slipway images --filter dangling=true',
     'slipway images --format "{{.Repository}}:{{.Tag}} {{.Size}}"',
   ],
+  'image gc': ['slipway image gc --all --dry-run', 'slipway image gc'],
   'image layers': [
     'slipway image layers nginx',
     'slipway image layers --files --depth 2 --layer 3 my/app',

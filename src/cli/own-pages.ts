@@ -2,6 +2,21 @@
 import type { FlagRow, Reference } from './reference.ts';
 
 export const ownPages: Reference = {
+  'image gc': () => ({
+    usage: ['image gc [OPTIONS]'],
+    short: 'Remove what nobody needs, as the engine does when the disk fills up',
+    long: `Remove what nobody needs, as the engine does when the disk fills up
+
+Above the high mark (slipwayd --image-gc) go, until the low mark is reached: what nothing leads to, images that have
+had no name for a day and that no container uses, and the compressed form of layers that are unpacked. Never what has
+a name, and never what a container needs.`,
+    aliases: [],
+    flags: [
+      ['a', 'all', 'bool', 'All that may go, however full the disk is'],
+      ['', 'dry-run', 'bool', 'Only say what would go'],
+      ['', 'format', 'string', "Pretty-print using 'json'"],
+    ],
+  }),
   'image layers': () => ({
     usage: ['image layers [OPTIONS] IMAGE'],
     short: 'Show what each layer of an image adds, changes, removes and wastes',

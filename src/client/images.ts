@@ -5,6 +5,7 @@ import type { ByteQueue } from './streams/byte-queue.ts';
 import { jsonValues } from './streams/json-lines.ts';
 import type {
   AuthConfig,
+  CollectReport,
   ExploredFile,
   ExploredImage,
   ExploredLayer,
@@ -96,6 +97,13 @@ function imageLists(api: Api) {
       };
       return jsonValues((await api.send({ method: 'GET', path, query })).body);
     },
+    /** Removes what nobody needs once the disk is full, or (`all`) now. */
+    collect: (input: { dryRun: boolean; all: boolean }): Promise<CollectReport> =>
+      api.json({
+        method: 'POST',
+        path: '/slipway/images/collect',
+        query: { dryRun: input.dryRun ? true : undefined, all: input.all ? true : undefined },
+      }),
     tag: (source: string, repo: string, tag: string) =>
       api.done({ method: 'POST', path: namePath(source, '/tag'), query: { repo, tag } }),
     remove: (

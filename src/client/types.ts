@@ -157,6 +157,22 @@ export interface ExploredFile {
   readonly hidden: number;
 }
 
+/** Answer of the engine's own `/slipway/images/collect`, in bytes. */
+export interface CollectReport {
+  readonly disk: { readonly total: number; readonly free: number };
+  /** Shares of the disk; none when the engine does not collect by itself. */
+  readonly high?: number;
+  readonly low: number;
+  readonly needed: number;
+  readonly steps: readonly {
+    readonly what: string;
+    readonly id: string;
+    readonly bytes: number;
+    readonly reason: string;
+  }[];
+  readonly bytes: number;
+}
+
 export interface ImageHistoryItem {
   readonly Id: string;
   readonly Created: number;

@@ -107,3 +107,20 @@ test('one data root, one daemon; the pid file goes with its writer', async () =>
   assert.equal(existsSync(join(directory, 'pid')), false);
   rmSync(directory, { recursive: true });
 });
+
+test('what is kept of images: marks in percent, off, and words that are none', () => {
+  const policy = (...args: string[]): unknown => {
+    const parsed = parseCommand(args);
+    return parsed.run === 'daemon' ? parsed.options.imagePolicy : undefined;
+  };
+  assert.deepEqual(policy(), { high: 0.9, low: 0.8, keepBlobs: 'auto' });
+  assert.deepEqual(policy('--image-gc', 'off', '--keep-blobs', 'never'), {
+    high: undefined,
+    low: 0,
+    keepBlobs: 'never',
+  });
+  assert.deepEqual(policy('--image-gc=high=70,low=60.5'), { high: 0.7, low: 0.605, keepBlobs: 'auto' });
+  for (const bad of ['high=60,low=70', 'high=90', 'on', 'high=101,low=1', 'high=9,low=0', 'high=9,low=1,x=2'])
+    assert.throws(() => policy('--image-gc', bad), /--image-gc: .* is neither off nor/, bad);
+  assert.throws(() => policy('--keep-blobs', 'some'), /none of auto, always, never/);
+});

@@ -9,6 +9,7 @@ import {
   parseContainerDefaults,
   type ContainerDefaults,
 } from './container-defaults.ts';
+import { imageFlags, imageFlagsHelp, parseImagePolicy, type ImagePolicy } from './image-policy.ts';
 import type { LogLevel } from '../core/log.ts';
 
 export interface DaemonOptions {
@@ -42,6 +43,7 @@ export interface DaemonOptions {
   /** Directories of CDI specifications; later ones win. */
   readonly cdiSpecDirs: readonly string[];
   readonly containerDefaults: ContainerDefaults;
+  readonly imagePolicy: ImagePolicy;
 }
 
 export interface TlsFiles {
@@ -89,6 +91,7 @@ const flags = {
   'shim-path': { type: 'string' },
   'cdi-spec-dir': { type: 'string', multiple: true, default: [] as string[] },
   ...containerFlags,
+  ...imageFlags,
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', short: 'v', default: false },
 } as const;
@@ -129,7 +132,7 @@ Options:
       --tlscert FILE               Certificate
       --tlskey FILE                Its key
       --label KEY=VALUE            Label of this engine, shown in info (repeatable)
-${containerFlagsHelp}      --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
+${containerFlagsHelp}${imageFlagsHelp}      --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
       --cdi-spec-dir DIRECTORY     Where CDI device specifications are (repeatable; default /etc/cdi and /var/run/cdi)
       --shim-path FILE             The slipway-shim program
   -v, --version                    Print the version
@@ -256,6 +259,7 @@ export function parseCommand(args: readonly string[]): ParsedCommand {
       shimPath: values['shim-path'],
       cdiSpecDirs: parseCdiDirs(values['cdi-spec-dir']),
       containerDefaults: parseContainerDefaults(values),
+      imagePolicy: parseImagePolicy(values),
     },
   };
 }

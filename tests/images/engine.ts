@@ -13,7 +13,12 @@ import type { Registry } from '../../src/core/ports/registry.ts';
 import type { SnapshotDriver } from '../../src/core/ports/snapshot-driver.ts';
 import { createHost, trimHeap, type KernelHost } from '../../src/host/index.ts';
 import { createRegistry } from '../../src/registry/index.ts';
-import { openImages, type ContainerUsage, type ImageService } from '../../src/services/images/index.ts';
+import {
+  openImages,
+  type ContainerUsage,
+  type ImageService,
+  type ImageServiceDeps,
+} from '../../src/services/images/index.ts';
 import {
   openContentStore,
   openOverlay2,
@@ -66,7 +71,9 @@ export interface Engine extends Storage {
   readonly used: ContainerUsage[];
 }
 
-export async function openEngine(options: { registry?: Registry; folder?: string } = {}): Promise<Engine> {
+export async function openEngine(
+  options: { registry?: Registry; folder?: string; collecting?: ImageServiceDeps['collecting'] } = {},
+): Promise<Engine> {
   const storage = await openStorage(options.folder);
   const bus = new EventBus();
   const events: EngineEvent[] = [];
@@ -82,6 +89,7 @@ export async function openEngine(options: { registry?: Registry; folder?: string
     containers: () => used,
     platform: { os: 'linux', architecture: 'amd64' },
     retryDelayMs: 1,
+    ...(options.collecting !== undefined && { collecting: options.collecting }),
   });
   return { ...storage, images, events, used };
 }

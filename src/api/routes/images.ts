@@ -111,6 +111,7 @@ export const imageRoutes: Routes<
   | 'ImageLoad'
   | 'ImageAttestations'
   | 'SlipwayImageLayers'
+  | 'SlipwayImageCollect'
   | 'DistributionInspect'
 > = {
   ImageList: async (services, exchange) => {
@@ -211,6 +212,13 @@ export const imageRoutes: Routes<
       statement: query.bool('statement'),
     });
     exchange.json(200, found.map(encodeAttestation));
+  },
+  SlipwayImageCollect: async (services, exchange) => {
+    const { query, ctx } = exchange;
+    exchange.json(
+      200,
+      await services.images.collect(ctx, { dryRun: query.bool('dryRun'), all: query.bool('all') }),
+    );
   },
   SlipwayImageLayers: async (services, exchange) => {
     const lines = await services.images.explore(exchange.clientCtx, exchange.name, {

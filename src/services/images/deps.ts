@@ -10,6 +10,18 @@ import type { Gate, SharedWork } from './shared-work.ts';
 import type { ImageStore } from './store.ts';
 import type { ContainerUsage } from './types.ts';
 
+export interface Collecting {
+  readonly policy: {
+    /** Shares of the file system in use; `high` undefined never collects by itself. */
+    readonly high: number | undefined;
+    readonly low: number;
+    /** Compressed layers beside the unpacked ones; `auto` keeps them until the disk fills up. */
+    readonly keepBlobs: 'always' | 'auto' | 'never';
+  };
+  /** Bytes of the file system that images lie on. */
+  readonly diskUse: () => Promise<{ readonly total: number; readonly free: number }>;
+}
+
 /** What the composition root gives. */
 export interface ImageServiceDeps {
   readonly records: RecordStore;
@@ -22,6 +34,8 @@ export interface ImageServiceDeps {
   readonly containers: () => readonly ContainerUsage[];
   /** The host's own. */
   readonly platform: Platform;
+  /** When and what is collected as the disk fills up; by default nothing is. */
+  readonly collecting?: Collecting;
   /** Pause before the second attempt at a broken download, doubled each time; default 1000. */
   readonly retryDelayMs?: number;
 }
@@ -32,6 +46,7 @@ export type DownloadProgress =
 
 /** The same with what the service itself holds. */
 export interface Room extends ImageServiceDeps {
+  readonly collecting: Collecting;
   readonly store: ImageStore;
   readonly leases: Leases;
   readonly downloads: SharedWork<void, DownloadProgress>;

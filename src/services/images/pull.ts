@@ -27,6 +27,7 @@ import type { Room } from './deps.ts';
 import { download, type Source } from './download.ts';
 import { emitImage } from './emit.ts';
 import { withLease } from './gc.ts';
+import { hasContent } from './layer-content.ts';
 import type { Lease } from './leases.ts';
 import {
   choosePlatform,
@@ -145,7 +146,8 @@ async function pullLayer(
   const say = (status: string): void => onProgress({ status, progressDetail: {}, id });
   await lease.layer(chainId);
   await lease.blob(blob.digest);
-  if ((await room.snapshots.hasLayer(chainId)) && (await room.blobs.has(blob.digest)) !== undefined) {
+  const there = await room.snapshots.layer(chainId);
+  if (there !== undefined && (await hasContent(room, { ...layer, size: there.size }))) {
     say('Already exists');
     return unpackLayer(room, ctx, lease, layer);
   }

@@ -140,7 +140,8 @@ async function pushOne(
       const now = room.store.get(record.id);
       if (now === undefined) return [];
       const repoDigests = now.repoDigests.includes(pushed) ? now.repoDigests : [...now.repoDigests, pushed];
-      return [{ put: { ...now, layers, manifest: descriptor, repoDigests } }];
+      // What the image came with stays what it is, also when its layers had to be packed anew for this push.
+      return [{ put: { ...now, layers, manifest: now.manifest ?? descriptor, repoDigests } }];
     });
     onProgress({ status: `${tag}: digest: ${digest} size: ${bytes.length}` });
     onProgress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: bytes.length } });

@@ -1,7 +1,8 @@
 import { backgroundCtx } from '../../core/ctx.ts';
 import { attestations } from './attestations.ts';
+import { collect } from './collect.ts';
 import { collectGarbage, findOrphans } from './gc.ts';
-import type { ImageServiceDeps, Room } from './deps.ts';
+import type { Collecting, ImageServiceDeps, Room } from './deps.ts';
 import { distribution, domainOf } from './distribution.ts';
 import { commit, importImage } from './import.ts';
 import { Leases } from './leases.ts';
@@ -15,8 +16,13 @@ import { save } from './save.ts';
 import { Gate, SharedWork } from './shared-work.ts';
 import { ImageStore } from './store.ts';
 import type { ImageService } from './types.ts';
+import { watchDisk } from './watch-disk.ts';
 
 const concurrentDownloads = 3;
+const noCollecting: Collecting = {
+  policy: { high: undefined, low: 0, keepBlobs: 'always' },
+  diskUse: () => Promise.resolve({ total: 0, free: 0 }),
+};
 
 /**
  * Reads the records and builds the service. Layers that no image names are removed first: they are what an earlier
@@ -31,12 +37,22 @@ export async function openImages(deps: ImageServiceDeps): Promise<ImageService> 
     leases: new Leases(),
     downloads: new SharedWork(),
     gate: new Gate(concurrentDownloads),
+    collecting: deps.collecting ?? noCollecting,
   };
   try {
     await collectGarbage(room, backgroundCtx(deps.log));
   } catch (error) {
     deps.log.error('collecting unused layers failed', { error });
   }
+  const watch = watchDisk(room);
+  /** What brings something in has the disk looked at when it is done. */
+  const after = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } finally {
+      watch.poke();
+    }
+  };
   return {
     resolve: (reference, platform) => store.resolve(reference, platform),
     find: (reference, platform) => store.find(reference, platform),
@@ -50,17 +66,19 @@ export async function openImages(deps: ImageServiceDeps): Promise<ImageService> 
     tag: (_ctx, reference, target) => tag(room, reference, target),
     remove: (ctx, reference, options) => remove(room, ctx, reference, options),
     prune: (ctx, filters) => prune(room, ctx, filters),
-    pull: (ctx, input, onProgress) => pull(room, ctx, input, onProgress),
+    pull: (ctx, input, onProgress) => after(pull(room, ctx, input, onProgress)),
     push: (ctx, input, onProgress) => push(room, ctx, input, onProgress),
-    load: (ctx, input, onProgress) => load(room, ctx, input, onProgress),
-    import: (ctx, input, onProgress) => importImage(room, ctx, input, onProgress),
+    load: (ctx, input, onProgress) => after(load(room, ctx, input, onProgress)),
+    import: (ctx, input, onProgress) => after(importImage(room, ctx, input, onProgress)),
     save: (ctx, references, platforms) => save(room, ctx, references, platforms),
-    commit: (ctx, input) => commit(room, ctx, input),
+    commit: (ctx, input) => after(commit(room, ctx, input)),
     usage: () => usage(room),
     distribution: (ctx, reference, credentials) => distribution(room, ctx, reference, credentials),
     login: (ctx, serverAddress, credentials) =>
       deps.registry.login(ctx, domainOf(serverAddress), credentials),
     orphans: () => findOrphans(room),
+    collect: (ctx, input) => collect(room, ctx, input),
+    settled: () => watch.idle(),
     collectGarbage: (ctx) => collectGarbage(room, ctx),
   };
 }

@@ -193,6 +193,28 @@ export interface GarbageReport {
   readonly blobs: readonly string[];
 }
 
+/** Something that may go, or went. */
+export interface CollectStep {
+  /** `archive`: the compressed form of a layer that stays. */
+  readonly what: 'layer' | 'blob' | 'image' | 'archive';
+  readonly id: string;
+  /** Bytes that it frees, as far as is known. */
+  readonly bytes: number;
+  readonly reason: string;
+}
+
+export interface CollectReport {
+  readonly disk: { readonly total: number; readonly free: number };
+  /** The marks, as shares; `high` undefined: never by itself. */
+  readonly high: number | undefined;
+  readonly low: number;
+  /** Bytes to free until the low mark; 0 below the high mark. */
+  readonly needed: number;
+  /** In the order in which they go. */
+  readonly steps: readonly CollectStep[];
+  readonly bytes: number;
+}
+
 export interface ImageUsage {
   /** Bytes of all layers, shared ones once. */
   readonly layersSize: number;
@@ -287,6 +309,10 @@ export interface ImageService {
   ): Promise<{ readonly status: string; readonly identityToken: string }>;
   /** Layers and blobs that nothing refers to. */
   orphans(): Promise<GarbageReport>;
+  /** What goes as the disk fills up; with `dryRun` it is only told, with `all` however full the disk is. */
+  collect(ctx: Ctx, input: { readonly dryRun: boolean; readonly all: boolean }): Promise<CollectReport>;
+  /** Resolves when collecting in the background is over. */
+  settled(): Promise<void>;
   /** Marks from images, snapshots and work in flight, and removes the rest. */
   collectGarbage(ctx: Ctx): Promise<GarbageReport>;
 }
