@@ -8,6 +8,7 @@ import { stat } from 'node:fs';
 import type { Host } from '../core/ports/host.ts';
 import { closeQuietly } from './ffi/kernel-error.ts';
 import { libc } from './ffi/libc.ts';
+import { Datagrams, type DatagramAnswer } from './network/datagrams.ts';
 import { LostNamespaceError } from './network/namespaces.ts';
 import { networkCalls } from './network/requests.ts';
 import { createNetworkThread } from './network/thread.ts';
@@ -31,7 +32,10 @@ export type LightHost = Pick<
   | 'closeFd'
   | 'socketpair'
   | 'close'
->;
+> & {
+  /** Reads what waits on an IPv4 UDP socket, a batch of it, and sends the answers. Instant; how many datagrams there were. */
+  answerDatagrams(fd: number, answer: DatagramAnswer): number;
+};
 
 /** Exit code of a process whose main thread is stuck in a foreign namespace (EX_OSERR). */
 const lostExitCode = 71;
@@ -53,8 +57,10 @@ export function createLightHost(): LightHost {
   stat('/', () => {});
   libc.close.async(-1, () => {});
   const thread = createNetworkThread();
+  const datagrams = new Datagrams();
   const calls = networkCalls(thread);
   return {
+    answerDatagrams: (fd, answer) => datagrams.answer(fd, answer),
     openSocket: (namespace, socket) => guarded(() => calls.openSocket(namespace, socket)),
     nftApply: (namespace, changes) => guarded(() => calls.nftApply(namespace, changes)),
     nftElements: (namespace, set) => guarded(() => calls.nftElements(namespace, set)),

@@ -32,6 +32,9 @@ function declare<A extends readonly unknown[]>(signature: string): Call<A> {
 /** `errno` of this thread; valid only right after the call that failed. */
 export const readErrno = (): number => koffi.errno();
 
+/** Where a buffer's bytes lie, for structures that hold pointers; the buffer must outlive every use of it. */
+export const addressOf = (buffer: Uint8Array): bigint => koffi.address(buffer);
+
 export const libc = {
   close: declare<[number]>('int close(int fd)'),
   open: declare<[string, number, number]>('int open(const char *path, int flags, unsigned int mode)'),
@@ -68,6 +71,13 @@ export const libc = {
     setFilter(fd, 1, 26, { length, filter }, koffi.sizeof(filterProgram)),
   send: declare<[number, Pointer, number, number]>(
     'long send(int fd, const void *data, size_t length, int flags)',
+  ),
+  /** `messages` holds `count` struct mmsghdr whose pointers come from `addressOf`. */
+  recvmmsg: declare<[number, Pointer, number, number, null]>(
+    'int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)',
+  ),
+  sendmmsg: declare<[number, Pointer, number, number]>(
+    'int sendmmsg(int fd, void *messages, unsigned int count, int flags)',
   ),
   recv: declare<[number, Pointer, number, number]>('long recv(int fd, void *data, size_t length, int flags)'),
 

@@ -1,6 +1,6 @@
 /** The resolver of one container: sockets in its namespace, answers from the zones, the rest from the servers behind. */
 
-import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import type { HeldResolver } from '../../core/netd-protocol.ts';
 import type { LookupCounters, ResolverConfig } from '../../core/ports/net-helper.ts';
@@ -21,15 +21,19 @@ const maxServers = 3;
 const maxConnections = 64;
 const connectionIdleMs = 10_000;
 const drainMs = 5000;
+/** Of queries that one wake-up answers, and as many as one batch holds. */
+const maxBatches = 4;
+const fullBatch = 64;
 
 export interface ResolverDeps {
-  readonly host: Pick<LightHost, 'openSocket' | 'closeFd'>;
+  readonly host: Pick<LightHost, 'openSocket' | 'closeFd' | 'answerDatagrams'>;
   readonly zones: Zones;
   /** Asks from the host's namespace; shared by all. */
   readonly hostUpstream: Upstream;
 }
 
 type Transport = 'udp' | 'tcp';
+type DatagramSource = { readonly address: string; readonly port: number };
 
 export class Resolver {
   readonly #deps: ResolverDeps;
@@ -62,7 +66,14 @@ export class Resolver {
 
   /** Resolves when both sockets are served. */
   async serve(): Promise<void> {
-    this.#udp.on('message', (message, from) => this.#datagram(message, from));
+    this.#udp.on('message', (message, from) => {
+      const response = this.#datagram(message, () => from);
+      if (response !== undefined) {
+        this.#unanswered++;
+        this.#send(response, from);
+      }
+      this.#more();
+    });
     this.#udp.on('error', () => {});
     this.#tcp.on('error', () => {});
     await Promise.all([
@@ -125,22 +136,41 @@ export class Resolver {
     this.#deps.host.closeFd(this.#held.namespaceFd);
   }
 
-  #datagram(message: Buffer, from: RemoteInfo): void {
-    if (!this.#take()) return;
+  /** What came behind the datagram that woke us, by the batch; the loop gets its turn in between. */
+  #more(): void {
+    if (this.#closed) return;
+    for (let round = 0; round < maxBatches; round++) {
+      const count = this.#deps.host.answerDatagrams(this.#held.udpFd, this.#answer);
+      if (count < fullBatch) return;
+    }
+  }
+
+  readonly #answer = (message: Buffer, from: () => DatagramSource): Buffer | undefined =>
+    this.#datagram(message, from);
+
+  /** The answer where it is known at once; what is asked behind is sent when it comes. */
+  #datagram(message: Buffer, from: () => DatagramSource): Buffer | undefined {
+    if (!this.#take()) return undefined;
     const query = parseQuery(message);
-    if (query === undefined) return;
+    if (query === undefined) return undefined;
+    const local = this.#known('udp', query, message, query.udpSize);
+    if (local !== undefined) return local;
     this.#unanswered++;
-    const sent = (): void => {
+    const to = from();
+    // The buffer is used again for the next datagram.
+    const kept = Buffer.from(message);
+    const own = { ...query, question: kept.subarray(0, query.question.length) };
+    void this.#forward('udp', own, kept).then((late) => this.#send(late, to));
+    return undefined;
+  }
+
+  /** Of one that was counted as unanswered when it was read. */
+  #send(response: Buffer, to: DatagramSource): void {
+    if (this.#closed) return;
+    this.#udp.send(response, to.port, to.address, () => {
       this.#unanswered--;
       if (this.#unanswered === 0) this.#drained?.();
-    };
-    const send = (response: Buffer): void => {
-      if (this.#closed) return;
-      this.#udp.send(response, from.port, from.address, sent);
-    };
-    const local = this.#known('udp', query, message, query.udpSize);
-    if (local !== undefined) send(local);
-    else void this.#forward('udp', query, message).then(send);
+    });
   }
 
   #connection(socket: Socket): void {
