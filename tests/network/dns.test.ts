@@ -140,7 +140,7 @@ isolated(import.meta.filename, () => {
     assert.equal(await lookup(client, 'resolve4', 'tardy'), 'ENOTFOUND');
     await assert.rejects(
       world.networks.disconnect(ctx, 'app', 'late', false),
-      /is not connected to network app/,
+      /is not connected to the network app/,
     );
     await world.stop(world.boxes.get(late.record.id) ?? late);
   });
