@@ -35,7 +35,8 @@ const byValue: Splitter = (received, take) => {
 type Forwarded = readonly [unknown, unknown, Readonly<Record<string, Buffer>>];
 
 const acknowledge = (message: Buffer): Buffer | undefined => {
-  const chunk = (unpack(message)?.value as Forwarded)[2]['chunk'];
+  const value = unpack(message)?.value as Forwarded | undefined;
+  const chunk = value?.[2]['chunk'];
   if (chunk === undefined) return undefined;
   return Buffer.concat([Buffer.from('\x81\xa3ack', 'latin1'), Buffer.from([0xa0 | chunk.length]), chunk]);
 };
