@@ -69,8 +69,9 @@ async function bindInto(room: Room, view: string, mount: MountPoint, source: str
       room.host.closeFd(fd);
     }
   };
-  await bind(['rbind', 'rprivate']);
-  // Through a new descriptor: the first one is of what lies below the mount.
+  await bind(['rbind']);
+  // Through new descriptors: the first one is of what lies below the mount.
+  await bind(['rprivate']);
   if (!mount.rw) await bind(['remount', 'bind', 'ro']);
 }
 

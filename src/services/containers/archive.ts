@@ -90,8 +90,11 @@ export async function statPath(room: Room, ctx: Ctx, ref: string, path: string):
   const root = await openRoot(room, ctx, entry);
   try {
     const found = await locate(room, entry.record, root.path, path);
-    room.host.closeFd(found.parent);
-    return describe(found);
+    try {
+      return describe(found);
+    } finally {
+      room.host.closeFd(found.parent);
+    }
   } finally {
     await root.close();
   }

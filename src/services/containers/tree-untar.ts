@@ -26,7 +26,7 @@ import { invalid, isErrno } from '../../core/errors.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import { tarEntries, type TarHeader } from '../../core/tar/index.ts';
 import type { ContainerHost } from './deps.ts';
-import { ensureDirectory } from './rootfs-files.ts';
+import { causedBy, ensureDirectory } from './rootfs-files.ts';
 import { removeEntry } from './tree-remove.ts';
 
 const write = promisify(writeCallback);
@@ -67,8 +67,13 @@ function targetOf(input: UntarInput, name: string): string {
 
 async function openParent(input: UntarInput, path: string): Promise<number> {
   const parent = posix.dirname(path);
-  await ensureDirectory(input.host, input.root, parent);
-  return await input.host.openInRoot(input.root, parent, { flags: C.O_RDONLY | C.O_DIRECTORY });
+  try {
+    await ensureDirectory(input.host, input.root, parent);
+    return await input.host.openInRoot(input.root, parent, { flags: C.O_RDONLY | C.O_DIRECTORY });
+  } catch (error) {
+    if (!causedBy(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) throw error;
+    throw invalid(`invalid path in archive: ${parent} is a link that leads nowhere`, error);
+  }
 }
 
 /** Clears the way for an entry. Returns true when a directory is already there and stays. */
