@@ -132,7 +132,7 @@ for (const [what, files] of Object.entries(attacks)) {
     for (const pace of ['quick', 'rich']) {
       await underAttack(async () => {
         // Losing against the container is no failure of the engine.
-        for (let round = 0; round < 50; round++)
+        for (let round = 0; round < 25; round++)
           await archiveRequest(engine.socket, 'PUT', 'evil', { path: '/w' }, archive);
       }, pace);
     }
