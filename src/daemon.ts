@@ -8,10 +8,12 @@ import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createApiServer, maximumVersion, minimumVersion, type ApiServer } from './api/index.ts';
 import { backgroundCtx, type Ctx } from './core/ctx.ts';
+import { invalid } from './core/errors.ts';
 import { EventBus } from './core/events.ts';
 import { newId } from './core/ids.ts';
 import type { Logger } from './core/log.ts';
 import type { ContainerRecord } from './core/model/container.ts';
+import type { LogDriver } from './core/ports/log-driver.ts';
 import type { RecordStore } from './core/ports/record-store.ts';
 import { insecureListeners, listenerOf } from './daemon/listen.ts';
 import { locatePrograms, type Programs } from './daemon/programs.ts';
@@ -137,9 +139,19 @@ async function openRuntimes(
   return { runtime, specs, defaultRuntime: name, names: runtimes.map((one) => one.name), layout };
 }
 
+/** The daemon's own choice is checked before anything else is done: every create would fail by it. */
+function openLogDrivers(options: DaemonOptions): ReadonlyMap<string, LogDriver> {
+  const drivers = createLogDrivers({ openDatagram: openUnixDatagram });
+  const chosen = drivers.get(options.logDriver);
+  if (chosen === undefined) throw invalid(`logger: no log driver named '${options.logDriver}' is registered`);
+  chosen.validate(options.logOptions);
+  return drivers;
+}
+
 /** What every room is built from. */
 async function openBase(options: DaemonOptions, log: Logger) {
   const ctx = backgroundCtx(log);
+  const logDrivers = openLogDrivers(options);
   const { dataRoot, runRoot } = makeRoots(options);
   const programs = locatePrograms(options);
   const host = createHost();
@@ -157,7 +169,6 @@ async function openBase(options: DaemonOptions, log: Logger) {
     options.initPath ?? findProgram('tini-static') ?? findProgram('docker-init') ?? findProgram('catatonit');
   const platform = { os: 'linux', architecture: goArch() };
   const events = new EventBus();
-  const logDrivers = createLogDrivers({ openDatagram: openUnixDatagram });
   return {
     options,
     log,
@@ -317,7 +328,8 @@ function engineFacts(base: Base): EngineFacts {
     defaultRuntime: oci.defaultRuntime,
     runtimes: () => oci.runtime.info(),
     loggingDriver: options.logDriver,
-    logDrivers: [...base.logDrivers.keys()],
+    // As dockerd lists them: `none` is no driver that one could choose for its sake.
+    logDrivers: [...base.logDrivers.keys()].filter((name) => name !== 'none').sort(),
     networkDrivers: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
     volumeDrivers: ['local'],
     initBinary: base.initPath ?? '',

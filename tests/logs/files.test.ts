@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, test } from 'node:test';
 import { eventually, startEngine, type Engine } from '../scenarios/engine.ts';
 
 describe('logs in files', () => {
@@ -100,10 +100,10 @@ describe('logs in files', () => {
 
   it('refuses drivers that there are not and options that they do not have', async () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
-      [['splunk'], /logger: no log driver named 'splunk' is registered/],
-      [['awslogs'], /logger: no log driver named 'awslogs' is registered/],
-      [['gcplogs'], /logger: no log driver named 'gcplogs' is registered/],
-      [['etwlogs'], /logger: no log driver named 'etwlogs' is registered/],
+      [['splunk'], /error looking up logging plugin splunk: plugin "splunk" not found/],
+      [['awslogs'], /error looking up logging plugin awslogs: plugin "awslogs" not found/],
+      [['gcplogs'], /error looking up logging plugin gcplogs: plugin "gcplogs" not found/],
+      [['etwlogs'], /error looking up logging plugin etwlogs: plugin "etwlogs" not found/],
       [['json-file', 'nosuch=1'], /unknown log opt 'nosuch' for json-file log driver/],
       [['local', 'labels=a'], /unknown log opt 'labels' for log driver local/],
       [['local', 'max-file=1'], /compression cannot be enabled when max file count is 1/],
@@ -149,4 +149,13 @@ describe('logs in files', () => {
     follower.kill('SIGKILL');
     await engine.ok('docker', ['rm', '-f', 'flood']);
   });
+});
+
+test('a daemon whose own log driver there is not, or with options that it does not have, does not start', async () => {
+  for (const [args, message] of [
+    [['--log-driver=splunk'], /logger: no log driver named 'splunk' is registered/],
+    [['--log-driver=local', '--log-opt=nosuch=1'], /unknown log opt 'nosuch' for log driver local/],
+  ] as const) {
+    await assert.rejects(startEngine({ args }), message);
+  }
 });
