@@ -10,11 +10,28 @@ export function checkOutput(file: string): void {
   if (!fs.existsSync(directory))
     throw new CliError(`invalid output path: stat ${directory}: no such file or directory`);
   const stat = fs.statSync(file, { throwIfNoEntry: false });
-  if (stat?.isDirectory() === true) throw new CliError('cannot write to a directory');
+  if (stat === undefined || stat.isFile()) return;
+  // A rename over `/dev/null` would take the host's own away.
+  throw new CliError(`cannot write to ${kindOf(stat)}`);
+}
+
+function kindOf(stat: fs.Stats): string {
+  if (stat.isDirectory()) return 'a directory';
+  if (stat.isCharacterDevice()) return 'a character device file';
+  if (stat.isBlockDevice()) return 'a block device file';
+  if (stat.isFIFO()) return 'a named pipe (FIFO)';
+  return 'a socket';
+}
+
+/** Where a symlink leads: it stays, and what it names is written. */
+function behindLink(file: string): string {
+  const isLink = fs.lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  return isLink && fs.existsSync(file) ? fs.realpathSync(file) : file;
 }
 
 /** Writes beside the target and renames, so that a broken stream leaves no half file. */
-export async function writeFileFrom(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeFileFrom(given: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const file = behindLink(given);
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`);
   const handle = await fs.promises.open(temporary, 'wx', 0o600);
   try {

@@ -25,6 +25,7 @@ const differences: Readonly<Record<string, Change>> = {
   disconnect: (events) => events.slice(0, 1),
   // Files go through the running container's own root: nothing is mounted for that.
   'cp in': without('volume'),
+  'cp out': without('volume'),
   // The labels of an image are known until it is gone.
   rmi: (events) => events.map((event) => event.replace(/^image delete <image> /, '$&l=1 ')),
   // cgroup v1 tells dockerd 20.10 nothing here.
