@@ -10,7 +10,9 @@ export type OwnOperationId =
   | 'SlipwayImageCollect'
   | 'SlipwayContainerPorts'
   | 'SlipwayNetworkExposure'
-  | 'SlipwayNetworkTrace';
+  | 'SlipwayNetworkTrace'
+  | 'ContainerCheckpointList'
+  | 'ContainerCheckpointCreate';
 
 const own: readonly string[] = [
   'SlipwayRepair POST /slipway/system/repair dryRun:b',
@@ -19,6 +21,9 @@ const own: readonly string[] = [
   'SlipwayContainerPorts POST /slipway/containers/{name}/ports',
   'SlipwayNetworkExposure GET /slipway/networks/exposure',
   'SlipwayNetworkTrace GET /slipway/networks/trace source destination',
+  // Docker's, experimental and therefore in no Swagger file.
+  'ContainerCheckpointList GET /containers/{name}/checkpoints dir',
+  'ContainerCheckpointCreate POST /containers/{name}/checkpoints',
 ];
 
 export type AnyOperationId = OperationId | OwnOperationId;

@@ -2,6 +2,7 @@
 /** Health checks and restart policies on the real kernel, across deaths of the daemon. */
 
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { clients, eventually, startEngine, type Engine } from '../scenarios/engine.ts';
 
@@ -297,3 +298,37 @@ test('a policy counts on when the daemon comes back; always and unless-stopped o
   assert.ok((await restarts('loop')) <= stopped, 'a start by hand begins anew');
   await remove('loop', 'always', 'unless');
 });
+
+test('a freezer that a dying daemon left half-way follows the record', async () => {
+  const ids: string[] = [];
+  for (const name of ['warm', 'cold'])
+    ids.push(await ok('run', '-d', '--name', name, 'busybox', 'sleep', '1000'));
+  await ok('pause', 'cold');
+  const files = ids.map((id) => freezerOf(id));
+  await engine.kill();
+  // As if it had died between the kernel and its record.
+  writeFileSync(files[0]?.path ?? '', files[0]?.frozen ?? '');
+  writeFileSync(files[1]?.path ?? '', files[1]?.thawed ?? '');
+  await engine.start();
+  await eventually('both as recorded', async () => {
+    const now = files.map(({ path }) => readFileSync(path, 'utf8').trim());
+    return now[0] === files[0]?.thawed && now[1] === files[1]?.frozen ? true : undefined;
+  });
+  assert.equal(await ok('exec', 'warm', 'echo', 'alive'), 'alive');
+  await ok('unpause', 'cold');
+  await remove('warm', 'cold');
+});
+
+function freezerOf(id: string): { readonly path: string; readonly frozen: string; readonly thawed: string } {
+  const found = [
+    {
+      path: `/sys/fs/cgroup/freezer/${engine.instance}/${id}/freezer.state`,
+      frozen: 'FROZEN',
+      thawed: 'THAWED',
+    },
+    { path: `/sys/fs/cgroup/${engine.instance}/${id}/cgroup.freeze`, frozen: '1', thawed: '0' },
+    { path: `/sys/fs/cgroup/unified/${engine.instance}/${id}/cgroup.freeze`, frozen: '1', thawed: '0' },
+  ].find(({ path }) => existsSync(path));
+  assert.ok(found !== undefined, 'the container has a freezer');
+  return found;
+}

@@ -99,13 +99,30 @@ function cgroups(place: Place): readonly string[] {
   return [join('/sys/fs/cgroup', place.instance), ...roots].flatMap((root) => names(root).filter(isId));
 }
 
+/** What the kernel says of a container's freezer; false where it has none (any more). */
+function isFrozen(place: Place, id: string): boolean {
+  const roots = ['/sys/fs/cgroup', '/sys/fs/cgroup/freezer', '/sys/fs/cgroup/unified'];
+  return roots.some((root) =>
+    ['freezer.state', 'cgroup.freeze'].some((file) => {
+      try {
+        const text = readFileSync(join(root, place.instance, id, file), 'utf8').trim();
+        return text === 'FROZEN' || text === '1';
+      } catch {
+        return false;
+      }
+    }),
+  );
+}
+
 /** Asserts that nothing is half-way and nothing is left over. */
 export async function assertConverged(place: Place): Promise<readonly Inspected[]> {
   const all = await inspectAll(place);
   const known = new Set(all.map((one) => one.Id));
   const running = new Set(all.filter((one) => one.State.Running).map((one) => one.Id));
   for (const one of all) {
-    assert.match(one.State.Status, /^(created|running|exited|restarting)$/, one.Name);
+    assert.match(one.State.Status, /^(created|running|paused|exited|restarting)$/, one.Name);
+    if (one.State.Running)
+      assert.equal(isFrozen(place, one.Id), one.State.Status === 'paused', `${one.Name}: its freezer`);
     if (one.State.Status === 'running')
       assert.ok(names(`/proc/${one.State.Pid}`).length > 0, `${one.Name} has no process`);
   }

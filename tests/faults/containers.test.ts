@@ -165,3 +165,110 @@ test('a start that fails again and again never leaks', async () => {
   assert.deepEqual(await world.state(), before);
   world.end();
 });
+
+async function running(): Promise<World> {
+  const world = await prepared();
+  await world.service.create(ctx, input);
+  await world.service.start(ctx, 'web');
+  return world;
+}
+
+const statusOf = (world: World): string => world.service.resolve('web').state.status;
+
+/** What an engine holds that had the container and removed it: the volume with a name stays. */
+async function afterRemoval(world: World): Promise<unknown> {
+  await world.service.remove(ctx, 'web', { force: true, volumes: true, link: false });
+  return { ...(await world.state()), links: [] };
+}
+
+test('restart: whatever fails, the container runs or can be started, and nothing leaks', async () => {
+  const restart = (world: World): Promise<void> =>
+    world.service.restart(ctx, 'web', { signal: 'KILL', timeout: 0 });
+  const quiet = await running();
+  quiet.faults.arm(undefined);
+  await restart(quiet);
+  const total = quiet.faults.calls.length;
+  const clean = await afterRemoval(quiet);
+  quiet.end();
+  assert.ok(total >= 12, `only ${total} calls were tried`);
+  for (let at = 1; at <= total; at += 1) {
+    const world = await running();
+    world.faults.arm({ at, when: 'before' });
+    const failed = await restart(world).then(
+      () => false,
+      () => true,
+    );
+    const what = `${world.faults.failed ?? ''}, call ${at} of ${total}`;
+    world.faults.arm(undefined);
+    const status = statusOf(world);
+    assert.ok(['running', 'exited'].includes(status), `${status} after ${what}`);
+    if (!failed) assert.equal(status, 'running', what);
+    if (status === 'exited') await world.service.start(ctx, 'web');
+    assert.equal(statusOf(world), 'running', what);
+    await restart(world);
+    assert.deepEqual(await afterRemoval(world), clean, what);
+    world.end();
+  }
+});
+
+test('exec: one that cannot start is over, the container and the next exec are not', async () => {
+  const exec = async (world: World): Promise<{ id: string; run: Promise<unknown> }> => {
+    const { id } = await world.service.execCreate(ctx, 'web', {
+      attachStdin: false,
+      attachStdout: true,
+      attachStderr: true,
+      tty: false,
+      env: [],
+      cmd: ['true'],
+      privileged: false,
+      user: '0',
+      workingDir: '',
+      detachKeys: undefined,
+      consoleSize: undefined,
+    });
+    const start = { detach: false, tty: false, consoleSize: undefined };
+    return { id, run: world.service.execStart(ctx, id, start).then(({ exit }) => exit) };
+  };
+  const world = await running();
+  const before = await world.state();
+  world.faults.arm({ at: 1, when: 'before' });
+  const broken = await exec(world);
+  await assert.rejects(broken.run, /injected: task\.exec/);
+  world.faults.arm(undefined);
+  const view = await world.service.execInspect(ctx, broken.id);
+  assert.deepEqual([view.running, view.exitCode], [false, 126]);
+  await assert.rejects(
+    world.service.execStart(ctx, broken.id, { detach: true, tty: false, consoleSize: undefined }),
+    { kind: 'conflict' },
+  );
+  assert.deepEqual(await (await exec(world)).run, { exitCode: 0 });
+  assert.deepEqual(await world.state(), before);
+  world.end();
+});
+
+test('commit: whatever fails, the container runs on or can be unpaused', async () => {
+  const commit = (world: World): Promise<unknown> =>
+    world.service.commit(ctx, 'web', {
+      repository: '',
+      tag: '',
+      comment: '',
+      author: '',
+      pause: true,
+      changes: [],
+      config: undefined,
+    });
+  const setUp = async (): Promise<World> => {
+    const world = await running();
+    world.writable.write(world.service.resolve('web').id, 'new', 'text');
+    return world;
+  };
+  const calls = await eachFault(setUp, commit, async (world, before, what) => {
+    if (statusOf(world) === 'paused') await world.service.unpause(ctx, 'web');
+    assert.equal(statusOf(world), 'running', what);
+    assert.equal([...world.runtime.world.containers.values()][0]?.paused, false, what);
+    assert.deepEqual(await world.state(), before, what);
+    await commit(world);
+    assert.ok((world.committed.at(-1) ?? 0) > 0, what);
+  });
+  assert.ok(calls >= 6, `only ${calls} calls were tried`);
+});

@@ -13,6 +13,7 @@ import { EventBus } from '#src/core/events.ts';
 import { silentLogger } from '#src/core/log.ts';
 import { chainIdOf, type ImageRecord } from '#src/core/model/image.ts';
 import type { NetHelper, PortHold } from '#src/core/ports/net-helper.ts';
+import type { Runtime } from '#src/core/ports/runtime.ts';
 import { encodeHeader, simpleHeader, tarEnd, tarPadding } from '#src/core/tar/index.ts';
 import {
   createBridgeDriver,
@@ -22,7 +23,7 @@ import {
 } from '#src/network/index.ts';
 import { createSpecBuilder, readMachineFacts } from '#src/runtime/index.ts';
 import { createContainers } from '#src/services/containers/index.ts';
-import type { ImageService } from '#src/services/images/index.ts';
+import type { CommitInput, ImageService } from '#src/services/images/index.ts';
 import { createNetworksService } from '#src/services/networks/index.ts';
 import { openVolumes } from '#src/services/volumes/index.ts';
 import { createHash } from 'node:crypto';
@@ -74,7 +75,7 @@ export class Faults {
     this.calls.push(name);
     if (this.#fault?.at !== this.#count) return run();
     // These promise all or nothing, or hand out what only they know: their failure is one before the effect.
-    const atomic = /^(records|runtime|host)\./.test(name);
+    const atomic = /^(records|runtime|host|task)\./.test(name);
     const when = atomic ? 'before' : this.#fault.when;
     this.failed = `${name} (${when})`;
     const failure = internal(`injected: ${this.failed}`);
@@ -152,11 +153,18 @@ export async function createWorld(options: WorldOptions = {}) {
     layers: [{ diffId, chainId, size: 1 }],
     tags: ['docker.io/library/busybox:latest'],
   } as unknown as ImageRecord;
+  const committed: number[] = [];
   const images = {
     resolve: () => image,
     find: () => image,
     get: () => image,
     topLayer: () => chainId,
+    commit: async (_ctx: unknown, { layer }: CommitInput) => {
+      const chunks: unknown[] = [];
+      for await (const chunk of layer ?? []) chunks.push(chunk);
+      committed.push(chunks.length);
+      return { record: image, reference: '' };
+    },
   } as unknown as ImageService;
 
   const watchedSnapshots = {
@@ -224,14 +232,27 @@ export async function createWorld(options: WorldOptions = {}) {
     { discard: async (path: string) => rmSync(path, { recursive: true, force: true }) },
     ['discard'],
   );
+  // Tasks are ports, too.
+  const tended: Runtime = {
+    ...runtime,
+    start: async (own, spec) =>
+      faults.guard('task', await runtime.start(own, spec), ['exec', 'pause', 'resume', 'signal']),
+  };
   const containers = createContainers({
     host,
     attributes: { mknod() {}, setXattr() {}, getXattr: () => undefined, listXattrs: () => [] },
     records: guardedRecords,
-    snapshots: faults.guard('snapshots', watchedSnapshots, ['prepare', 'mount', 'unmount', 'removeSnapshot']),
-    runtime: faults.guard('runtime', runtime, ['start', 'cleanup']),
+    snapshots: faults.guard('snapshots', watchedSnapshots, [
+      'prepare',
+      'mount',
+      'unmount',
+      'removeSnapshot',
+      'changes',
+      'diff',
+    ]),
+    runtime: faults.guard('runtime', tended, ['start', 'cleanup']),
     specs: createSpecBuilder({ facts, seccompCaches: new Map(), cdiDirectories: [] }),
-    images,
+    images: faults.guard('images', images, ['commit']),
     volumes,
     networks,
     logDrivers: new Map([['json-file', createFakeLogDriver()]]),
@@ -268,6 +289,9 @@ export async function createWorld(options: WorldOptions = {}) {
     faults,
     events,
     runtime,
+    /** Chunks of the layer of each image that was committed. */
+    committed,
+    writable: snapshots,
     /** All that the engine holds, in one comparable value. */
     async state() {
       const { home } = host.kernel.namespaces;

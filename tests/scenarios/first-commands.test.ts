@@ -1,8 +1,9 @@
-/** S02, S03, S04, S06, S10 to S15: what a person does on the first day, by both clients. */
+/** S02 to S06, S10 to S15: what a person does on the first day, by both clients. */
 
 import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { clients, eventually, startEngine, type Engine } from './engine.ts';
 
 let engine: Engine;
@@ -68,6 +69,36 @@ for (const client of clients) {
       assert.equal(hog.code, 137, hog.stderr);
       assert.equal(await ok('inspect', '-f', '{{.State.OOMKilled}} {{.State.ExitCode}}', 's04'), 'true 137');
       await ok('rm', 's04');
+    });
+
+    test('S05 pause freezes every process, unpause goes on', async () => {
+      const count = 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done';
+      await ok('run', '-d', '--name', 's05', 'busybox', 'sh', '-c', `(${count}) & ${count}`);
+      const lines = async (): Promise<number> => (await ok('logs', 's05')).split('\n').length;
+      await eventually('some lines', async () => ((await lines()) > 4 ? true : undefined));
+      await ok('pause', 's05');
+      assert.match(await ok('ps', '--filter', 'name=s05', '--format', '{{.Status}}'), /^Up .* \(Paused\)$/);
+      assert.equal(await ok('ps', '-q', '--filter', 'status=paused').then((ids) => ids.length), 12);
+      const before = await lines();
+      // Processes take no time while frozen: what they have used stays what it was.
+      const used = async (): Promise<string> => {
+        const pids = (await ok('top', 's05', '-eo', 'pid')).split('\n').slice(1);
+        assert.ok(pids.length >= 2, String(pids));
+        return pids
+          .map((pid) => readFileSync(`/proc/${pid.trim()}/stat`, 'utf8').split(' ').slice(13, 15).join())
+          .join(' ');
+      };
+      const first = await used();
+      await delay(300);
+      assert.equal(await used(), first);
+      assert.equal(await lines(), before);
+      const refused = await run('exec', 's05', 'true');
+      assert.match(refused.stderr, /is paused, unpause the container before exec/);
+      assert.equal((await run('pause', 's05')).code, 1);
+      await ok('unpause', 's05');
+      await eventually('more lines', async () => ((await lines()) > before ? true : undefined));
+      assert.match((await run('unpause', 's05')).stderr, /is not paused/);
+      await ok('rm', '-f', 's05');
     });
 
     test('S06 a container lives as long as its process', async () => {

@@ -14,8 +14,15 @@ export async function pauseContainer(room: Room, _ctx: Ctx, ref: string): Promis
       throw conflict(`container ${id} is restarting, wait until the container is running`);
     }
     if (status !== 'running' || entry.task === undefined) throw conflict(`container ${id} is not running`);
-    await entry.task.pause();
-    await commitRecord(room, entry, withState(entry.record, { status: 'paused' }));
+    const { task } = entry;
+    await task.pause();
+    try {
+      await commitRecord(room, entry, withState(entry.record, { status: 'paused' }));
+    } catch (error) {
+      // Nobody would know that it is frozen.
+      await task.resume();
+      throw error;
+    }
     emitContainer(room, entry.record, 'pause');
   });
 }

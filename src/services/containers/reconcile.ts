@@ -154,6 +154,7 @@ async function perform(room: Room, ctx: Ctx, action: Action, observation: Observ
         if (task === undefined) return;
         entry.task = task;
         watchExit(room, entry, task);
+        await restoreFreezer(room, entry.record, task);
         startHealth(room, entry);
         tendLog(room, entry);
         return;
@@ -182,6 +183,16 @@ async function perform(room: Room, ctx: Ctx, action: Action, observation: Observ
       }
     }
   });
+}
+
+/** The daemon may have died between freezing or thawing and the record of it: the record holds. */
+async function restoreFreezer(room: Room, record: ContainerRecord, task: Task): Promise<void> {
+  try {
+    if (record.state.status === 'paused') await task.pause();
+    else await task.resume();
+  } catch (error) {
+    room.log.warn('freezer not restored', { container: record.id, error });
+  }
 }
 
 const backoffLeft = ({ restartBackoffMs, state }: ContainerRecord): number =>
