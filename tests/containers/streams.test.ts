@@ -322,7 +322,7 @@ test('signals by every kind of name; a stop escalates; wait has three conditions
   await ok('stop', '-t', '1', 'sig');
   assert.equal((await waits[0])?.StatusCode, 137);
   assert.equal((await waits[1])?.StatusCode, 137);
-  assert.equal(await Promise.race([waits[2], 'still waiting']), 'still waiting');
+  assert.equal(await Promise.race([waits[2], Promise.resolve('still waiting')]), 'still waiting');
   const again = await call(engine.socket, 'POST', '/containers/sig/wait');
   assert.deepEqual(again.body, { StatusCode: 137 });
   await ok('rm', 'sig');
