@@ -95,11 +95,12 @@ export function limitResources(facts: MachineFacts, host: HostConfig): Record<st
   const memory = memoryResources(facts, host);
   const cpu = cpuResources(host);
   const blockIO = blockResources(facts, host);
-  const pids = host.PidsLimit != null && host.PidsLimit !== 0 && facts.abilities.pids;
+  // A new cgroup has no limit; crun does not take one that says so.
+  const pids = (host.PidsLimit ?? 0) > 0 && facts.abilities.pids;
   return {
     ...(memory === undefined ? {} : { memory }),
     ...(cpu === undefined ? {} : { cpu }),
     ...(blockIO === undefined ? {} : { blockIO }),
-    ...(pids ? { pids: { limit: (host.PidsLimit ?? -1) < 0 ? -1 : host.PidsLimit } } : {}),
+    ...(pids ? { pids: { limit: host.PidsLimit } } : {}),
   };
 }

@@ -324,7 +324,7 @@ test('limits become resources; without a controller nothing is asked', () => {
     cpu: { shares: 5, period: 100_000, quota: 150_000, cpus: '0' },
     blockIO: { weight: 20 },
   });
-  assert.deepEqual(limitResources(facts, { PidsLimit: -1 }), { pids: { limit: -1 } });
+  assert.deepEqual(limitResources(facts, { PidsLimit: -1 }), {});
   assert.deepEqual(limitResources(facts, {}), {});
 });
 
