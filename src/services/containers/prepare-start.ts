@@ -11,6 +11,7 @@ import { networkFileMounts, writeNetworkFiles } from './bundle.ts';
 import type { Room } from './deps.ts';
 import { containerEnv } from './environment.ts';
 import { loggedContainer, logOf } from './log-tending.ts';
+import { guardMounts } from './mount-guard.ts';
 import { chooseNamespaces, hostnameInside, sharedIpcMounts } from './namespaces.ts';
 import { ensureDirectory } from './rootfs-files.ts';
 import type { Entry } from './table.ts';
@@ -112,6 +113,7 @@ export async function specInput(
   const workingDir = record.config.WorkingDir || '/';
   if (workingDir !== '/') await ensureDirectory(room.host, prepared.rootPath, workingDir);
   const volumes = record.mounts.length === 0 ? [] : await mountVolumes(room, ctx, undo, record);
+  await guardMounts(room.host, prepared.rootPath, volumes);
   const namespaces = chooseNamespaces(room, record, prepared.network?.path);
   return {
     record,

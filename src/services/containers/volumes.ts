@@ -115,7 +115,7 @@ export async function fillVolumes(
 /**
  * Read-only holds for what is mounted below the source too, as Docker since 25, where the kernel can do that in one go (5.12).
  */
-function bindOptions(room: Room, mount: MountPoint): readonly string[] {
+function bindOptions(room: Room, mount: MountPoint, isFolder: boolean): readonly string[] {
   const options = mount.options ?? [];
   const recursive = options.includes('bind') ? 'bind' : 'rbind';
   const propagation = mount.propagation === '' ? 'rprivate' : mount.propagation;
@@ -128,7 +128,8 @@ function bindOptions(room: Room, mount: MountPoint): readonly string[] {
       `failed to set up the bind mount of ${mount.source}: this host cannot make mounts recursively read-only (kernel 5.12 or later is needed)`,
     );
   }
-  return [...flags, 'ro', ...(deep && room.specs.recursiveReadOnly ? ['rro'] : [])];
+  // Below a file nothing is mounted, and crun would look for a folder.
+  return [...flags, 'ro', ...(deep && isFolder && room.specs.recursiveReadOnly ? ['rro'] : [])];
 }
 
 /** A part of a volume must lie in it: a link that another container put there could point anywhere on the host. */
@@ -188,14 +189,16 @@ export async function mountVolumes(
       undo.push(`event of volume ${name}`, () => emitUnmount(room, record, mount));
       emitMount(room, record, mount);
       await checkSubpath(room, name, mount.source);
-    } else if ((await stat(mount.source).catch(() => undefined)) === undefined) {
+    }
+    const found = await stat(mount.source).catch(() => undefined);
+    if (found === undefined && mount.type === 'bind') {
       throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
     }
     mounts.push({
       destination: mount.destination,
       type: 'bind',
       source: mount.source,
-      options: bindOptions(room, mount),
+      options: bindOptions(room, mount, found?.isDirectory() ?? true),
     });
   }
   return mounts;

@@ -42,6 +42,15 @@ for (const runtime of runtimes) {
     assert.equal(await on(...forced, 'busybox', ...writable), '--');
     assert.equal(await on('-v', `${source}:/m`, 'busybox', ...writable), 'ww');
     assert.equal(await on('-v', `${source}:/m:ro`, 'busybox', ...writable), '--');
+    const one = [
+      '-v',
+      `${join(source, 'file')}:/one:ro`,
+      'busybox',
+      'sh',
+      '-c',
+      'cat /one; echo x >> /one || echo ro',
+    ];
+    assert.equal(await on(...one), 'from the host\nro');
   });
 
   test(`${runtime}: without recursion what is mounted below the source stays out`, async () => {
