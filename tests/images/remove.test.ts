@@ -127,6 +127,24 @@ test('a tag moves; the image that had it is dangling, and pruning takes it', asy
   assert.deepEqual(await engine.images.list({}), []);
 });
 
+test('pruning all takes an image and the one that it stands on, whichever has a name', async () => {
+  const base = await make('base');
+  const { record } = await engine.images.commit(ctx, {
+    layer: undefined,
+    baseImageId: base,
+    config: {},
+    createdBy: 'x',
+    repository: 'child',
+  });
+  const report = await engine.images.prune(ctx, { dangling: ['false'] });
+  const deleted = report.deleted.flatMap((item) => ('deleted' in item ? [item.deleted] : []));
+  assert.deepEqual(
+    deleted.filter((id) => id === base || id === record.id),
+    [record.id, base],
+  );
+  assert.deepEqual(await engine.images.list({ all: true }), []);
+});
+
 test('filters of the list', async () => {
   const one = await make('one:v1', 'a', ['env=prod']);
   const two = await make('team/two:v2', 'b', ['env=dev']);

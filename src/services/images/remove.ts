@@ -266,13 +266,21 @@ export async function prune(room: Room, ctx: Ctx, filters: Filters): Promise<Pru
   const before = layersOf(room);
   const candidates = room.store
     .all()
-    .filter((record) => fits(record) && !isUsed(record) && !(danglingOnly && namesOf(record).length > 0));
-  for (const record of candidates) {
-    if (ctx.signal.aborted) break;
-    // Looked at again: what was free may have been taken, and a child may have just gone.
-    if (isUsed(record)) continue;
-    if (room.store.all().some((other) => other.parent === record.id)) continue;
-    deleted.push(...(await deleteImage(room, ctx, record, { force: true, noPrune: false, quiet: true })));
+    .filter((record) => fits(record) && !isUsed(record) && !(danglingOnly && record.tags.length > 0));
+  // An image goes after those that stand on it: parents wait for the next round.
+  for (
+    let left = candidates, round: ImageRecord[] = [];
+    left.length > 0 && !ctx.signal.aborted;
+    left = round
+  ) {
+    const parents = new Set(room.store.all().map(({ parent }) => parent));
+    round = left.filter(({ id }) => parents.has(id));
+    if (round.length === left.length) break;
+    for (const record of left) {
+      // Looked at again: what was free may have been taken.
+      if (parents.has(record.id) || isUsed(record) || ctx.signal.aborted) continue;
+      deleted.push(...(await deleteImage(room, ctx, record, { force: true, noPrune: false, quiet: true })));
+    }
   }
   const after = layersOf(room);
   let spaceReclaimed = 0;
