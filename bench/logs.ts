@@ -82,6 +82,24 @@ export async function floodLog(engine: Engine, flood: Flood): Promise<FloodResul
   return { rate: flood.megabytes / seconds, peak };
 }
 
+/** A container that prints without end; the returned function removes it. */
+export async function startFlood(engine: Engine): Promise<() => Promise<void>> {
+  const answer = await engine.http.request(
+    'POST',
+    `${api}/containers/create`,
+    JSON.stringify({
+      Image: 'busybox:latest',
+      Cmd: ['yes', 'x'.repeat(lineLength - 1)],
+      HostConfig: { LogConfig: { Type: 'json-file', Config: { 'max-size': '20m', 'max-file': '3' } } },
+    }),
+  );
+  const { Id: id } = JSON.parse(answer.body) as { Id: string };
+  await engine.http.request('POST', `${api}/containers/${id}/start`);
+  return async () => {
+    await engine.http.request('DELETE', `${api}/containers/${id}?force=1`);
+  };
+}
+
 /** Bytes of an answer's body. */
 async function countBody(engine: Engine, path: string): Promise<number> {
   const asked = request({ socketPath: engine.socket, path });

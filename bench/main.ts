@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { judge, renderTable, type Row } from './bars.ts';
 import { startEngine, type Engine } from './engines.ts';
 import { listImages, loadImage, makeImage, manyImages, pingWhileLoading, type ImageShape } from './images.ts';
-import { floodLog, type FloodResult, followLog, makeFlood } from './logs.ts';
+import { floodLog, type FloodResult, followLog, makeFlood, startFlood } from './logs.ts';
 import { lookups, manyNetworks, namedContainers, roomRows } from './networks.ts';
 import {
   burst,
@@ -239,6 +239,25 @@ async function measureFirst(folder: string, drop: boolean): Promise<Row[]> {
   return [{ what, unit: 'ms', ...row, bar: { of: 'ratio', most: 1 / 12 } }];
 }
 
+/** The whole path of other containers while one fills its log as fast as it can. */
+async function measureBesideFlood(pair: Pair): Promise<Row[]> {
+  const what = 'log: create+start+wait+remove beside a container that floods its log';
+  if (!wanted(what)) return [];
+  note(what);
+  const sample =
+    (rounds: number): Sampler =>
+    async (engine) => {
+      const stop = await startFlood(engine);
+      try {
+        return await startPath(engine, rounds, 0);
+      } finally {
+        await stop();
+      }
+    };
+  const [slipway, dockerd] = await compare(pair, quick ? 1 : 3, sample(20), sample(3));
+  return [{ what, unit: 'ms', slipway, dockerd, bar: { of: 'ratio', most: 1 / 3 } }];
+}
+
 async function measureLogs(pair: Pair, folder: string): Promise<Row[]> {
   const rows: Row[] = [];
   const megabytes = quick ? 100 : 1000;
@@ -294,6 +313,7 @@ async function measureAll(folder: string): Promise<Row[]> {
         ...(await measureLoads(pair)),
         ...(await measureList(pair)),
         ...(await measureLogs(pair, folder)),
+        ...(await measureBesideFlood(pair)),
       ];
       return [...starts, ...cold, ...rest, ...idle];
     } finally {

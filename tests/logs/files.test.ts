@@ -91,6 +91,31 @@ describe('logs in files', () => {
     assert.match(output['local'] ?? '', /^a\ufffd+b\ufffdä\0z$/);
   });
 
+  it('details are what tag, labels and env choose, by name or by pattern', async () => {
+    const options = ['labels-regex=^com\\.', 'env=STAGE', 'tag={{.Name}}/{{upper .ImageName}}'];
+    await engine.ok('docker', [
+      'run',
+      '--name',
+      'detailed',
+      '--label',
+      'com.example.team=x',
+      '--label',
+      'other=y',
+      '-e',
+      'STAGE=prod',
+      ...options.flatMap((each) => ['--log-opt', each]),
+      'busybox',
+      'echo',
+      'hello',
+    ]);
+    for (const client of ['docker', 'slipway'] as const) {
+      assert.equal(
+        await engine.ok(client, ['logs', '--details', 'detailed']),
+        'STAGE=prod,com.example.team=x,tag=detailed%2FBUSYBOX hello',
+      );
+    }
+  });
+
   it('none keeps nothing and says so', async () => {
     await engine.ok('docker', ['run', '--name', 'silent', '--log-driver', 'none', 'busybox', 'echo', 'x']);
     const { code, stderr } = await engine.run('docker', ['logs', 'silent']);

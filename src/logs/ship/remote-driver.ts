@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Ctx } from '../../core/ctx.ts';
+import { isErrno } from '../../core/errors.ts';
 import type { LogDriver, LogPlan, LogTending, LoggedContainer } from '../../core/ports/log-driver.ts';
 import { attributeOptions, checkAttributeOptions } from '../attributes.ts';
 import { checkNames, ownOptions, parseCommonOptions, type CommonOptions } from '../options/common.ts';
@@ -14,6 +16,8 @@ import type { Connect } from './sink.ts';
 export const unsentLimit = 1_000_000_000;
 /** Files of a spool that nobody reads but the sender. */
 const uncachedSize = 4_000_000;
+/** After a full disk or the like. */
+const spoolRetryMs = 5000;
 
 export interface RemoteDriver {
   readonly name: string;
@@ -90,10 +94,15 @@ export function createRemoteDriver(driver: RemoteDriver, queue: CompressionQueue
     ...(driver.checkHost === undefined ? {} : { checkHost: driver.checkHost }),
     read: readSpool,
     tend: async (ctx, tending) => {
-      try {
-        await tendRemote(ctx, queue, driver, tending);
-      } catch (error) {
-        ctx.log.error('a log is not sent on', { path: tending.path, error });
+      while (!ctx.signal.aborted) {
+        try {
+          return await tendRemote(ctx, queue, driver, tending);
+        } catch (error) {
+          // The spool is gone, and the container with it.
+          if (isErrno(error, 'ENOENT')) return;
+          ctx.log.error('a log cannot be read to be sent on', { path: tending.path, error });
+        }
+        await delay(spoolRetryMs, undefined, { signal: ctx.signal }).catch(() => {});
       }
     },
     remove: removeSegments,

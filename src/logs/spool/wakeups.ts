@@ -1,21 +1,31 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { isErrno } from '../../core/errors.ts';
+
+const pollMs = 500;
 
 /** Tells that a log may have grown or was rotated. Changes between two waits are not lost. */
 export class LogWakeups {
-  readonly #watcher: FSWatcher;
+  #watcher: FSWatcher | undefined;
+  #polling: NodeJS.Timeout | undefined;
   #isDirty = false;
   #wake: (() => void) | undefined;
 
   /** Watches the directory: the path's own watch would stay with the file that is renamed away. */
   constructor(path: string, of: 'growth' | 'rotations' = 'growth') {
     const name = basename(path);
-    this.#watcher = watch(dirname(path), (event, changed) => {
-      // A rotation makes a new file.
-      if (changed === null || (changed === name && (of === 'growth' || event === 'rename'))) this.notify();
-    });
-    // A directory that is removed (the container with it) ends the output; `ended` and `signal` tell.
-    this.#watcher.on('error', () => this.notify());
+    try {
+      this.#watcher = watch(dirname(path), (event, changed) => {
+        // A rotation makes a new file.
+        if (changed === null || (changed === name && (of === 'growth' || event === 'rename'))) this.notify();
+      });
+      // A directory that is removed (the container with it) ends the output; `ended` and `signal` tell.
+      this.#watcher.on('error', () => this.notify());
+    } catch (error) {
+      // The host's limit of watches is used up: then it is looked at now and then.
+      if (!isErrno(error, 'ENOSPC') && !isErrno(error, 'EMFILE')) throw error;
+      this.#polling = setInterval(() => this.notify(), pollMs);
+    }
   }
 
   notify(): void {
@@ -38,7 +48,8 @@ export class LogWakeups {
   }
 
   close(): void {
-    this.#watcher.close();
+    this.#watcher?.close();
+    clearInterval(this.#polling);
     this.notify();
   }
 }
