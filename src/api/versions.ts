@@ -57,6 +57,8 @@ export const hasDnsNames = since(44);
 export const hasShortIdAlias = before(45);
 /** `GwPriority` of an endpoint. */
 export const hasGwPriority = since(48);
+/** `Containers` in the list of networks, though always empty. */
+export const listsNetworkContainers = before(52);
 /** `EnableIPv4` of a network. */
 export const hasEnableIPv4 = since(48);
 /** `Status` of a network, with the counts of its addresses. */

@@ -3,7 +3,7 @@
 import type { NetworkRecord } from '../../core/model/network.ts';
 import type { NetworkView } from '../../services/networks/index.ts';
 import type { LookupCounters } from '../../core/ports/net-helper.ts';
-import { hasEnableIPv4, hasNetworkStatus, type ApiVersion } from '../versions.ts';
+import { hasEnableIPv4, hasNetworkStatus, listsNetworkContainers, type ApiVersion } from '../versions.ts';
 
 function encodeIpam(network: NetworkRecord): object {
   return {
@@ -94,7 +94,11 @@ export function encodeNetwork(
     Ingress: false,
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
-    Containers: withMembers ? encodeMembers(view) : {},
+    ...(withMembers
+      ? { Containers: encodeMembers(view) }
+      : listsNetworkContainers(version)
+        ? { Containers: {} }
+        : {}),
     Options: network.options,
     Labels: network.labels,
     ...(withMembers && hasNetworkStatus(version) ? { Status: encodeStatus(view, lookups) } : {}),

@@ -97,20 +97,29 @@ function undoOf(wanted: CompareRequest, value: unknown): CompareRequest | undefi
   return undefined;
 }
 
+/** What came back for a request, for whoever wants to look closer. */
+export interface Seen {
+  readonly wanted: CompareRequest;
+  readonly status: number;
+  /** Undefined when it was no JSON. */
+  readonly value: unknown;
+}
+
 /** Runs all requests, one after another. */
 export async function observe(
   socket: string,
   version: string,
-  requests: readonly CompareRequest[] = allRequests,
+  see: (seen: Seen) => void = () => {},
 ): Promise<Observed[]> {
   const ids = new Map<string, string>();
   const all: Observed[] = [];
-  for (const wanted of requests) {
+  for (const wanted of allRequests) {
     const path = wanted.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids.get(name) ?? name);
     const name = nameOf(wanted);
     try {
       const answer = await send(socket, version, { ...wanted, path });
       const value = parse(answer.text);
+      see({ wanted, status: answer.status, value });
       const id = (value as { Id?: string } | undefined)?.Id;
       const undo = answer.status === 201 ? undoOf(wanted, value) : undefined;
       if (undo !== undefined) await send(socket, version, undo);
