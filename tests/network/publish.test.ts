@@ -83,6 +83,44 @@ isolated(import.meta.filename, () => {
     await world.stop(other);
   });
 
+  test('the default route and the ports go to the network that carries them, as a container joins and leaves', async () => {
+    for (const [at, name] of ['zeta', 'alpha', 'chosen'].entries())
+      await world.networks.create(ctx, { name, ipam: { config: [{ subnet: `10.80.${at}.0/24` }] } });
+    await world.networks.create(ctx, { name: 'cell', internal: true });
+    const mover = await world.run('mover', {
+      NetworkMode: 'zeta',
+      PortBindings: { '80/tcp': [{ HostPort: '8095' }] },
+    });
+    world.keep(await servePage(mover, 'mover '));
+    const route = (): string => inside(mover, 'ip', 'route', 'show', 'default').trim();
+    const works = (): void => assert.match(get(outside, 'http://192.0.2.2:8095/'), /^mover/);
+    const record = () => (world.boxes.get(mover.record.id) ?? mover).record;
+    works();
+    await world.networks.connect(ctx, 'alpha', 'mover', {});
+    assert.match(route(), /^default via 10\.80\.1\.1 dev eth1/);
+    works();
+    await world.networks.connect(ctx, 'chosen', 'mover', { GwPriority: 5 });
+    assert.match(route(), /^default via 10\.80\.2\.1 dev eth2/);
+    works();
+    await world.networks.disconnect(ctx, 'chosen', 'mover', false);
+    assert.match(route(), /^default via 10\.80\.1\.1 dev eth1/);
+    works();
+    await world.networks.disconnect(ctx, 'alpha', 'mover', false);
+    assert.match(route(), /^default via 10\.80\.0\.1 dev eth0/);
+    works();
+    await world.networks.connect(ctx, 'cell', 'mover', {});
+    await world.networks.disconnect(ctx, 'zeta', 'mover', false);
+    assert.deepEqual([route(), record().ports], ['', []]);
+    assert.ok(!(await held()).some((port) => port.endsWith(' 8095')));
+    await world.networks.connect(ctx, 'alpha', 'mover', {});
+    assert.match(route(), /^default via 10\.80\.1\.1/);
+    assert.equal(record().ports.length, 2);
+    works();
+    await world.stop(world.boxes.get(mover.record.id) ?? mover);
+    assert.doesNotMatch(run('nft list table inet sliptest'), /8095/);
+    for (const name of ['zeta', 'alpha', 'chosen', 'cell']) await world.networks.remove(ctx, name);
+  });
+
   test('exposure tells what is reachable from where', async () => {
     await world.networks.create(ctx, {
       name: 'open',

@@ -42,6 +42,8 @@ export interface NetworkDriver {
   detach(ctx: Ctx, namespace: NamespaceHandle | undefined, plan: EndpointPlan): Promise<void>;
   /** Lets a container reach itself through the host after all, where `attach` was not asked to. Idempotent. */
   allowHairpin?(ctx: Ctx, plan: EndpointPlan): Promise<void>;
+  /** Gives the default route to an attached endpoint, or takes it away. Taking is idempotent. */
+  setDefaultRoute?(ctx: Ctx, namespace: NamespaceHandle, plan: EndpointPlan, on: boolean): Promise<void>;
   /** Host side names of everything of this driver's in the kernel, so that reconcile finds orphans. */
   list(ctx: Ctx): Promise<{ networks: readonly string[]; endpoints: readonly string[] }>;
   /** Removes what `list` named and no record knows. Idempotent. */

@@ -12,7 +12,8 @@ import { directoryOf, driverOf, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
 import { checkSpec, emptyEndpoint, isUserDefined } from './endpoints.ts';
 import { namedEndpoints, publishNames, resolverConfig } from './names.ts';
-import { claimEndpoint, releaseEndpoint } from './reserve.ts';
+import { moveGateway } from './move-gateway.ts';
+import { claimEndpoint, gatewayEndpoint, releaseEndpoint } from './reserve.ts';
 
 type Endpoints = Readonly<Record<string, EndpointRecord>>;
 
@@ -66,10 +67,9 @@ async function join(
       if (before === undefined) room.state.attached.delete(record.id);
     });
     remember(room, joined);
-    // A running container keeps its default route; only one that has none gets it from the new network.
-    const routed = Object.values(record.endpoints).some((other) => other.ipv4Gateway !== '');
-    const planned = endpointPlan(room, joined, joined.endpoints, claimed);
-    const plan = { ...planned, defaultRoute: planned.defaultRoute && !routed };
+    // The default route comes afterwards, when the network that has it so far gives it up.
+    const former = gatewayEndpoint(room.state, record.endpoints);
+    const plan = { ...endpointPlan(room, joined, joined.endpoints, claimed), defaultRoute: false };
     const driver = driverOf(room, network.driver);
     undo.push('interface', (own) => driver?.detach(own, namespace, plan));
     await driver?.attach(ctx, namespace, plan);
@@ -83,7 +83,11 @@ async function join(
         await room.helper.attachResolver(ctx, namespace.path, config);
       }
     }
-    return joined;
+    const now = gatewayEndpoint(room.state, joined.endpoints);
+    undo.push('gateway', async (own) => {
+      await moveGateway(room, own, record, now, namespace, false);
+    });
+    return moveGateway(room, ctx, joined, former, namespace, false);
   });
 }
 
@@ -123,6 +127,7 @@ async function leave(
   const endpoint = record.endpoints[network.name];
   if (endpoint === undefined) return record;
   const plan = endpointPlan(room, record, record.endpoints, endpoint);
+  const former = gatewayEndpoint(room.state, record.endpoints);
   const left: ContainerRecord = { ...record, endpoints: without(record.endpoints, network.name) };
   await driverOf(room, network.driver)?.detach(ctx, namespace, plan);
   remember(room, left);
@@ -134,7 +139,7 @@ async function leave(
       await room.helper.detachResolver(ctx, record.id);
     else await room.helper.updateResolver(ctx, resolverConfig(room, attached));
   }
-  return left;
+  return moveGateway(room, ctx, left, former, namespace, former?.endpointId === endpoint.endpointId);
 }
 
 export async function disconnect(

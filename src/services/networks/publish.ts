@@ -57,7 +57,7 @@ const isGone = (remove: PortMap, port: PublishedPort): boolean => {
 const maxExchanges = 10;
 
 /** Holds the new ports; ephemeral ones that a process of the host has are exchanged. */
-async function hold(
+export async function hold(
   room: Networks,
   ctx: Ctx,
   record: ContainerRecord,
@@ -85,7 +85,11 @@ async function hold(
   }
 }
 
-function remember(room: Networks, record: ContainerRecord, claimedPorts: readonly ClaimedPort[]): void {
+export function remember(
+  room: Networks,
+  record: ContainerRecord,
+  claimedPorts: readonly ClaimedPort[],
+): void {
   const claims = room.state.claims.get(record.id);
   if (claims !== undefined)
     room.state.claims.set(record.id, { ...claims, ports: record.ports, claimedPorts });
@@ -149,7 +153,7 @@ function republish(
 }
 
 /** A container that had no published port was attached without a way back to itself. */
-async function letTurnAround(room: Networks, ctx: Ctx, record: ContainerRecord): Promise<void> {
+export async function letTurnAround(room: Networks, ctx: Ctx, record: ContainerRecord): Promise<void> {
   const gateway = gatewayEndpoint(room.state, record.endpoints);
   if (gateway === undefined || record.ports.length === 0) return;
   const plan = endpointPlan(room, record, record.endpoints, gateway);

@@ -10,6 +10,7 @@ import { bridgeOption, bridgeSettings } from '../../../core/model/bridge-setting
 import type { NetworkRecord } from '../../../core/model/network.ts';
 import type { Host, LinkInfo } from '../../../core/ports/host.ts';
 import type { EndpointPlan, NamespaceHandle, NetworkDriver } from '../../../core/ports/network-driver.ts';
+import { planDefaultRoute } from '../default-route.ts';
 import { aliasOf, aliasPrefix, planBridge, planEndpoint } from './plan.ts';
 
 export type BridgeHost = Pick<Host, 'link' | 'links' | 'addresses' | 'networkProgram' | 'facts'>;
@@ -92,6 +93,10 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
     async detach(_ctx: Ctx, _namespace: NamespaceHandle | undefined, plan: EndpointPlan) {
       if (plan.hostInterfaceName === '') return;
       await host.link(undefined, [{ op: 'deleteLink', name: plan.hostInterfaceName }]);
+    },
+
+    async setDefaultRoute(_ctx: Ctx, namespace: NamespaceHandle, plan: EndpointPlan, on: boolean) {
+      await host.link({ path: namespace.path }, planDefaultRoute(plan, on ? 'add' : 'remove'));
     },
 
     async allowHairpin(_ctx: Ctx, plan: EndpointPlan) {

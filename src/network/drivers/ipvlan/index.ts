@@ -6,6 +6,7 @@ import { derivedHex } from '../../../core/ids.ts';
 import type { NetworkRecord } from '../../../core/model/network.ts';
 import type { Host, IpvlanFlag, IpvlanMode, LinkOperation } from '../../../core/ports/host.ts';
 import type { EndpointPlan, NamespaceHandle, NetworkDriver } from '../../../core/ports/network-driver.ts';
+import { planDefaultRoute } from '../default-route.ts';
 import {
   checkParent,
   ensureParent,
@@ -102,6 +103,13 @@ export function createIpvlanDriver(options: {
     async detach(_ctx: Ctx, namespace: NamespaceHandle | undefined, plan: EndpointPlan) {
       if (namespace === undefined || plan.interfaceName === '') return;
       await host.link({ path: namespace.path }, [{ op: 'deleteLink', name: plan.interfaceName }]);
+    },
+
+    async setDefaultRoute(_ctx: Ctx, namespace: NamespaceHandle, plan: EndpointPlan, on: boolean) {
+      await host.link(
+        { path: namespace.path },
+        planDefaultRoute(plan, on ? 'add' : 'remove', modeOf(plan.network) !== 'l2'),
+      );
     },
 
     list: async () => ({ networks: await listParents(host, instance), endpoints: [] }),

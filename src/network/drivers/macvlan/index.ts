@@ -6,6 +6,7 @@ import { invalid, forbidden } from '../../../core/errors.ts';
 import type { NetworkRecord } from '../../../core/model/network.ts';
 import type { Host, LinkOperation, MacvlanMode, NetworkProgram } from '../../../core/ports/host.ts';
 import type { EndpointPlan, NamespaceHandle, NetworkDriver } from '../../../core/ports/network-driver.ts';
+import { planDefaultRoute } from '../default-route.ts';
 import {
   checkParent,
   ensureParent,
@@ -99,6 +100,10 @@ export function createMacvlanDriver(options: {
       // With the namespace the kernel collects the interface.
       if (namespace === undefined || plan.interfaceName === '') return;
       await host.link({ path: namespace.path }, [{ op: 'deleteLink', name: plan.interfaceName }]);
+    },
+
+    async setDefaultRoute(_ctx: Ctx, namespace: NamespaceHandle, plan: EndpointPlan, on: boolean) {
+      await host.link({ path: namespace.path }, planDefaultRoute(plan, on ? 'add' : 'remove'));
     },
 
     list: async () => ({ networks: await listParents(host, instance), endpoints: [] }),

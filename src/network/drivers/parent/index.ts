@@ -7,6 +7,7 @@ import { invalid, isErrno, notImplemented } from '../../../core/errors.ts';
 import { shortId } from '../../../core/ids.ts';
 import type { NetworkRecord } from '../../../core/model/network.ts';
 import type { Host, LinkOperation } from '../../../core/ports/host.ts';
+import { planDefaultRoute } from '../default-route.ts';
 import type { EndpointPlan } from '../../../core/ports/network-driver.ts';
 
 export type ParentHost = Pick<Host, 'link' | 'links'>;
@@ -126,13 +127,6 @@ export function planInside(plan: EndpointPlan, routeByLink = false): readonly Li
   for (const address of [plan.ipv4, plan.ipv6])
     if (address !== '') operations.push({ op: 'addAddress', name, address, noDad: true });
   operations.push({ op: 'setLink', name, up: true });
-  if (!plan.defaultRoute) return operations;
-  for (const [destination, address, gateway] of [
-    ['0.0.0.0/0', plan.ipv4, plan.ipv4Gateway],
-    ['::/0', plan.ipv6, plan.ipv6Gateway],
-  ] as const) {
-    if (address === '' || (gateway === '' && !routeByLink)) continue;
-    operations.push({ op: 'addRoute', destination, name, ...(routeByLink ? {} : { gateway }) });
-  }
+  if (plan.defaultRoute) operations.push(...planDefaultRoute(plan, 'add', routeByLink));
   return operations;
 }
