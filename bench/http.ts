@@ -83,10 +83,12 @@ export class HttpClient {
     path: string,
     body?: string | Buffer,
     type = 'application/json',
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<HttpAnswer> {
     const socket = await this.#connection();
     const payload = Buffer.from(body ?? '');
-    const head = `${method} ${path} HTTP/1.1\r\nHost: engine\r\nContent-Type: ${type}\r\nContent-Length: ${payload.length}\r\n\r\n`;
+    const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `${method} ${path} HTTP/1.1\r\nHost: engine\r\nContent-Type: ${type}\r\nContent-Length: ${payload.length}\r\n${more.join('')}\r\n`;
     socket.write(Buffer.concat([Buffer.from(head), payload]));
     const answer = await this.#read(socket);
     if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.body.trim()}`);

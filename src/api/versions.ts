@@ -71,6 +71,8 @@ export const hasImageDescriptor = since(48);
 export const hasImageManifests = since(47);
 /** Platforms of images: to inspect, save, load and remove one by one. */
 export const hasImagePlatforms = since(48);
+/** `platform` of a push. */
+export const hasPushPlatform = since(46);
 /** `Container` and `ContainerConfig` of an image. */
 export const hasImageContainer = before(45);
 /** An image's config with the fields that only containers have. */

@@ -1,21 +1,35 @@
 import { createHash } from 'node:crypto';
-import { PassThrough, pipeline, Transform, type Readable } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
-import { SlipwayError, invalid, notFound, unauthorized, unavailable } from '../core/errors.ts';
+import { SlipwayError, invalid, notFound, unauthorized } from '../core/errors.ts';
 import type { Descriptor } from '../core/model/image.ts';
-import type { Registry, RegistryCredentials, Repository } from '../core/ports/registry.ts';
+import type { ByteRange } from '../core/ports/blob-store.ts';
+import type { BlobBody, Registry, RegistryCredentials, Repository } from '../core/ports/registry.ts';
 import { defaultDomain, isTag } from '../core/reference.ts';
-import type { EndpointOptions } from './endpoints.ts';
+import { parseMirror, type EndpointOptions } from './endpoints.ts';
 import { refusalOf, type Asked } from './errors.ts';
 import { HttpClient, readBody } from './http.ts';
-import { pushBlob, pushManifest } from './push.ts';
+import { fetchForeign } from './foreign.ts';
+import { pushManifest } from './push.ts';
+import { pushBlob, pushScope } from './upload.ts';
+import { search } from './search.ts';
 import { Session } from './session.ts';
 
 export interface RegistryOptions extends Partial<EndpointOptions> {
   readonly userAgent?: string;
   /** Milliseconds without a byte after which a request fails; default 60,000. */
   readonly idleTimeoutMs?: number;
+  /** Milliseconds before the second attempt at a registry in trouble, doubled each time; default 500. */
+  readonly retryDelayMs?: number;
+  /** Docker Hub's search. */
+  readonly index?: string;
+  /** Blobs above this many bytes are sent in chunks of it; default 64 MiB. */
+  readonly uploadChunkSize?: number;
+  /** Variables as HTTP_PROXY, HTTPS_PROXY and NO_PROXY; default the environment's. */
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
 }
+
+/** Our own, Docker's and containerd's. */
+const defaultCertsDirectories = ['/etc/slipway/certs.d', '/etc/docker/certs.d', '/etc/containerd/certs.d'];
 
 const maxManifest = 4 << 20;
 const accept = [
@@ -52,6 +66,7 @@ async function manifest(
     headers: { Accept: accept },
     scopes: [pullScope(repository)],
     credentials,
+    needs: reference.includes(':') ? 'pull' : 'resolve',
   });
   if (message.statusCode !== 200) throw await refusalOf(message, asked);
   const bytes = await readBody(message, maxManifest);
@@ -61,45 +76,70 @@ async function manifest(
   return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
 }
 
-/** Drops the first bytes: a server that does not know ranges sends all again. */
-function skip(bytes: number): Transform {
-  let left = bytes;
-  return new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
-      const rest = chunk.subarray(Math.min(left, chunk.length));
-      left -= chunk.length - rest.length;
-      done(null, rest.length > 0 ? rest : undefined);
-    },
+async function manifestDigest(
+  session: Session,
+  ctx: Ctx,
+  repository: Repository,
+  reference: string,
+  credentials: RegistryCredentials | undefined,
+): Promise<string | undefined> {
+  const { message } = await session.send(ctx, repository.domain, {
+    method: 'HEAD',
+    path: `/v2/${repository.path}/manifests/${reference}`,
+    headers: { Accept: accept },
+    // Asked before a push: the token for that will do.
+    scopes: [pushScope(repository)],
+    credentials,
+    needs: 'push',
   });
+  message.resume();
+  const digest = message.headers['docker-content-digest'];
+  return message.statusCode === 200 && typeof digest === 'string' ? digest : undefined;
+}
+
+/** `bytes 100-199/1000`: where an answer begins. */
+function startOf(header: string | undefined): number {
+  return Number(/^bytes (\d+)-/.exec(header ?? '')?.[1] ?? Number.NaN);
+}
+
+interface Reach {
+  readonly session: Session;
+  readonly http: HttpClient;
+  readonly insecure: readonly string[];
 }
 
 async function blob(
-  session: Session,
+  { session, http, insecure }: Reach,
   ctx: Ctx,
   repository: Repository,
   descriptor: Descriptor,
   credentials: RegistryCredentials | undefined,
-  offset: number,
-): Promise<Readable> {
-  const { message } = await session.send(ctx, repository.domain, {
+  range: ByteRange | undefined,
+): Promise<BlobBody> {
+  const headers = {
+    'Accept-Encoding': 'identity',
+    ...(range !== undefined && { Range: `bytes=${range.from}-${range.to - 1}` }),
+  };
+  const sent = await session.send(ctx, repository.domain, {
     method: 'GET',
     path: `/v2/${repository.path}/blobs/${descriptor.digest}`,
-    headers: { 'Accept-Encoding': 'identity', ...(offset > 0 && { Range: `bytes=${offset}-` }) },
+    headers,
     scopes: [pullScope(repository)],
     credentials,
   });
-  const { statusCode } = message;
-  if (statusCode !== 200 && statusCode !== 206) {
-    const error = await refusalOf(message, { action: 'pull', repository });
-    throw error.kind === 'notFound' && statusCode === 404
-      ? notFound(`blob ${descriptor.digest}: ${error.message}`)
-      : error;
+  let { message } = sent;
+  if (message.statusCode === 404 && (descriptor.urls?.length ?? 0) > 0) {
+    message.resume();
+    message = await fetchForeign(http, ctx, descriptor, headers, insecure);
   }
-  const target = statusCode === 200 && offset > 0 ? skip(offset) : new PassThrough();
-  pipeline(message, target, (error) => {
-    if (error != null) target.destroy(unavailable(`unexpected EOF: ${error.message}`, error));
-  });
-  return target;
+  const { statusCode } = message;
+  if (statusCode === 200) return { stream: message, from: 0, isRange: false };
+  if (statusCode === 206 && range !== undefined)
+    return { stream: message, from: startOf(message.headers['content-range']), isRange: true };
+  const error = await refusalOf(message, { action: 'pull', repository });
+  throw error.kind === 'notFound' && statusCode === 404
+    ? notFound(`blob ${descriptor.digest}: ${error.message}`)
+    : error;
 }
 
 async function tags(
@@ -193,23 +233,33 @@ export function createRegistry(options: RegistryOptions = {}): RegistryClient {
   const http = new HttpClient({
     userAgent: options.userAgent ?? 'slipway',
     idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+    proxyEnv: options.proxyEnv ?? process.env,
   });
-  const session = new Session(http, {
+  const mirrors = options.mirrors ?? [];
+  for (const mirror of mirrors) parseMirror(mirror);
+  const endpoints = {
     insecureRegistries: options.insecureRegistries ?? [],
-    mirrors: options.mirrors ?? [],
+    mirrors,
     hub: options.hub ?? 'https://registry-1.docker.io',
-    certsDirectory: options.certsDirectory ?? '/etc/docker/certs.d',
-  });
+    certsDirectories: options.certsDirectories ?? defaultCertsDirectories,
+  };
+  const retryDelayMs = options.retryDelayMs ?? 500;
+  const session = new Session(http, endpoints, retryDelayMs);
+  const reach: Reach = { session, http, insecure: endpoints.insecureRegistries };
+  const upload = { chunkSize: options.uploadChunkSize ?? 64 << 20, retryDelayMs };
   return {
     manifest: (ctx, repository, reference, credentials) =>
       manifest(session, ctx, repository, reference, credentials),
-    blob: (ctx, repository, descriptor, credentials, offset = 0) =>
-      blob(session, ctx, repository, descriptor, credentials, offset),
+    manifestDigest: (ctx, repository, reference, credentials) =>
+      manifestDigest(session, ctx, repository, reference, credentials),
+    blob: (ctx, repository, descriptor, credentials, range) =>
+      blob(reach, ctx, repository, descriptor, credentials, range),
     tags: (ctx, repository, credentials) => tags(session, ctx, repository, credentials),
     pushBlob: (ctx, repository, descriptor, open, credentials, from, onProgress) =>
-      pushBlob(session, ctx, { repository, descriptor, open, credentials, from, onProgress }),
+      pushBlob(session, ctx, { repository, descriptor, open, credentials, from, onProgress }, upload),
     pushManifest: (ctx, repository, reference, mediaType, bytes, credentials) =>
       pushManifest(session, ctx, { repository, reference, mediaType, bytes, credentials }),
+    search: (ctx, input) => search(session, ctx, options.index ?? 'https://index.docker.io', input),
     login: (ctx, domain, credentials) =>
       login(session, ctx, domain === '' ? defaultDomain : domain, credentials),
     close: () => http.close(),

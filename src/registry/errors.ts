@@ -2,8 +2,9 @@
 
 import type { IncomingMessage } from 'node:http';
 import { SlipwayError, type ErrorKind } from '../core/errors.ts';
-import type { Repository } from '../core/ports/registry.ts';
-import { familiar, repositoryName } from '../core/reference.ts';
+import { RegistryBusy, type Repository } from '../core/ports/registry.ts';
+import { defaultDomain, familiar, repositoryName } from '../core/reference.ts';
+import { retryAfterOf } from './busy.ts';
 import { readBody } from './http.ts';
 
 const maxErrorBody = 64 << 10;
@@ -47,8 +48,6 @@ function kindOf(status: number): ErrorKind {
   if (status === 401) return 'unauthorized';
   if (status === 403) return 'forbidden';
   if (status === 404) return 'notFound';
-  // Too many requests may go through later; so may a server that is in trouble.
-  if (status === 429 || status >= 500) return 'unavailable';
   return 'invalid';
 }
 
@@ -66,7 +65,26 @@ function shown({ repository, reference }: Asked): string {
   return reference.includes(':') ? `${name}@${reference}` : `${name}:${reference}`;
 }
 
-function explain(asked: Asked, status: number, refusal: Refusal): SlipwayError {
+/** What a limit means for who ran into it. */
+function busy(asked: Asked, status: number, said: string, retryAfterMs: number | undefined): RegistryBusy {
+  if (status !== 429) return new RegistryBusy(said, retryAfterMs);
+  const { domain } = asked.repository;
+  const host = domain === defaultDomain ? 'Docker Hub' : domain;
+  const when =
+    retryAfterMs === undefined ? 'try again later' : `try again in ${Math.ceil(retryAfterMs / 1000)} s`;
+  const login = domain === defaultDomain ? '' : ` ${domain}`;
+  return new RegistryBusy(
+    `${said} (${host} limits how many requests it serves: ${when}, or log in for a higher limit: slipway login${login})`,
+    retryAfterMs,
+  );
+}
+
+function explain(
+  asked: Asked,
+  status: number,
+  refusal: Refusal,
+  retryAfterMs: number | undefined,
+): SlipwayError {
   const said = words(refusal);
   const name = familiar(repositoryName(asked.repository));
   const isDenied =
@@ -83,6 +101,8 @@ function explain(asked: Asked, status: number, refusal: Refusal): SlipwayError {
     const unknown = refusal.code === '' ? 'manifest unknown' : said;
     return new SlipwayError('notFound', `manifest for ${shown(asked)} not found: ${unknown}`);
   }
+  // Too many requests may go through later; so may a server that is in trouble.
+  if (status === 429 || status >= 500) return busy(asked, status, said, retryAfterMs);
   return new SlipwayError(kindOf(status), said);
 }
 
@@ -95,5 +115,5 @@ export async function refusalOf(message: IncomingMessage, asked: Asked): Promise
       code: '',
       message: `received unexpected HTTP status: ${status} ${message.statusMessage ?? ''}`.trim(),
     };
-  return explain(asked, status, refusal);
+  return explain(asked, status, refusal, retryAfterOf(message));
 }

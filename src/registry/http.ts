@@ -31,6 +31,8 @@ export interface HttpOptions {
   readonly userAgent: string;
   /** Milliseconds without a byte after which a request or a body fails. */
   readonly idleTimeoutMs: number;
+  /** Proxies, as variables of the environment. */
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
 }
 
 /** The error of a broken connection in the words that Go, and so Docker, uses for it. */
@@ -51,6 +53,22 @@ function describe(method: string, url: URL, error: NodeJS.ErrnoException): Error
   };
   const plain = `${url.origin}${url.pathname}`;
   return unavailable(`${verb} "${plain}": ${words[error.code ?? ''] ?? error.message}`, error);
+}
+
+/** Bytes in each span of silence that would be too long: what sends less only keeps the line open. */
+const leastBytes = 1024;
+
+/** Fails a body that trickles. One that nobody reads from just now is not blamed. */
+function guardPace(message: IncomingMessage, spanMs: number): void {
+  let before = 0;
+  const timer = setInterval(() => {
+    const now = message.socket.bytesRead;
+    const isHeldUp = message.readableLength > 0;
+    if (now - before < leastBytes && !isHeldUp)
+      message.destroy(unavailable('i/o timeout: the body comes too slowly'));
+    before = now;
+  }, spanMs).unref();
+  message.once('close', () => clearInterval(timer));
 }
 
 class StaleConnection extends SlipwayError {}
@@ -102,7 +120,10 @@ export class HttpClient {
       };
       const rejectPlainly = (error: Error): void =>
         reject(ctx.signal.aborted ? unavailable('context canceled') : describe(request.method, url, error));
-      out.once('response', resolve);
+      out.once('response', (message) => {
+        guardPace(message, this.#options.idleTimeoutMs);
+        resolve(message);
+      });
       out.on('error', fail);
       out.once('timeout', () => out.destroy(new Error('i/o timeout')));
       if (body === undefined || Buffer.isBuffer(body)) out.end(body);
@@ -122,7 +143,12 @@ export class HttpClient {
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
     // The proxy of the daemon's environment, as dockerd uses it.
-    const common = { keepAlive: true, maxSockets: 16, timeout: 30_000, proxyEnv: process.env };
+    const common = {
+      keepAlive: true,
+      maxSockets: 16,
+      timeout: 30_000,
+      proxyEnv: { ...this.#options.proxyEnv },
+    };
     const agent =
       protocol === 'http:'
         ? new HttpAgent(common)
@@ -138,10 +164,16 @@ export class HttpClient {
   }
 }
 
+/** Documents are small: one that takes longer than this is not coming. */
+const documentMs = 120_000;
+
 /** The whole body, refused above `limit` bytes. */
 export async function readBody(message: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
+  const late = (): void =>
+    void message.destroy(unavailable('i/o timeout: the answer does not come to its end'));
+  const timer = setTimeout(late, documentMs).unref();
   try {
     for await (const chunk of message) {
       size += (chunk as Buffer).length;
@@ -153,6 +185,8 @@ export async function readBody(message: IncomingMessage, limit: number): Promise
     if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')
       throw unavailable('unexpected EOF', error);
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks);
 }

@@ -3,10 +3,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
-import { SlipwayError, internal, invalid } from '../core/errors.ts';
+import { SlipwayError, invalid } from '../core/errors.ts';
 import type { RegistryCredentials } from '../core/ports/registry.ts';
 import { basic, parseChallenge, TokenSource, type Challenge, type TokenRequest } from './auth.ts';
+import { isBusy, patiently } from './busy.ts';
 import { endpointsOf, type Endpoint, type EndpointOptions } from './endpoints.ts';
+import type { Capability } from './hosts.ts';
 import type { HttpClient, HttpRequest } from './http.ts';
 
 export interface RegistryRequest {
@@ -19,6 +21,15 @@ export interface RegistryRequest {
   /** `repository:library/busybox:pull`. */
   readonly scopes: readonly string[];
   readonly credentials: RegistryCredentials | undefined;
+  /** What a host must be good for; default `pull`. */
+  readonly needs?: Capability;
+}
+
+/** An API path at this host, or an address that it gave itself. */
+function addressOf({ base, prefix }: Endpoint, path: string | URL): URL {
+  if (typeof path !== 'string') return path;
+  const own = path === '/v2' || path.startsWith('/v2/') ? `${prefix}${path.slice('/v2'.length)}` : path;
+  return new URL(own, base);
 }
 
 const maxRedirects = 5;
@@ -33,10 +44,14 @@ export class Session {
   /** Insecure registries that turned out to speak plain HTTP. */
   readonly #plain = new Set<string>();
 
-  constructor(http: HttpClient, options: EndpointOptions) {
+  readonly #retryDelayMs: number;
+
+  /** `retryDelayMs`: before the second attempt at a registry in trouble, doubled each time. */
+  constructor(http: HttpClient, options: EndpointOptions, retryDelayMs: number) {
     this.#http = http;
     this.#tokens = new TokenSource(http);
     this.#options = options;
+    this.#retryDelayMs = retryDelayMs;
   }
 
   get tokens(): TokenSource {
@@ -62,12 +77,13 @@ export class Session {
     domain: string,
     request: RegistryRequest,
   ): Promise<{ message: IncomingMessage; endpoint: Endpoint }> {
-    const endpoints = await this.endpoints(domain);
+    const needs = request.needs ?? 'pull';
+    const endpoints = (await this.endpoints(domain)).filter((each) => each.capabilities.includes(needs));
     let first: unknown;
     for (const [index, endpoint] of endpoints.entries()) {
       const isLast = index === endpoints.length - 1;
       try {
-        const message = await this.sendTo(ctx, endpoint, request);
+        const message = await this.#sendPatiently(ctx, endpoint, request, isLast);
         if (endpoint.isMirror && !isLast && (message.statusCode ?? 500) >= 400) {
           message.resume();
           continue;
@@ -80,7 +96,21 @@ export class Session {
         if (isLast || !mayGoOn) throw endpoint.base.protocol === 'http:' ? error : first;
       }
     }
-    throw internal(`no endpoint for ${domain}`);
+    throw invalid(`no host for ${domain} is configured to ${needs}`);
+  }
+
+  /** A mirror in trouble is passed over at once: the next host may be well. */
+  async #sendPatiently(
+    ctx: Ctx,
+    endpoint: Endpoint,
+    request: RegistryRequest,
+    isLast: boolean,
+  ): Promise<IncomingMessage> {
+    const send = async (): Promise<IncomingMessage> => await this.sendTo(ctx, endpoint, request);
+    if (endpoint.isMirror && !isLast) return await send();
+    const message = await patiently(ctx, this.#retryDelayMs, send);
+    if (isBusy(message.statusCode)) ctx.log.warn('the registry is in trouble', { host: endpoint.base.host });
+    return message;
   }
 
   /** One endpoint, with authorization where it is asked for. */
@@ -148,11 +178,12 @@ export class Session {
     request: RegistryRequest,
     authorization: string | undefined,
   ): Promise<IncomingMessage> {
-    let url = typeof request.path === 'string' ? new URL(request.path, endpoint.base) : request.path;
+    let url = addressOf(endpoint, request.path);
     for (let hop = 0; hop <= maxRedirects; hop++) {
       // Credentials belong to the registry: a storage server that it points to must not see them.
       const isOwn = url.origin === endpoint.base.origin;
       const headers = {
+        ...(isOwn && endpoint.headers),
         ...request.headers,
         ...(isOwn && authorization !== undefined && { Authorization: authorization }),
       };

@@ -34,6 +34,8 @@ export function blobStoreContract(
     assert.deepEqual(await store.has(info.digest), info);
     assert.ok((await buffer(await store.read(info.digest))).equals(data));
     assert.ok((await buffer(await store.read(info.digest, 299_990))).equals(data.subarray(299_990)));
+    assert.ok((await buffer(await store.read(info.digest, 10, 20))).equals(data.subarray(10, 20)));
+    assert.equal((await buffer(await store.read(info.digest, 20, 20))).length, 0);
     assert.ok((await store.readAll(info.digest, 300_000)).equals(data));
     await assert.rejects(store.readAll(info.digest, 299_999), { kind: 'invalid' });
     assert.deepEqual(await store.list(), [info]);
@@ -99,5 +101,56 @@ export function blobStoreContract(
     assert.equal(await store.has(digest), undefined);
     await assert.rejects(store.read(digest), { kind: 'notFound' });
     await assert.rejects(store.readAll(digest, 1), { kind: 'notFound' });
+  });
+
+  const large = randomBytes((16 << 20) + 5000);
+
+  it('takes a blob in pieces, goes on with what is there, and verifies the whole', async (store) => {
+    const digest = sha(large);
+    const first = await store.partial(digest, large.length);
+    await assert.rejects(store.partial(digest, large.length), { kind: 'conflict' });
+    assert.deepEqual(first.missing(), [{ from: 0, to: large.length }]);
+    assert.equal((16 << 20) % Math.min(first.pieceSize, 16 << 20), 0);
+    await first.write(0, [large.subarray(0, 100), large.subarray(100, 16 << 20)]);
+    assert.equal(first.growth.bytes, 16 << 20);
+    await first.close('keep');
+    assert.equal(await store.has(digest), undefined);
+    const second = await store.partial(digest, large.length);
+    assert.deepEqual(second.missing(), [{ from: 16 << 20, to: large.length }]);
+    const coming = second.commit(ctx);
+    await second.write(16 << 20, [large.subarray(16 << 20)]);
+    assert.deepEqual(await coming, { digest, size: large.length });
+    assert.ok((await store.readAll(digest, large.length)).equals(large));
+    await second.close('discard');
+    assert.notEqual(await store.has(digest), undefined);
+    assert.equal(await store.dropPartials(0), 0);
+  });
+
+  it('refuses pieces that make something else, or lie elsewhere, and leaves nothing', async (store) => {
+    const digest = sha(Buffer.from('other'));
+    const partial = await store.partial(digest, 5);
+    await assert.rejects(partial.write(1, [Buffer.from('x')]));
+    await assert.rejects(partial.write(0, [Buffer.from('too long')]));
+    await partial.write(0, [Buffer.from('wrong')]);
+    await assert.rejects(partial.commit(ctx), { kind: 'invalid', message: /unexpected digest/ });
+    assert.equal(await store.has(digest), undefined);
+    assert.equal(await store.dropPartials(0), 0);
+    await assert.rejects(store.partial('sha256:../../etc/passwd', 5), { kind: 'invalid' });
+  });
+
+  it('makes a blob partial again, and drops what nobody goes on with', async (store) => {
+    const data = Buffer.from('abc');
+    const { digest } = await store.ingest(ctx, stream(data), {});
+    await store.setAside(digest);
+    await store.setAside(digest);
+    assert.equal(await store.has(digest), undefined);
+    const again = await store.partial(digest, 3);
+    assert.deepEqual(again.missing(), []);
+    assert.equal(await store.dropPartials(0), 0);
+    await again.commit(ctx);
+    assert.notEqual(await store.has(digest), undefined);
+    await store.setAside(digest);
+    assert.equal(await store.dropPartials(-60_000), 1);
+    assert.deepEqual((await store.partial(digest, 3)).missing(), [{ from: 0, to: 3 }]);
   });
 }

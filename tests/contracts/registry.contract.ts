@@ -70,11 +70,17 @@ export function registryContract(
         size: manifest.length,
       });
       assert.ok(got.bytes.equals(manifest));
+      assert.equal(await registry.manifestDigest(ctx, repository, reference, undefined), sha(manifest));
     }
+    assert.equal(await registry.manifestDigest(ctx, repository, 'v2', undefined), undefined);
     const descriptor = describe(layer, '');
-    assert.ok((await buffer(await registry.blob(ctx, repository, descriptor, undefined))).equals(layer));
-    const rest = await buffer(await registry.blob(ctx, repository, descriptor, undefined, 150_000));
-    assert.ok(rest.equals(layer.subarray(150_000)));
+    const whole = await registry.blob(ctx, repository, descriptor, undefined);
+    assert.equal(whole.from, 0);
+    assert.ok((await buffer(whole.stream)).equals(layer));
+    const range = { from: 150_000, to: 160_000 };
+    const part = await registry.blob(ctx, repository, descriptor, undefined, range);
+    assert.equal(part.from, 150_000);
+    assert.ok((await buffer(part.stream)).equals(layer.subarray(150_000, 160_000)));
     assert.deepEqual(await registry.tags(ctx, repository, undefined), ['v1']);
   });
 

@@ -96,15 +96,16 @@ export async function openEngine(
 
 /** All that images left on disk and in the records. */
 export async function stateOf(engine: Storage): Promise<unknown> {
-  const [records, blobs, lists, links, staging, ingest] = await Promise.all([
+  const [records, blobs, lists, links, staging, ingest, partial] = await Promise.all([
     engine.records.list('image'),
     engine.blobs.list(),
     engine.snapshots.list(),
     readdir(join(engine.root, 'overlay2/l')),
     readdir(join(engine.root, 'overlay2/staging')),
     readdir(join(engine.root, 'content/ingest')),
+    readdir(join(engine.root, 'content/partial')),
   ]);
-  return { records, blobs, lists, links: links.sort(), staging, ingest };
+  return { records, blobs, lists, links: links.sort(), staging, ingest, partial };
 }
 
 export interface File extends Partial<TarHeader> {

@@ -197,7 +197,7 @@ const harms: Record<
       answer.once('close', () => clearInterval(timer));
       return true;
     },
-    words: /unexpected size/,
+    words: /unexpected (size|digest)/,
   },
   'a connection that breaks at every layer': {
     harm: (_n, message, answer) => {
@@ -256,7 +256,7 @@ test('a registry that stops half-way is asked for the rest', async () => {
   try {
     const record = await engine.images.pull(ctx, { reference: `${host}/team/app` }, none);
     assert.equal(record.layers.length, 2);
-    assert.ok(ranges.length >= 3 && ranges.every((range) => range === 'bytes=100-'), ranges.join());
+    assert.ok(ranges.length >= 3 && ranges.every((range) => range.startsWith('bytes=100-')), ranges.join());
   } finally {
     stopProxy(server);
   }

@@ -1,17 +1,8 @@
 /** The registry client against Debian's docker-registry, and against token servers as Docker Hub has them. */
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -20,6 +11,7 @@ import { backgroundCtx } from '../../src/core/ctx.ts';
 import { createRegistry } from '../../src/registry/index.ts';
 import { registryContract } from '../contracts/registry.contract.ts';
 import { startRegistry } from '../helpers/images/registry.ts';
+import { serve, sha, stop } from './servers.ts';
 
 const ctx = backgroundCtx();
 
@@ -35,22 +27,8 @@ registryContract('docker-registry', async () => {
   return { registry, domain: server.host, close };
 });
 
-async function serve(listener: RequestListener): Promise<{ base: string; server: Server }> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
-}
-
-function stop(...servers: Server[]): void {
-  for (const server of servers) {
-    server.closeAllConnections();
-    server.close();
-  }
-}
-
 const manifestBytes = Buffer.from('{"schemaVersion":2,"config":{},"layers":[]}');
 const blobBytes = Buffer.from('the blob');
-const sha = (data: Buffer): string => `sha256:${createHash('sha256').update(data).digest('hex')}`;
 
 interface Hub {
   readonly base: string;
@@ -124,7 +102,7 @@ test('the token flow of Docker Hub: one anonymous token for a repository, creden
     const { descriptor } = await registry.manifest(ctx, busybox, 'latest', undefined);
     assert.equal(descriptor.digest, sha(manifestBytes));
     const blob = { mediaType: '', digest: sha(blobBytes), size: blobBytes.length };
-    assert.ok((await buffer(await registry.blob(ctx, busybox, blob, undefined))).equals(blobBytes));
+    assert.ok((await buffer((await registry.blob(ctx, busybox, blob, undefined)).stream)).equals(blobBytes));
     assert.equal(hub.tokens.length, 1);
     assert.equal(hub.tokens[0]?.url.search, '?service=hub.test&scope=repository%3Alibrary%2Fbusybox%3Apull');
     assert.equal(hub.tokens[0]?.authorization, undefined);
@@ -232,7 +210,11 @@ test('redirects without end, answers without end, and digests that do not fit ar
     await assert.rejects(ask(`sha256:${'0'.repeat(64)}`), /manifest verification failed for digest/);
     answerTo = (_message, answer) =>
       answer.writeHead(429).end('{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}');
-    await assert.rejects(ask(), { kind: 'unavailable', message: 'toomanyrequests: slow down' });
+    await assert.rejects(ask(), {
+      kind: 'unavailable',
+      message:
+        'toomanyrequests: slow down (Docker Hub limits how many requests it serves: try again later, or log in for a higher limit: slipway login)',
+    });
     answerTo = (message) => message.socket.destroy();
     await assert.rejects(ask(), { kind: 'unavailable' });
   } finally {

@@ -15,7 +15,7 @@ import type { ApiServices } from '../services.ts';
 import { listsImageContainers } from '../versions.ts';
 import { streamProgress } from '../streams/progress.ts';
 import { sendStream } from '../streams/send.ts';
-import { hasImageManifests, hasImagePlatforms } from '../versions.ts';
+import { hasImageManifests, hasImagePlatforms, hasPushPlatform } from '../versions.ts';
 import type { Routes } from './route.ts';
 
 /** `X-Registry-Auth`: base64url of JSON. Anything unreadable means none, as with dockerd. */
@@ -97,6 +97,11 @@ function platformOf(exchange: Exchange): { readonly platform?: Platform } {
   return { platform: decodePlatform(text) };
 }
 
+function pushPlatformOf(exchange: Exchange): { readonly platform?: Platform } {
+  const text = exchange.query.optional('platform');
+  return text === undefined ? {} : { platform: decodePlatform(text) };
+}
+
 export const imageRoutes: Routes<
   | 'ImageList'
   | 'ImageCreate'
@@ -154,6 +159,7 @@ export const imageRoutes: Routes<
       reference: exchange.name,
       ...(tag === undefined ? {} : { tag }),
       ...withCredentials(exchange),
+      ...(hasPushPlatform(exchange.version) ? pushPlatformOf(exchange) : {}),
       allTags: tag === undefined,
     };
     const ctx = exchange.clientCtx;

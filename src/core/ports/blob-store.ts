@@ -1,11 +1,40 @@
 import type { Readable } from 'node:stream';
 import type { Ctx } from '../ctx.ts';
+import type { Growth } from '../growth.ts';
 
 export interface BlobInfo {
   /** `sha256:<64 hex>`. */
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
+}
+
+/** Bytes `from` (included) to `to` (excluded). */
+export interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * A blob that comes in piece by piece, in any order, and can be read while it does. What was written outlives the daemon:
+ * the next one who opens the same digest goes on with it.
+ */
+export interface PartialBlob {
+  /** The growing file. After `commit` it is at the blob's own path. */
+  readonly path: string;
+  readonly growth: Growth;
+  /** Writing may begin at multiples of this many bytes, and where a missing range begins. */
+  readonly pieceSize: number;
+  /** What has not been written, in order. */
+  missing(): readonly ByteRange[];
+  /** Bytes that are there, from whichever attempt. */
+  present(): number;
+  /** Writes where nothing is yet, and on from there without a gap. Resolves when the bytes can be read. */
+  write(at: number, chunks: readonly Buffer[]): Promise<void>;
+  /** Waits until it is whole, verifies it and makes it a blob. `invalid` when digest or size differ; then nothing is left of it. */
+  commit(ctx: Ctx): Promise<BlobInfo>;
+  /** Lets go of it, for the next one to go on with, or (`discard`) removes what is there. Idempotent, also after `commit`. */
+  close(how: 'keep' | 'discard'): Promise<void>;
 }
 
 /** The content store: immutable bytes by digest, verified while they come in. */
@@ -16,8 +45,8 @@ export interface BlobStore {
    * The same digest coming in twice at once is stored once.
    */
   ingest(ctx: Ctx, source: Readable, expected: { digest?: string; size?: number }): Promise<BlobInfo>;
-  /** The bytes from `offset`; `notFound` when the blob is absent. */
-  read(digest: string, offset?: number): Promise<Readable>;
+  /** The bytes from `offset` up to `end` (excluded; default all); `notFound` when the blob is absent. */
+  read(digest: string, offset?: number, end?: number): Promise<Readable>;
   /** The whole blob, refused with `invalid` above `limit` bytes. For manifests and configs. */
   readAll(digest: string, limit: number): Promise<Buffer>;
   /** Absolute path of the blob's file, for tools that read files. */
@@ -25,4 +54,10 @@ export interface BlobStore {
   list(): Promise<readonly BlobInfo[]>;
   /** Succeeds when the blob is gone already. */
   remove(digest: string): Promise<void>;
+  /** Opens what there is of a blob that comes in by pieces; one at a time a digest. `conflict` while it is open. */
+  partial(digest: string, size: number): Promise<PartialBlob>;
+  /** Makes a blob partial again: it is verified anew when it is next asked for. Succeeds when it is gone. */
+  setAside(digest: string): Promise<void>;
+  /** Removes what nobody has gone on with for `ms` milliseconds. Returns how many there were. */
+  dropPartials(olderThanMs: number): Promise<number>;
 }

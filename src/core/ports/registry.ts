@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { Ctx } from '../ctx.ts';
+import { SlipwayError } from '../errors.ts';
 import type { Descriptor } from '../model/image.ts';
+import type { ByteRange } from './blob-store.ts';
 
 export interface RegistryCredentials {
   readonly username?: string;
@@ -15,6 +17,34 @@ export interface Repository {
   readonly path: string;
 }
 
+/** A registry that asks to come back later, or is in trouble: another attempt may go through. */
+export class RegistryBusy extends SlipwayError {
+  /** What it asked for with `Retry-After`. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, retryAfterMs: number | undefined, cause?: unknown) {
+    super('unavailable', message, cause === undefined ? undefined : { cause });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** Bytes of a blob as they come; the stream fails with any error when the line breaks. */
+export interface BlobBody {
+  readonly stream: Readable;
+  /** Where in the blob it begins. */
+  readonly from: number;
+  /** Whether it is what was asked for with a range; false when the server sends everything instead. */
+  readonly isRange: boolean;
+}
+
+/** One repository that a search found. */
+export interface SearchResult {
+  readonly name: string;
+  readonly description: string;
+  readonly stars: number;
+  readonly isOfficial: boolean;
+}
+
 /** A registry over the OCI distribution protocol. Errors carry Docker's wording (`manifest unknown`, `pull access denied`, ...). */
 export interface Registry {
   /** The manifest or index bytes by tag or digest, at most 4 MiB; digest verified. */
@@ -24,14 +54,21 @@ export interface Registry {
     reference: string,
     credentials: RegistryCredentials | undefined,
   ): Promise<{ descriptor: Descriptor; bytes: Buffer }>;
-  /** The blob's bytes from `offset`; the caller verifies. */
+  /** Digest of what a tag or digest names, without fetching it; undefined when there is none, or when one may not look. */
+  manifestDigest(
+    ctx: Ctx,
+    repository: Repository,
+    reference: string,
+    credentials: RegistryCredentials | undefined,
+  ): Promise<string | undefined>;
+  /** The blob's bytes, all or a range of them; the caller verifies. What the registry lacks comes from the descriptor's `urls`. */
   blob(
     ctx: Ctx,
     repository: Repository,
     descriptor: Descriptor,
     credentials: RegistryCredentials | undefined,
-    offset?: number,
-  ): Promise<Readable>;
+    range?: ByteRange,
+  ): Promise<BlobBody>;
   tags(
     ctx: Ctx,
     repository: Repository,
@@ -42,7 +79,7 @@ export interface Registry {
     ctx: Ctx,
     repository: Repository,
     descriptor: Descriptor,
-    open: () => Promise<Readable>,
+    open: (range: ByteRange) => Promise<Readable>,
     credentials: RegistryCredentials | undefined,
     from?: Repository,
     onProgress?: (bytes: number) => void,
@@ -55,6 +92,16 @@ export interface Registry {
     bytes: Buffer,
     credentials: RegistryCredentials | undefined,
   ): Promise<{ digest: string }>;
+  /** Repositories whose name or description has a term. `limit`: 1 to 100. */
+  search(
+    ctx: Ctx,
+    input: {
+      readonly domain: string;
+      readonly term: string;
+      readonly limit: number;
+      readonly credentials: RegistryCredentials | undefined;
+    },
+  ): Promise<readonly SearchResult[]>;
   /** Checks credentials; returns an identity token where the registry issues one. */
   login(
     ctx: Ctx,

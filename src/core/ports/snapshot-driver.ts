@@ -58,6 +58,13 @@ export interface StagedLayer {
   readonly implicit: readonly string[];
 }
 
+/** A file that is still being written, and is moved when it is whole. */
+export interface Growing {
+  /** As `Growth.shared`. */
+  readonly growth: SharedArrayBuffer;
+  readonly movedTo: string;
+}
+
 /**
  * Layered filesystems. Read-only layers are keyed by chain id, writable ones by a key of the caller's
  * (the container's id). Both can be listed; removing is idempotent.
@@ -75,14 +82,17 @@ export interface SnapshotDriver {
    */
   unpack(ctx: Ctx, chainId: string, parent: string | undefined, archive: Readable): Promise<{ size: number }>;
   /**
-   * As `unpack`, from a file that may be compressed; what is read is hashed on the way. Fails with `invalid` when the
+   * As `unpack`, from a file that may be compressed (undefined: the first bytes tell) and may still be coming in; what is read is hashed on the way. Fails with `invalid` when the
    * content is not what `diffId` says. Layers of one image may be unpacked side by side: a parent under way is waited for.
    */
   unpackFile(
     ctx: Ctx,
     input: {
       readonly file: string;
-      readonly compression: Compression;
+      readonly compression?: Compression;
+      readonly growing?: Growing;
+      /** Awaited before the layer is put on top of `parent`, which may still be on its way to `unpackFile`. */
+      readonly parentReady?: Promise<unknown>;
       readonly parent: string | undefined;
       readonly diffId?: string;
     },

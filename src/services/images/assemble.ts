@@ -14,6 +14,7 @@ import {
   type ImageRecord,
 } from '../../core/model/image.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
+import { allOrNone } from './all-or-none.ts';
 import { compressionOf } from './compression-of.ts';
 import type { Room } from './deps.ts';
 import { blobsOf, collectGarbage } from './gc.ts';
@@ -47,35 +48,29 @@ export async function unpackLayer(
   room: Room,
   ctx: Ctx,
   lease: Lease,
-  input: { readonly diffId: string; readonly parent: string | undefined; readonly blob: Descriptor },
+  input: {
+    readonly diffId: string;
+    readonly parent: string | undefined;
+    readonly blob: Descriptor;
+    /** As `SnapshotDriver.unpackFile` has it. */
+    readonly parentReady?: Promise<unknown> | undefined;
+  },
 ): Promise<ImageLayer> {
-  const { diffId, parent, blob } = input;
+  const { diffId, parent, blob, parentReady } = input;
   const chainId = chainIdOf(parent, diffId);
   await lease.layer(chainId);
   const there = await room.snapshots.layer(chainId);
   if (there !== undefined) return { diffId, chainId, size: there.size, blob };
   const file = room.blobs.path(blob.digest);
   const compression = await compressionOf(file);
-  const done = await room.snapshots.unpackFile(ctx, { file, compression, parent, diffId });
+  const done = await room.snapshots.unpackFile(ctx, {
+    file,
+    compression,
+    parent,
+    diffId,
+    ...(parentReady !== undefined && { parentReady }),
+  });
   return { diffId, chainId, size: done.size, blob };
-}
-
-/** Runs all, and when one fails cancels the others and waits for them: nothing goes on after the error is thrown. */
-export async function allOrNone<T>(ctx: Ctx, tasks: readonly ((ctx: Ctx) => Promise<T>)[]): Promise<T[]> {
-  const stop = new AbortController();
-  const own: Ctx = { ...ctx, signal: AbortSignal.any([ctx.signal, stop.signal]) };
-  let first: { readonly error: unknown } | undefined;
-  const results = await Promise.all(
-    tasks.map((task) =>
-      task(own).catch((error: unknown) => {
-        first ??= { error };
-        stop.abort();
-        return undefined;
-      }),
-    ),
-  );
-  if (first !== undefined) throw first.error;
-  return results as T[];
 }
 
 /** All layers of an image, side by side. */

@@ -3,8 +3,8 @@ import type { Logger } from '../../core/log.ts';
 import type { Platform } from '../../core/model/image.ts';
 import type { BlobStore } from '../../core/ports/blob-store.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
-import type { Registry } from '../../core/ports/registry.ts';
-import type { SnapshotDriver } from '../../core/ports/snapshot-driver.ts';
+import type { Registry, RegistryCredentials, Repository } from '../../core/ports/registry.ts';
+import type { Growing, SnapshotDriver } from '../../core/ports/snapshot-driver.ts';
 import type { Leases } from './leases.ts';
 import type { Gate, SharedWork } from './shared-work.ts';
 import type { ImageStore } from './store.ts';
@@ -38,11 +38,27 @@ export interface ImageServiceDeps {
   readonly collecting?: Collecting;
   /** Pause before the second attempt at a broken download, doubled each time; default 1000. */
   readonly retryDelayMs?: number;
+  /** How many large blobs come in at once, over all pulls; default 3, as dockerd has it. */
+  readonly concurrentDownloads?: number;
+  /** How many blobs go out at once, over all pushes; default 5, as dockerd has it. */
+  readonly concurrentUploads?: number;
 }
 
 export type DownloadProgress =
   | { readonly is: 'bytes'; readonly received: number }
   | { readonly is: 'retry'; readonly seconds: number };
+
+/** Where blobs come from. */
+export interface Source {
+  readonly repository: Repository;
+  readonly credentials: RegistryCredentials | undefined;
+}
+
+/** As `SnapshotDriver.unpackFile` takes it. */
+export interface GrowingBlob {
+  readonly file: string;
+  readonly growing: Growing;
+}
 
 /** The same with what the service itself holds. */
 export interface Room extends ImageServiceDeps {
@@ -50,6 +66,14 @@ export interface Room extends ImageServiceDeps {
   readonly store: ImageStore;
   readonly leases: Leases;
   readonly downloads: SharedWork<void, DownloadProgress>;
+  /** What is coming in now, by digest: it can be read while it does. */
+  readonly growing: Map<string, GrowingBlob>;
   /** How many blobs come in at once, over all pulls. */
   readonly gate: Gate;
+  /** The same for small ones. */
+  readonly smallGate: Gate;
+  /** How many blobs go out at once, over all pushes. */
+  readonly uploadGate: Gate;
+  /** How many layers are unpacked while they come in: a slow registry must not keep all threads waiting. */
+  readonly followers: Gate;
 }

@@ -1,61 +1,76 @@
-/** One blob from a registry into the content store: resumed where it broke off, verified, shared between pulls. */
+/**
+ * One blob from a registry into the content store: large ones in several ranges side by side, gone on with where it broke
+ * off (also by an earlier daemon), verified while it comes, shared between pulls.
+ */
 
-import { Readable } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Ctx } from '../../core/ctx.ts';
-import { SlipwayError, invalid, toSlipwayError, unavailable } from '../../core/errors.ts';
+import { isKind } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/model/image.ts';
-import type { RegistryCredentials, Repository } from '../../core/ports/registry.ts';
-import type { DownloadProgress, Room } from './deps.ts';
+import type { PartialBlob } from '../../core/ports/blob-store.ts';
+import type { DownloadProgress, Room, Source } from './deps.ts';
+import { fetchRanges } from './ranges.ts';
 
-export interface Source {
-  readonly repository: Repository;
-  readonly credentials: RegistryCredentials | undefined;
+type Report = (progress: DownloadProgress) => void;
+
+/** Blobs below this many bytes cost a round trip and little else: more of them come in at once. */
+const smallBlob = 1 << 20;
+
+/** What is worth going on with: the line broke. A full disk wants its room back, a cancelled pull leaves nothing. */
+function leaves(ctx: Ctx, error: unknown): 'keep' | 'discard' {
+  return isKind(error, 'unavailable') && !ctx.signal.aborted ? 'keep' : 'discard';
 }
 
-/** Attempts in a row that bring nothing. */
-const maxAttempts = 5;
-
-/** Errors that another attempt may mend: the line or the server, never a refusal. */
-function isPassing(error: unknown): boolean {
-  return !(error instanceof SlipwayError) || error.kind === 'unavailable' || error.kind === 'internal';
-}
-
-async function* chunks(
+async function fill(
   room: Room,
   ctx: Ctx,
   source: Source,
   blob: Descriptor,
-  report: (progress: DownloadProgress) => void,
-): AsyncGenerator<Buffer> {
-  let received = 0;
-  let attempt = 0;
+  partial: PartialBlob,
+  report: Report,
+): Promise<void> {
+  const stop = new AbortController();
+  const own: Ctx = { ...ctx, signal: AbortSignal.any([ctx.signal, stop.signal]) };
+  let first: { readonly error: unknown } | undefined;
+  const failed = (error: unknown): void => {
+    first ??= { error };
+    stop.abort();
+  };
+  // Verified while it comes: when the last byte is there, little is left to be done.
+  const verified = partial.commit(own).catch(failed);
+  try {
+    await fetchRanges(room, own, source, blob, partial, report);
+  } catch (error) {
+    const how = first === undefined ? leaves(ctx, error) : 'discard';
+    first ??= { error };
+    await partial.close(how);
+    stop.abort();
+  }
+  await verified;
+  if (first !== undefined) throw first.error;
+}
+
+async function bringIn(
+  room: Room,
+  ctx: Ctx,
+  source: Source,
+  blob: Descriptor,
+  report: Report,
+): Promise<void> {
   for (;;) {
+    const partial = await room.blobs.partial(blob.digest, blob.size);
+    const kept = partial.present();
+    const growing = { growth: partial.growth.shared, movedTo: room.blobs.path(blob.digest) };
+    room.growing.set(blob.digest, { file: partial.path, growing });
     try {
-      const body = await room.registry.blob(ctx, source.repository, blob, source.credentials, received);
-      for await (const chunk of body) {
-        received += (chunk as Buffer).length;
-        // A server that sends more than it promised is not asked again.
-        if (received > blob.size)
-          throw invalid(`unexpected size of ${blob.digest}: more than ${blob.size} bytes`);
-        attempt = 0;
-        report({ is: 'bytes', received });
-        yield chunk as Buffer;
-      }
-      if (received === blob.size) return;
-      throw unavailable(`unexpected EOF: ${received} of ${blob.size} bytes`);
+      await fill(room, ctx, source, blob, partial, report);
+      return;
     } catch (error) {
-      if (ctx.signal.aborted) throw unavailable('context canceled');
-      if (!isPassing(error)) throw error;
-      if (++attempt >= maxAttempts)
-        throw unavailable(
-          `download of ${blob.digest} failed after ${maxAttempts} attempts: ${toSlipwayError(error).message}`,
-          error,
-        );
-      const delay = (room.retryDelayMs ?? 1000) * 2 ** (attempt - 1);
-      ctx.log.warn('download broke off', { digest: blob.digest, attempt, error });
-      report({ is: 'retry', seconds: Math.ceil(delay / 1000) });
-      await pause(delay, undefined, { signal: ctx.signal }).catch(() => {});
+      // What an earlier daemon left may be damaged (a power cut): then all of it is fetched, once.
+      if (kept === 0 || !isKind(error, 'invalid') || ctx.signal.aborted) throw error;
+      ctx.log.warn('what was kept of a download is damaged', { digest: blob.digest });
+    } finally {
+      room.growing.delete(blob.digest);
+      await partial.close('discard');
     }
   }
 }
@@ -68,11 +83,10 @@ export async function download(
   blob: Descriptor,
   listen: (progress: DownloadProgress) => void,
 ): Promise<void> {
+  const gate = blob.size < smallBlob ? room.smallGate : room.gate;
   await room.downloads.run(ctx, blob.digest, listen, (own, report) =>
-    room.gate.run(async () => {
-      if ((await room.blobs.has(blob.digest)) !== undefined) return;
-      const stream = Readable.from(chunks(room, own, source, blob, report), { objectMode: false });
-      await room.blobs.ingest(own, stream, { digest: blob.digest, size: blob.size });
+    gate.run(async () => {
+      if ((await room.blobs.has(blob.digest)) === undefined) await bringIn(room, own, source, blob, report);
     }),
   );
 }

@@ -1,16 +1,8 @@
 /** `docker pull`: manifest, choice of a platform, layers side by side, record last. */
 
-import { Readable } from 'node:stream';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid, notFound, unavailable } from '../../core/errors.ts';
-import { shortId } from '../../core/ids.ts';
-import {
-  chainIdsOf,
-  type Descriptor,
-  type ImageConfig,
-  type ImageRecord,
-  type Platform,
-} from '../../core/model/image.ts';
+import type { Descriptor, ImageConfig, ImageRecord, Platform } from '../../core/model/image.ts';
 import type { RegistryCredentials } from '../../core/ports/registry.ts';
 import {
   familiar,
@@ -21,22 +13,16 @@ import {
   withDefaultTag,
   type ImageReference,
 } from '../../core/reference.ts';
-import { allOrNone, commitImage, unpackLayer } from './assemble.ts';
+import { commitImage } from './assemble.ts';
 import { maxDocument, mediaTypes, parseImageConfig } from './config.ts';
-import type { Room } from './deps.ts';
-import { download, type Source } from './download.ts';
+import type { Room, Source } from './deps.ts';
+import { download } from './download.ts';
 import { emitImage } from './emit.ts';
+import { fetchAttached, fetchManifest } from './fetch-manifest.ts';
 import { withLease } from './gc.ts';
-import { hasContent } from './layer-content.ts';
 import type { Lease } from './leases.ts';
-import {
-  choosePlatform,
-  formatPlatform,
-  parseDocument,
-  parsePlatformText,
-  type Manifest,
-} from './manifests.ts';
-import { createMeter } from './progress.ts';
+import { formatPlatform, parsePlatformText } from './manifests.ts';
+import { pullLayers } from './pull-layer.ts';
 import type { OnProgress, PullInput } from './types.ts';
 
 /** Name and tag or digest as the API gives them, apart or together. */
@@ -47,50 +33,6 @@ export function referenceOf(input: { readonly reference: string; readonly tag?: 
   const { domain, path } = parsed;
   if (isDigest(tag)) return { domain, path, digest: tag };
   return parseReference(`${formatReference({ domain, path })}:${tag}`);
-}
-
-interface Fetched {
-  /** What the tag or digest named: an index or a manifest. */
-  readonly top: Descriptor;
-  readonly manifest: Manifest;
-  readonly descriptor: Descriptor;
-}
-
-/** Keeps a document's bytes, so that push and save can hand on exactly what came. */
-async function keep(
-  room: Room,
-  ctx: Ctx,
-  lease: Lease,
-  descriptor: Descriptor,
-  bytes: Buffer,
-): Promise<void> {
-  await lease.blob(descriptor.digest);
-  await room.blobs.ingest(ctx, Readable.from([bytes]), { digest: descriptor.digest, size: bytes.length });
-}
-
-async function fetchManifest(
-  room: Room,
-  ctx: Ctx,
-  lease: Lease,
-  source: Source,
-  name: string,
-  platform: Platform,
-): Promise<Fetched> {
-  let top: Descriptor | undefined;
-  for (let reference = name, depth = 0; depth < 4; depth++) {
-    const { descriptor, bytes } = await room.registry.manifest(
-      ctx,
-      source.repository,
-      reference,
-      source.credentials,
-    );
-    const document = parseDocument(bytes, descriptor.mediaType);
-    await keep(room, ctx, lease, descriptor, bytes);
-    top ??= descriptor;
-    if (document.is === 'manifest') return { top, manifest: document.manifest, descriptor };
-    reference = choosePlatform(document.manifests, platform).digest;
-  }
-  throw invalid('invalid manifest: indexes within indexes');
 }
 
 const configTypes: readonly string[] = [
@@ -128,43 +70,6 @@ function checkPlatform(room: Room, input: PullInput, config: ImageConfig, wanted
     );
 }
 
-async function pullLayer(
-  room: Room,
-  ctx: Ctx,
-  lease: Lease,
-  source: Source,
-  layer: {
-    readonly blob: Descriptor;
-    readonly diffId: string;
-    readonly chainId: string;
-    readonly parent: string | undefined;
-  },
-  onProgress: OnProgress,
-): Promise<Awaited<ReturnType<typeof unpackLayer>>> {
-  const { blob, chainId } = layer;
-  const id = shortId(blob.digest);
-  const say = (status: string): void => onProgress({ status, progressDetail: {}, id });
-  await lease.layer(chainId);
-  await lease.blob(blob.digest);
-  const there = await room.snapshots.layer(chainId);
-  if (there !== undefined && (await hasContent(room, { ...layer, size: there.size }))) {
-    say('Already exists');
-    return unpackLayer(room, ctx, lease, layer);
-  }
-  say('Pulling fs layer');
-  const meter = createMeter(onProgress, 'Downloading', blob.digest, blob.size);
-  await download(room, ctx, source, blob, (progress) => {
-    if (progress.is === 'bytes') meter.set(progress.received);
-    else say(`Retrying in ${progress.seconds} second${progress.seconds === 1 ? '' : 's'}`);
-  });
-  say('Verifying Checksum');
-  say('Download complete');
-  createMeter(onProgress, 'Extracting', blob.digest, blob.size).set(blob.size);
-  const done = await unpackLayer(room, ctx, lease, layer);
-  say('Pull complete');
-  return done;
-}
-
 interface Target {
   readonly reference: ImageReference;
   readonly input: PullInput;
@@ -188,15 +93,10 @@ async function pullOne(room: Room, ctx: Ctx, target: Target, onProgress: OnProgr
       throw invalid(
         `invalid manifest, layers length mismatch: expected ${manifest.layers.length}, got ${diffIds.length}`,
       );
-    const chain = chainIdsOf(diffIds);
     const before = room.store.get(manifest.config.digest);
-    const layers = await allOrNone(
-      ctx,
-      manifest.layers.map((blob, index) => (own: Ctx) => {
-        const place = { diffId: diffIds[index] ?? '', chainId: chain[index] ?? '', parent: chain[index - 1] };
-        return pullLayer(room, own, lease, source, { blob, ...place }, onProgress);
-      }),
-    );
+    const image = { blobs: manifest.layers, diffIds };
+    const layers = await pullLayers(room, ctx, lease, source, image, onProgress);
+    const attached = await fetchAttached(room, ctx, lease, source, fetched);
     if (ctx.signal.aborted) throw unavailable('context canceled');
     const tags = reference.digest === undefined ? [formatReference(reference)] : [];
     const record = await commitImage(room, {
@@ -207,6 +107,8 @@ async function pullOne(room: Room, ctx: Ctx, target: Target, onProgress: OnProgr
       repoDigests: [`${repositoryName(reference)}@${top.digest}`],
       manifest: descriptor,
       ...(top.digest !== descriptor.digest && { index: top }),
+      ...(fetched.innerIndexes.length > 0 && { innerIndexes: fetched.innerIndexes }),
+      ...(attached.length > 0 && { attached }),
     });
     onProgress({ status: `Digest: ${top.digest}` });
     const isNew = before === undefined || tags.some((tag) => !before.tags.includes(tag));

@@ -1,9 +1,9 @@
 /** `docker push`: layers compressed where they are not, sent where the registry lacks them, the manifest last. */
 
 import type { Ctx } from '../../core/ctx.ts';
-import { internal, notFound } from '../../core/errors.ts';
+import { notFound } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
-import type { Descriptor, ImageLayer, ImageRecord } from '../../core/model/image.ts';
+import type { Descriptor, ImageRecord } from '../../core/model/image.ts';
 import type { Repository } from '../../core/ports/registry.ts';
 import {
   familiar,
@@ -12,53 +12,14 @@ import {
   withDefaultTag,
   type ImageReference,
 } from '../../core/reference.ts';
-import { allOrNone } from './assemble.ts';
-import { digestOf, maxDocument, mediaTypes } from './config.ts';
+import { allOrNone } from './all-or-none.ts';
 import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
 import { withLease } from './gc.ts';
-import { compressedLayer } from './layer-content.ts';
-import type { Lease } from './leases.ts';
-import { parseDocument } from './manifests.ts';
 import { createMeter } from './progress.ts';
+import { isForeign, planPush, type PushDocument, type PushPlan } from './push-plan.ts';
 import { referenceOf } from './pull.ts';
 import type { OnProgress, PushInput } from './types.ts';
-import { Readable } from 'node:stream';
-
-interface Prepared {
-  readonly layers: readonly ImageLayer[];
-  readonly manifest: { readonly descriptor: Descriptor; readonly bytes: Buffer };
-  readonly blobs: readonly Descriptor[];
-}
-
-/** What is sent: the manifest that the image came with, as long as all it names is here, or a new one. */
-async function prepare(room: Room, ctx: Ctx, lease: Lease, record: ImageRecord): Promise<Prepared> {
-  const known = record.manifest;
-  if (known !== undefined && (await room.blobs.has(known.digest)) !== undefined) {
-    const bytes = await room.blobs.readAll(known.digest, maxDocument);
-    const document = parseDocument(bytes, known.mediaType);
-    if (document.is === 'manifest') {
-      const { config, layers } = document.manifest;
-      const allHere = await Promise.all(layers.map((blob) => room.blobs.has(blob.digest)));
-      if (allHere.every((info) => info !== undefined))
-        return { layers: record.layers, manifest: { descriptor: known, bytes }, blobs: [...layers, config] };
-    }
-  }
-  const layers: ImageLayer[] = [];
-  for (const layer of record.layers) layers.push(await compressedLayer(room, ctx, lease, layer));
-  const configSize = (await room.blobs.has(record.id))?.size;
-  if (configSize === undefined) throw internal(`config of image ${record.id} is missing`);
-  const config: Descriptor = { mediaType: mediaTypes.dockerConfig, digest: record.id, size: configSize };
-  const blobs = layers.flatMap(({ blob }) =>
-    blob === undefined ? [] : [{ mediaType: mediaTypes.dockerLayer, digest: blob.digest, size: blob.size }],
-  );
-  const body = { schemaVersion: 2, mediaType: mediaTypes.dockerManifest, config, layers: blobs };
-  const bytes = Buffer.from(JSON.stringify(body));
-  const descriptor = { mediaType: mediaTypes.dockerManifest, digest: digestOf(bytes), size: bytes.length };
-  await lease.blob(descriptor.digest);
-  await room.blobs.ingest(ctx, Readable.from([bytes]), { digest: descriptor.digest });
-  return { layers, manifest: { descriptor, bytes }, blobs: [...blobs, config] };
-}
 
 /** A repository on the same registry that the layer was pulled from or pushed to: it can be mounted, not sent. */
 function mountSource(room: Room, reference: ImageReference, digest: string): Repository | undefined {
@@ -87,14 +48,18 @@ async function pushLayer(
     if (shownId !== undefined) onProgress({ status, progressDetail: {}, id: shortId(shownId) });
   };
   say('Preparing');
+  if (isForeign(blob)) {
+    say('Skipped foreign layer');
+    return;
+  }
   const meter = shownId === undefined ? undefined : createMeter(onProgress, 'Pushing', shownId, blob.size);
   const from = mountSource(room, reference, blob.digest);
-  const { outcome } = await room.gate.run(() =>
+  const { outcome } = await room.uploadGate.run(() =>
     room.registry.pushBlob(
       ctx,
       { domain: reference.domain, path: reference.path },
       blob,
-      () => room.blobs.read(blob.digest),
+      ({ from: start, to: end }) => room.blobs.read(blob.digest, start, end),
       input.credentials,
       from,
       (bytes) => meter?.set(bytes),
@@ -105,46 +70,87 @@ async function pushLayer(
   else say('Pushed');
 }
 
-async function pushOne(
+/** Whether the registry has all of it already: it takes no manifest whose blobs it lacks. */
+async function isThere(room: Room, ctx: Ctx, target: Target, plan: PushPlan): Promise<boolean> {
+  const { input, reference, record } = target;
+  const { digest } = plan.top.descriptor;
+  if (!record.repoDigests.includes(`${repositoryName(reference)}@${digest}`)) return false;
+  return (
+    (await room.registry.manifestDigest(ctx, repositoryOf(reference), digest, input.credentials)) === digest
+  );
+}
+
+const repositoryOf = ({ domain, path }: ImageReference): Repository => ({ domain, path });
+
+interface Target {
+  readonly input: PushInput;
+  readonly reference: ImageReference;
+  readonly record: ImageRecord;
+}
+
+/** The record after a push: with the blobs as they travelled, and the manifest that was sent. */
+function pushed(now: ImageRecord, plan: PushPlan, name: string): ImageRecord {
+  const repoDigests = now.repoDigests.includes(name) ? now.repoDigests : [...now.repoDigests, name];
+  // What the image came with stays what it is, also when its layers had to be packed anew for this push.
+  return { ...now, layers: plan.layers, manifest: now.manifest ?? plan.manifest, repoDigests };
+}
+
+async function sendAll(
   room: Room,
   ctx: Ctx,
-  input: PushInput,
-  reference: ImageReference,
-  record: ImageRecord,
+  target: Target,
+  plan: PushPlan,
   onProgress: OnProgress,
-): Promise<void> {
-  await withLease(room, ctx, async (lease) => {
-    await lease.blob(record.id);
-    const { layers, manifest, blobs } = await prepare(room, ctx, lease, record);
-    const diffIdOf = new Map(layers.map((layer) => [layer.blob?.digest, layer.diffId]));
+): Promise<string> {
+  const { input, reference } = target;
+  const diffIdOf = new Map(plan.layers.map((layer) => [layer.blob?.digest, layer.diffId]));
+  const put = async (own: Ctx, { descriptor, bytes }: PushDocument, as: string): Promise<string> => {
+    const { mediaType } = descriptor;
+    const repository = repositoryOf(reference);
+    return (await room.registry.pushManifest(own, repository, as, mediaType, bytes, input.credentials))
+      .digest;
+  };
+  if (await isThere(room, ctx, target, plan)) {
+    for (const blob of plan.blobs) {
+      const id = diffIdOf.get(blob.digest);
+      if (id !== undefined)
+        onProgress({ status: 'Layer already exists', progressDetail: {}, id: shortId(id) });
+    }
+  } else {
     await allOrNone(
       ctx,
-      blobs.map(
+      plan.blobs.map(
         (blob) => (own: Ctx) =>
           pushLayer(room, own, input, reference, blob, diffIdOf.get(blob.digest), onProgress),
       ),
     );
+    for (const document of plan.below) await put(ctx, document, document.descriptor.digest);
+  }
+  return await put(ctx, plan.top, reference.tag ?? '');
+}
+
+async function pushOne(room: Room, ctx: Ctx, target: Target, onProgress: OnProgress): Promise<void> {
+  const { input, reference, record } = target;
+  await withLease(room, ctx, async (lease) => {
+    await lease.blob(record.id);
+    const plan = await planPush(room, ctx, lease, record, input.platform !== undefined);
     const tag = reference.tag ?? '';
-    const { descriptor, bytes } = manifest;
-    const repository = { domain: reference.domain, path: reference.path };
-    const { digest } = await room.registry.pushManifest(
-      ctx,
-      repository,
-      tag,
-      descriptor.mediaType,
-      bytes,
-      input.credentials,
-    );
-    const pushed = `${repositoryName(reference)}@${digest}`;
+    const digest = await sendAll(room, ctx, target, plan, onProgress);
     await room.store.change(() => {
       const now = room.store.get(record.id);
-      if (now === undefined) return [];
-      const repoDigests = now.repoDigests.includes(pushed) ? now.repoDigests : [...now.repoDigests, pushed];
-      // What the image came with stays what it is, also when its layers had to be packed anew for this push.
-      return [{ put: { ...now, layers, manifest: now.manifest ?? descriptor, repoDigests } }];
+      return now === undefined ? [] : [{ put: pushed(now, plan, `${repositoryName(reference)}@${digest}`) }];
     });
-    onProgress({ status: `${tag}: digest: ${digest} size: ${bytes.length}` });
-    onProgress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: bytes.length } });
+    const size = plan.top.bytes.length;
+    onProgress({ status: `${tag}: digest: ${digest} size: ${size}` });
+    onProgress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
+    if (plan.insteadOf !== undefined)
+      onProgress({
+        aux: {
+          manifestPushedInsteadOfIndex: true,
+          originalIndex: plan.insteadOf,
+          selectedManifest: plan.top.descriptor,
+        },
+      });
   });
 }
 
@@ -155,13 +161,15 @@ export async function push(room: Room, ctx: Ctx, input: PushInput, onProgress: O
   const wantsAll = input.allTags === true && parsed.tag === undefined;
   const prefix = `${name}:`;
   const tags = wantsAll
-    ? room.store.all().flatMap((record) => record.tags.filter((tag) => tag.startsWith(prefix)))
+    ? [...new Set(room.store.all().flatMap((record) => record.tags))].filter((tag) => tag.startsWith(prefix))
     : [formatReference(withDefaultTag(parsed))];
   for (const tag of tags) {
-    const record = room.store.byTag(tag);
+    const record =
+      input.platform === undefined ? room.store.byTag(tag) : room.store.resolve(tag, input.platform);
     if (record === undefined)
       throw notFound(`An image does not exist locally with the tag: ${familiar(name)}`);
-    await pushOne(room, ctx, input, { ...parsed, tag: tag.slice(prefix.length) }, record, onProgress);
+    const reference = { ...parsed, tag: tag.slice(prefix.length) };
+    await pushOne(room, ctx, { input, reference, record }, onProgress);
     emitImage(room, 'push', record, familiar(name), familiar(tag));
   }
   if (tags.length === 0) throw notFound(`An image does not exist locally with the tag: ${familiar(name)}`);

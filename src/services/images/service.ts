@@ -2,9 +2,11 @@ import { backgroundCtx } from '../../core/ctx.ts';
 import { attestations } from './attestations.ts';
 import { collect } from './collect.ts';
 import { collectGarbage, findOrphans } from './gc.ts';
+import { copy, putManifest } from './copy.ts';
 import type { Collecting, ImageServiceDeps, Room } from './deps.ts';
-import { distribution, domainOf } from './distribution.ts';
+import { distribution, domainOf, rawManifest } from './distribution.ts';
 import { commit, importImage } from './import.ts';
+import { keepDownloads, keptDownloadsMs } from './keep-downloads.ts';
 import { Leases } from './leases.ts';
 import { explore } from './explore.ts';
 import { history, inspect, list, usage } from './list.ts';
@@ -13,6 +15,7 @@ import { pull } from './pull.ts';
 import { push } from './push.ts';
 import { prune, remove, tag } from './remove.ts';
 import { save } from './save.ts';
+import { search } from './search.ts';
 import { Gate, SharedWork } from './shared-work.ts';
 import { ImageStore } from './store.ts';
 import type { ImageService } from './types.ts';
@@ -23,6 +26,9 @@ const noCollecting: Collecting = {
   policy: { high: undefined, low: 0, keepBlobs: 'always' },
   diskUse: () => Promise.resolve({ total: 0, free: 0 }),
 };
+const concurrentUploads = 5;
+const concurrentSmall = 8;
+const concurrentFollowers = 2;
 
 /**
  * Reads the records and builds the service. Layers that no image names are removed first: they are what an earlier
@@ -36,10 +42,15 @@ export async function openImages(deps: ImageServiceDeps): Promise<ImageService> 
     store,
     leases: new Leases(),
     downloads: new SharedWork(),
-    gate: new Gate(concurrentDownloads),
+    growing: new Map(),
+    gate: new Gate(deps.concurrentDownloads ?? concurrentDownloads),
+    uploadGate: new Gate(deps.concurrentUploads ?? concurrentUploads),
+    smallGate: new Gate(concurrentSmall),
+    followers: new Gate(concurrentFollowers),
     collecting: deps.collecting ?? noCollecting,
   };
   try {
+    await keepDownloads(room, backgroundCtx(deps.log));
     await collectGarbage(room, backgroundCtx(deps.log));
   } catch (error) {
     deps.log.error('collecting unused layers failed', { error });
@@ -74,11 +85,18 @@ export async function openImages(deps: ImageServiceDeps): Promise<ImageService> 
     commit: (ctx, input) => after(commit(room, ctx, input)),
     usage: () => usage(room),
     distribution: (ctx, reference, credentials) => distribution(room, ctx, reference, credentials),
+    search: (ctx, input) => search(room, ctx, input),
+    copy: (ctx, input, onProgress) => copy(room, ctx, input, onProgress),
+    rawManifest: (ctx, reference, credentials) => rawManifest(room, ctx, reference, credentials),
+    putManifest: (ctx, input) => putManifest(room, ctx, input),
     login: (ctx, serverAddress, credentials) =>
       deps.registry.login(ctx, domainOf(serverAddress), credentials),
     orphans: () => findOrphans(room),
     collect: (ctx, input) => collect(room, ctx, input),
     settled: () => watch.idle(),
-    collectGarbage: (ctx) => collectGarbage(room, ctx),
+    collectGarbage: async (ctx) => {
+      await room.blobs.dropPartials(keptDownloadsMs);
+      return collectGarbage(room, ctx);
+    },
   };
 }

@@ -76,6 +76,11 @@ export class Gate {
     this.#free = width;
   }
 
+  /** Runs the task only if that can be at once; undefined otherwise. */
+  tryRun<T>(task: () => Promise<T>): Promise<T> | undefined {
+    return this.#free > 0 ? this.run(task) : undefined;
+  }
+
   async run<T>(task: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));

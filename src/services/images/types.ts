@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Ctx } from '../../core/ctx.ts';
 import type { ContainerConfig } from '../../core/model/container-spec.ts';
 import type { Descriptor, ImageRecord, Platform } from '../../core/model/image.ts';
-import type { RegistryCredentials } from '../../core/ports/registry.ts';
+import type { RegistryCredentials, SearchResult } from '../../core/ports/registry.ts';
 
 /** One message of a progress stream, with the field names of Docker's JSON messages; the API writes it as it is. */
 export interface ImageProgress {
@@ -140,6 +140,8 @@ export interface PullInput {
 export interface PushInput {
   readonly reference: string;
   readonly tag?: string;
+  /** Only this platform's manifest, without the index that it came with. */
+  readonly platform?: Platform;
   readonly credentials?: RegistryCredentials;
   readonly allTags?: boolean;
 }
@@ -227,6 +229,43 @@ export interface DistributionInfo {
   readonly platforms: readonly Platform[];
 }
 
+export interface SearchInput {
+  /** A word, or `registry:port/word`. */
+  readonly term: string;
+  /** 1 to 100; undefined for Docker's 25. */
+  readonly limit?: number;
+  /** is-automated, is-official, stars. */
+  readonly filters: Filters;
+  readonly credentials?: RegistryCredentials;
+}
+
+export interface CopyInput {
+  readonly from: string;
+  readonly to: string;
+  /** Only this platform of an index; all by default. */
+  readonly platform?: string;
+  readonly fromCredentials?: RegistryCredentials;
+  readonly toCredentials?: RegistryCredentials;
+}
+
+/** A manifest or an index as a registry has it. */
+export interface RawManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+  /** Of an image's manifest: what its config says. */
+  readonly platform?: Platform;
+}
+
+export interface PutManifestInput {
+  /** Name and tag that it shall have. */
+  readonly reference: string;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+  /** Images that the document lists and the repository may lack: copied there first. */
+  readonly sources: readonly string[];
+  readonly credentials?: RegistryCredentials;
+}
+
 export interface ImageService {
   /**
    * By name, name:tag, name@digest, id or unique id prefix; of several platforms the one asked for, else the host's.
@@ -302,6 +341,17 @@ export interface ImageService {
     reference: string,
     credentials: RegistryCredentials | undefined,
   ): Promise<DistributionInfo>;
+  /** Most stars first, as the index orders them. `invalid` in Docker's words for a bad limit, filter or term. */
+  search(ctx: Ctx, input: SearchInput): Promise<readonly SearchResult[]>;
+  /** From registry to registry, without storing anything here. Resolves with the digest at the target. */
+  copy(ctx: Ctx, input: CopyInput, onProgress: OnProgress): Promise<string>;
+  rawManifest(
+    ctx: Ctx,
+    reference: string,
+    credentials: RegistryCredentials | undefined,
+  ): Promise<RawManifest>;
+  /** Resolves with its digest. */
+  putManifest(ctx: Ctx, input: PutManifestInput): Promise<string>;
   login(
     ctx: Ctx,
     serverAddress: string,

@@ -6,12 +6,13 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { internal, invalid, isErrno, notFound } from '../../core/errors.ts';
+import { Readable } from 'node:stream';
+import { conflict, internal, invalid, isErrno, notFound } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
-import type { BlobInfo, BlobStore } from '../../core/ports/blob-store.ts';
+import type { BlobInfo, BlobStore, PartialBlob } from '../../core/ports/blob-store.ts';
 import { SingleFlight } from '../../core/single-flight.ts';
 import type { StorageWorkers } from '../worker/pool.ts';
+import { markWhole, PartialFile, removePartial, type PartialPlace } from './partial.ts';
 
 const digestForm = /^sha256:[0-9a-f]{64}$/;
 
@@ -21,16 +22,26 @@ function hexOf(digest: string): string {
   return digest.slice(7);
 }
 
+interface Places {
+  readonly blobs: string;
+  readonly ingest: string;
+  readonly partial: string;
+}
+
 class ContentStore implements BlobStore {
   readonly #workers: StorageWorkers;
   readonly #blobs: string;
   readonly #ingest: string;
+  readonly #partial: string;
   readonly #flights = new SingleFlight<BlobInfo>();
+  /** Digests whose partial blob is open. */
+  readonly #open = new Set<string>();
 
-  constructor(workers: StorageWorkers, blobs: string, ingest: string) {
+  constructor(workers: StorageWorkers, places: Places) {
     this.#workers = workers;
-    this.#blobs = blobs;
-    this.#ingest = ingest;
+    this.#blobs = places.blobs;
+    this.#ingest = places.ingest;
+    this.#partial = places.partial;
   }
 
   path(digest: string): string {
@@ -81,8 +92,13 @@ class ContentStore implements BlobStore {
     }
   }
 
-  async read(digest: string, offset = 0): Promise<Readable> {
-    const stream = createReadStream(this.path(digest), { start: offset, highWaterMark: 256 << 10 });
+  async read(digest: string, offset = 0, end?: number): Promise<Readable> {
+    if (end !== undefined && end <= offset) return Readable.from([], { objectMode: false });
+    const stream = createReadStream(this.path(digest), {
+      start: offset,
+      ...(end !== undefined && { end: end - 1 }),
+      highWaterMark: 256 << 10,
+    });
     return new Promise((resolve, reject) => {
       stream.once('open', () => resolve(stream));
       stream.once('error', (error) => {
@@ -112,9 +128,59 @@ class ContentStore implements BlobStore {
       if (!isErrno(error, 'ENOENT')) throw error;
     }
   }
+
+  async partial(digest: string, size: number): Promise<PartialBlob> {
+    const place = this.#place(hexOf(digest));
+    if (this.#open.has(digest)) throw conflict(`content digest ${digest} is coming in already`);
+    this.#open.add(digest);
+    const onClose = (): void => void this.#open.delete(digest);
+    try {
+      return await PartialFile.open({ workers: this.#workers, onClose }, place, { digest, size });
+    } catch (error) {
+      onClose();
+      throw error;
+    }
+  }
+
+  async setAside(digest: string): Promise<void> {
+    try {
+      if (!this.#open.has(digest)) await markWhole(this.#place(hexOf(digest)));
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+  }
+
+  async dropPartials(olderThanMs: number): Promise<number> {
+    const before = Date.now() - olderThanMs;
+    const names = new Set((await readdir(this.#partial)).map((name) => name.slice(0, 64)));
+    let dropped = 0;
+    for (const hex of names) {
+      const place = this.#place(hex);
+      const times = await Promise.all([place.path, place.pieces].map((path) => changedAt(path)));
+      if (this.#open.has(`sha256:${hex}`) || Math.max(...times) > before) continue;
+      await removePartial(place);
+      dropped++;
+    }
+    return dropped;
+  }
+
+  #place(hex: string): PartialPlace {
+    const path = join(this.#partial, hex);
+    return { path, pieces: `${path}.pieces`, target: join(this.#blobs, hex) };
+  }
 }
 
-/** Opens `<root>/blobs/sha256`, and clears what an earlier daemon left half-written. */
+/** When a file was written last (milliseconds since the epoch); 0 when it is gone. */
+async function changedAt(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return 0;
+    throw error;
+  }
+}
+
+/** Opens `<root>/blobs/sha256` and `<root>/partial`, and clears what an earlier daemon left half-written. */
 export async function openContentStore(
   deps: { readonly workers: StorageWorkers },
   root: string,
@@ -124,5 +190,7 @@ export async function openContentStore(
   await mkdir(blobs, { recursive: true, mode: 0o700 });
   await rm(ingest, { recursive: true, force: true });
   await mkdir(ingest, { mode: 0o700 });
-  return new ContentStore(deps.workers, blobs, ingest);
+  const partial = join(root, 'partial');
+  await mkdir(partial, { recursive: true, mode: 0o700 });
+  return new ContentStore(deps.workers, { blobs, ingest, partial });
 }

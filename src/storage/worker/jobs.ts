@@ -1,22 +1,20 @@
 /** What each job does, inside the worker thread: synchronous file calls, streams only where bytes come or go. */
 
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, openSync, unlinkSync, writeSync } from 'node:fs';
-import { Readable } from 'node:stream';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { decompress } from '../../core/compression.ts';
 import { invalid } from '../../core/errors.ts';
-import { TarParser } from '../../core/tar/index.ts';
 import { exploreLayers } from '../archive/explore.ts';
-import { LayerExtractor } from '../archive/extract.ts';
 import { packDirectory } from '../archive/pack.ts';
 import { findChanges } from '../snapshots/overlay2/changes.ts';
 import { copyTree } from './copy-tree.ts';
 import { directorySize, emptySlowly } from './trees.ts';
+import { chunksOf } from './follow-file.ts';
 import type { JobIo } from './job-io.ts';
 import { recipeJobs } from './recipe-jobs.ts';
 import type { JobKind, Jobs } from './protocol.ts';
 import type { Run, Tools } from './run.ts';
+import { unpack } from './unpack-job.ts';
 
 const ingest: Run<'ingest'> = async (_tools, io, { path }) => {
   const fd = openSync(path, 'wx', 0o600);
@@ -38,29 +36,17 @@ const ingest: Run<'ingest'> = async (_tools, io, { path }) => {
   return { digest: `sha256:${hash.digest('hex')}`, size };
 };
 
-const unpack: Run<'unpack'> = async (tools, io, { file, compression, target }) => {
-  const attributes = await tools.attributes();
-  const extractor = new LayerExtractor(Buffer.from(target).toString('latin1'), () => attributes);
-  const parser = new TarParser(extractor);
+const verify: Run<'verify'> = async (_tools, io, { file, growth }) => {
   const hash = createHash('sha256');
-  const source =
-    file === undefined ? Readable.from(io.input()) : createReadStream(file, { highWaterMark: 1 << 20 });
-  const content = decompress(source, compression, 512 << 10);
-  try {
-    for await (const chunk of content) {
-      io.check();
-      hash.update(chunk as Buffer);
-      parser.push(chunk as Buffer);
-    }
-    parser.finish();
-    const { size, implicit } = extractor.finish();
-    return { diffId: `sha256:${hash.digest('hex')}`, size, implicit };
-  } catch (error) {
-    extractor.abandon();
-    throw error;
-  } finally {
-    source.destroy();
+  let size = 0;
+  const place = { path: file, growing: { growth, movedTo: file } };
+  for await (const chunk of chunksOf(place, () => io.check(), Buffer.allocUnsafeSlow(1 << 20))) {
+    hash.update(chunk);
+    size += chunk.length;
+    // Other jobs run on this thread too.
+    await immediate();
   }
+  return { digest: `sha256:${hash.digest('hex')}`, size };
 };
 
 const pack: Run<'pack'> = async (tools, io, { directory, omit }) => {
@@ -100,6 +86,7 @@ const explore: Run<'explore'> = async (tools, io, { layers, files }) => {
 
 const runners: { readonly [K in JobKind]: Run<K> } = {
   ingest,
+  verify,
   unpack,
   ...recipeJobs,
   pack,

@@ -13,6 +13,8 @@ export interface StorageWorkersOptions {
   readonly workerUrl?: URL;
   /** Threads for jobs that keep one busy. */
   readonly threads?: number;
+  /** Threads that unpack layers. Some of them may wait for layers that come in slowly. */
+  readonly unpackThreads?: number;
   /** Called when a thread has ended and its memory is free: the place to give it back to the system. */
   readonly onThreadEnd?: () => void;
   /** Milliseconds without work after which a thread ends. */
@@ -26,6 +28,7 @@ export interface StorageWorkersOptions {
 type LaneName = 'unpack' | 'busy' | 'shared' | 'slow';
 const lanes: Readonly<Record<JobKind, LaneName>> = {
   ingest: 'shared',
+  verify: 'shared',
   unpack: 'unpack',
   stage: 'unpack',
   record: 'busy',
@@ -57,7 +60,7 @@ export class StorageWorkers {
     this.#options = options;
     this.#url = options.workerUrl ?? new URL('./storage-worker.ts', import.meta.url);
     this.#lanes = {
-      unpack: { most: options.threads ?? 2, width: 1, threads: [], queue: [] },
+      unpack: { most: options.unpackThreads ?? 3, width: 1, threads: [], queue: [] },
       busy: { most: options.threads ?? 2, width: 1, threads: [], queue: [] },
       shared: { most: 1, width: Number.POSITIVE_INFINITY, threads: [], queue: [] },
       slow: { most: 1, width: 1, threads: [], queue: [] },

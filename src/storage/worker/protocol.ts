@@ -2,18 +2,31 @@
 
 import type { Compression } from '../../core/compression.ts';
 import type { ErrorKind } from '../../core/errors.ts';
+import type { Growing } from '../../core/ports/snapshot-driver.ts';
 
 export type Change = { readonly path: string; readonly kind: 'modified' | 'added' | 'deleted' };
+
+export interface LayerFile {
+  readonly path: string;
+  /** Unless it is whole. */
+  readonly growing?: Growing;
+}
 
 /** Input and result of each job. Paths are absolute. */
 export interface Jobs {
   /** Writes the input stream to a new file; hashes it. */
   ingest: { input: { readonly path: string }; result: { readonly digest: string; readonly size: number } };
+  /** Hashes a file, also one that grows. */
+  verify: {
+    input: { readonly file: string; readonly growth: SharedArrayBuffer };
+    result: { readonly digest: string; readonly size: number };
+  };
   /** Unpacks a layer from a file or, where `file` is undefined, from the input stream, into an empty directory. */
   unpack: {
     input: {
-      readonly file: string | undefined;
-      readonly compression: Compression;
+      readonly file: LayerFile | undefined;
+      /** Undefined: by the first bytes. */
+      readonly compression: Compression | undefined;
       readonly target: string;
     };
     result: { readonly diffId: string; readonly size: number; readonly implicit: readonly string[] };

@@ -60,7 +60,7 @@ async function checkedArchive(
 const record: Run<'record'> = async (_tools, io, { file, compression, directory, scratch, diffId }) => {
   const recorder = new ReferenceRecorder(latin(scratch), latin(directory));
   const source = createReadStream(file, { highWaterMark: 1 << 20 });
-  const content = decompress(source, compression, 512 << 10);
+  const content = decompress(source, compression, { chunkSize: 512 << 10 });
   try {
     for await (const chunk of content) {
       io.check();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { invalid, notFound, unavailable } from '../../../src/core/errors.ts';
+import { conflict, internal, invalid, notFound, unavailable } from '../../../src/core/errors.ts';
+import { Growth } from '../../../src/core/growth.ts';
 import type { BlobInfo, BlobStore } from '../../../src/core/ports/blob-store.ts';
 
 const form = /^sha256:[0-9a-f]{64}$/;
@@ -8,6 +9,8 @@ const form = /^sha256:[0-9a-f]{64}$/;
 /** Blobs in memory. `path` names files that do not exist. */
 export function createMemoryBlobs(): BlobStore {
   const blobs = new Map<string, Buffer>();
+  const partials = new Map<string, { readonly data: Buffer; at: number }>();
+  const open = new Set<string>();
   const info = (digest: string, data: Buffer): BlobInfo => ({ digest, size: data.length });
   const get = (digest: string): Buffer => {
     const data = blobs.get(digest);
@@ -39,7 +42,8 @@ export function createMemoryBlobs(): BlobStore {
       blobs.set(digest, data);
       return info(digest, data);
     },
-    read: async (digest, offset = 0) => Readable.from([get(digest).subarray(offset)], { objectMode: false }),
+    read: async (digest, offset = 0, end) =>
+      Readable.from([get(digest).subarray(offset, end)], { objectMode: false }),
     readAll: async (digest, limit) => {
       const data = get(digest);
       if (data.length > limit) throw invalid(`content digest ${digest}: too large`);
@@ -48,5 +52,57 @@ export function createMemoryBlobs(): BlobStore {
     path: (digest) => `/nowhere/${digest}`,
     list: async () => [...blobs].map(([digest, data]) => info(digest, data)),
     remove: async (digest) => void blobs.delete(digest),
+    partial: async (digest, size) => {
+      if (!form.test(digest)) throw invalid('invalid checksum digest format');
+      if (open.has(digest)) throw conflict(`content digest ${digest} is coming in already`);
+      const there = partials.get(digest);
+      const state = there?.data.length === size ? there : { data: Buffer.alloc(size), at: 0 };
+      open.add(digest);
+      partials.set(digest, state);
+      const growth = new Growth();
+      const grow = (): void => {
+        growth.reach(state.at);
+        if (state.at === size) growth.finish();
+      };
+      grow();
+      const close = async (how: 'keep' | 'discard'): Promise<void> => {
+        if (!open.delete(digest)) return;
+        growth.fail();
+        if (how === 'discard' || state.at === 0) partials.delete(digest);
+      };
+      return {
+        path: `/nowhere/${digest}`,
+        growth,
+        pieceSize: size,
+        missing: () => (state.at < size ? [{ from: state.at, to: size }] : []),
+        present: () => state.at,
+        write: async (at, chunks) => {
+          const chunk = Buffer.concat(chunks);
+          if (at !== state.at || at + chunk.length > size) throw internal('out of place');
+          chunk.copy(state.data, at);
+          state.at += chunk.length;
+          grow();
+        },
+        commit: async () => {
+          await close('discard');
+          if (state.at !== size) throw unavailable('not whole');
+          const own = `sha256:${createHash('sha256').update(state.data).digest('hex')}`;
+          if (own !== digest) throw invalid(`unexpected digest ${own}`);
+          blobs.set(digest, state.data);
+          return info(digest, state.data);
+        },
+        close,
+      };
+    },
+    setAside: async (digest) => {
+      const data = blobs.get(digest);
+      if (data !== undefined) partials.set(digest, { data, at: data.length });
+      blobs.delete(digest);
+    },
+    dropPartials: async () => {
+      const closed = [...partials.keys()].filter((digest) => !open.has(digest));
+      for (const digest of closed) partials.delete(digest);
+      return closed.length;
+    },
   };
 }

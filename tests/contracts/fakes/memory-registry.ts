@@ -35,19 +35,29 @@ export function createMemoryRegistry(): Registry {
       const { mediaType, bytes } = found;
       return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes };
     },
-    blob: async (ctx, repository, { digest }, _credentials, offset = 0) => {
+    manifestDigest: async (ctx, repository, reference) => {
+      check(ctx);
+      const found = of(repository).manifests.get(reference);
+      return found === undefined ? undefined : digestOf(found.bytes);
+    },
+    blob: async (ctx, repository, { digest }, _credentials, range) => {
       check(ctx);
       const data = of(repository).blobs.get(digest);
       if (data === undefined) throw notFound(`blob ${digest}: blob unknown: blob unknown to registry`);
-      return Readable.from([data.subarray(offset)], { objectMode: false });
+      const { from, to } = range ?? { from: 0, to: data.length };
+      return {
+        stream: Readable.from([data.subarray(from, to)], { objectMode: false }),
+        from,
+        isRange: range !== undefined,
+      };
     },
     tags: async (_ctx, repository) => [...of(repository).tags].sort(),
-    pushBlob: async (ctx, repository, { digest }, open, _credentials, from, onProgress) => {
+    pushBlob: async (ctx, repository, { digest, size }, open, _credentials, from, onProgress) => {
       check(ctx);
       const { blobs } = of(repository);
       if (blobs.has(digest)) return { outcome: 'exists' };
       const mounted = from === undefined ? undefined : of(from).blobs.get(digest);
-      const data = mounted ?? (await buffer(await open()));
+      const data = mounted ?? (await buffer(await open({ from: 0, to: size })));
       blobs.set(digest, data);
       if (mounted !== undefined) return { outcome: 'mounted' };
       onProgress?.(data.length);
@@ -60,6 +70,16 @@ export function createMemoryRegistry(): Registry {
       if (!reference.includes(':')) of(repository).tags.add(reference);
       return { digest };
     },
+    search: async (_ctx, { domain, term, limit }) =>
+      [...repositories.keys()]
+        .filter((name) => name.startsWith(`${domain}/`) && name.includes(term))
+        .slice(0, limit)
+        .map((name) => ({
+          name: name.slice(domain.length + 1),
+          description: '',
+          stars: 0,
+          isOfficial: false,
+        })),
     login: async () => ({ status: 'Login Succeeded', identityToken: '' }),
   };
 }

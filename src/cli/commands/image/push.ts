@@ -7,6 +7,15 @@ import { showProgress } from '../../render/progress.ts';
 
 interface PushedManifest {
   readonly Tag?: string;
+  readonly manifestPushedInsteadOfIndex?: boolean;
+  readonly originalIndex?: { readonly digest: string };
+  readonly selectedManifest?: { readonly digest: string };
+}
+
+/** What the pushed name lacks, in docker's words. */
+function noteOf({ manifestPushedInsteadOfIndex, originalIndex, selectedManifest }: PushedManifest): string {
+  if (manifestPushedInsteadOfIndex !== true) return '';
+  return `\nNot all multiplatform-content is present and only the available single-platform image was pushed\n${originalIndex?.digest ?? ''} -> ${selectedManifest?.digest ?? ''}\n`;
 }
 
 export const command: CommandModule = {
@@ -32,6 +41,7 @@ export const command: CommandModule = {
     const onAux = (aux: unknown): void => void pushed.push(aux as PushedManifest);
     const silent = { ...io.stdout, isTerminal: false, size: () => io.stdout.size(), write: () => undefined };
     await showProgress(messages, quiet ? silent : io.stdout, onAux);
+    for (const each of pushed) io.stdout.write(noteOf(each));
     if (quiet) io.stdout.write(`${name.full}${tag === '' ? '' : `:${tag}`}\n`);
     if (pushed.length === 0 && io.env['SLIPWAY_DEBUG'] !== undefined)
       io.stderr.write(`${familiarName(name)}: no digest reported\n`);

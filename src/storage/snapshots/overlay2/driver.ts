@@ -15,6 +15,7 @@ import type { Logger } from '../../../core/log.ts';
 import type { Host } from '../../../core/ports/host.ts';
 import type {
   FileChange,
+  Growing,
   MountedSnapshot,
   SnapshotDriver,
   StagedLayer,
@@ -22,6 +23,7 @@ import type {
 import { backgroundCtx } from '../../../core/ctx.ts';
 import type { Trash } from '../../trash.ts';
 import type { StorageWorkers } from '../../worker/pool.ts';
+import type { LayerFile } from '../../worker/protocol.ts';
 import { Layers } from './layers.ts';
 import { fromSnapshot, type Layout } from './layout.ts';
 import { MountPoints } from './mount-points.ts';
@@ -38,7 +40,11 @@ export interface Overlay2Deps {
 const maxLower = 3600;
 
 type Unpacked = { readonly chainId: string; readonly diffId: string; readonly size: number };
-type Source = { readonly file: string | undefined; readonly compression: Compression };
+type Source = {
+  readonly file: LayerFile | undefined;
+  readonly compression: Compression | undefined;
+  readonly parentReady?: Promise<unknown> | undefined;
+};
 
 /** Said in so many words, so that a snapshot's upper directory holds all that was changed, whatever the kernel's defaults are. */
 const features = 'index=off,redirect_dir=off,metacopy=off';
@@ -96,20 +102,24 @@ export class Overlay2Driver implements SnapshotDriver {
     ctx: Ctx,
     input: {
       readonly file: string;
-      readonly compression: Compression;
+      readonly compression?: Compression;
+      readonly growing?: Growing;
+      readonly parentReady?: Promise<unknown>;
       readonly parent: string | undefined;
       readonly diffId?: string;
     },
   ): Promise<Unpacked> {
-    const { file, compression, parent, diffId } = input;
-    if (diffId === undefined) return this.#unpack(ctx, undefined, { file, compression }, parent, undefined);
+    const { compression, growing, parent, parentReady, diffId } = input;
+    const file: LayerFile = { path: input.file, ...(growing !== undefined && { growing }) };
+    const source: Source = { file, compression, parentReady };
+    if (diffId === undefined) return this.#unpack(ctx, undefined, source, parent, undefined);
     const chainId = chainIdOf(parent, diffId);
     for (;;) {
       const there = await this.#layers.find(chainId);
       if (there !== undefined) return { chainId, diffId, size: there.size };
       const isOurs = !this.#unpacking.has(chainId);
       try {
-        return await this.#unpackOnce(ctx, chainId, { file, compression }, parent, undefined);
+        return await this.#unpackOnce(ctx, chainId, source, parent, undefined);
       } catch (error) {
         // Another caller's cancellation is not ours.
         if (isOurs || ctx.signal.aborted || !isKind(error, 'unavailable')) throw error;
@@ -143,12 +153,15 @@ export class Overlay2Driver implements SnapshotDriver {
   ): Promise<Unpacked> {
     const staged = await this.#layers.stage();
     try {
-      const done = await this.#deps.workers.run(ctx, 'unpack', { ...source, target: staged.diff }, archive);
+      const { file, compression } = source;
+      const job = { file, compression, target: staged.diff };
+      const done = await this.#deps.workers.run(ctx, 'unpack', job, archive);
       const chainId = chainIdOf(parent, done.diffId);
       if (wanted !== undefined && wanted !== chainId)
         throw invalid(
           `layer content has diff id ${done.diffId}, which is not what the image says (chain id ${wanted})`,
         );
+      await source.parentReady;
       if (parent !== undefined) await this.#unpacking.get(parent);
       await this.#layers.publish(staged.path, chainId, parent, done);
       return { chainId, diffId: done.diffId, size: done.size };

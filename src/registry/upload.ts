@@ -1,0 +1,235 @@
+/**
+ * One blob's way into a registry: looked for, mounted from another repository, or sent. Small ones go in one request, large
+ * ones in chunks, so that a broken line costs one chunk: the registry is asked how far it has come.
+ */
+
+import { Transform, type Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Ctx } from '../core/ctx.ts';
+import { isKind, unavailable } from '../core/errors.ts';
+import type { Descriptor } from '../core/model/image.ts';
+import type { ByteRange } from '../core/ports/blob-store.ts';
+import { RegistryBusy, type RegistryCredentials, type Repository } from '../core/ports/registry.ts';
+import type { Endpoint } from './endpoints.ts';
+import { refusalOf } from './errors.ts';
+import type { Session } from './session.ts';
+
+export interface PushBlob {
+  readonly repository: Repository;
+  readonly descriptor: Descriptor;
+  readonly open: (range: ByteRange) => Promise<Readable>;
+  readonly credentials: RegistryCredentials | undefined;
+  readonly from: Repository | undefined;
+  readonly onProgress: ((bytes: number) => void) | undefined;
+}
+
+export interface UploadOptions {
+  /** Blobs above this many bytes go in chunks of it. */
+  readonly chunkSize: number;
+  readonly retryDelayMs: number;
+}
+
+/** Attempts in a row that bring nothing. */
+const maxAttempts = 5;
+const longestPauseMs = 60_000;
+
+export const pushScope = (repository: Repository): string => `repository:${repository.path}:pull,push`;
+
+function counted(source: Readable, onProgress: (bytes: number) => void): Readable {
+  let sent = 0;
+  const meter = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      sent += chunk.length;
+      onProgress(sent);
+      done(null, chunk);
+    },
+  });
+  source.once('error', (error) => meter.destroy(error));
+  meter.once('close', () => source.destroy());
+  return source.pipe(meter);
+}
+
+/** Where an upload stands: the address for its next request, and how much the registry has. */
+interface Upload {
+  readonly endpoint: Endpoint;
+  location: URL;
+  offset: number;
+}
+
+class Uploader {
+  readonly #session: Session;
+  readonly #input: PushBlob;
+  readonly #options: UploadOptions;
+  readonly #common: {
+    readonly scopes: readonly string[];
+    readonly credentials: RegistryCredentials | undefined;
+    readonly needs: 'push';
+  };
+
+  constructor(session: Session, input: PushBlob, options: UploadOptions) {
+    this.#session = session;
+    this.#input = input;
+    this.#options = options;
+    const { repository, from, credentials } = input;
+    const scopes = [pushScope(repository), ...(from === undefined ? [] : [`repository:${from.path}:pull`])];
+    this.#common = { scopes, credentials, needs: 'push' };
+  }
+
+  async exists(ctx: Ctx): Promise<boolean> {
+    const { repository, descriptor } = this.#input;
+    const { message } = await this.#session.send(ctx, repository.domain, {
+      ...this.#common,
+      method: 'HEAD',
+      path: `/v2/${repository.path}/blobs/${descriptor.digest}`,
+    });
+    message.resume();
+    return message.statusCode === 200;
+  }
+
+  /** Begins an upload; undefined when the registry took the blob from the other repository instead. */
+  async start(ctx: Ctx, mount: boolean): Promise<Upload | undefined> {
+    const { repository, descriptor, from } = this.#input;
+    const query =
+      mount && from !== undefined
+        ? `?${new URLSearchParams({ mount: descriptor.digest, from: from.path }).toString()}`
+        : '';
+    const { message, endpoint } = await this.#session.send(ctx, repository.domain, {
+      ...this.#common,
+      method: 'POST',
+      path: `/v2/${repository.path}/blobs/uploads/${query}`,
+      body: async () => Buffer.alloc(0),
+    });
+    if (message.statusCode === 201) {
+      message.resume();
+      return undefined;
+    }
+    if (message.statusCode !== 202 || message.headers.location === undefined)
+      throw await this.#refusal(message);
+    message.resume();
+    return { endpoint, location: new URL(message.headers.location, endpoint.base), offset: 0 };
+  }
+
+  /** Sends everything, again from where the registry is when the line breaks. */
+  async send(ctx: Ctx, begun: Upload): Promise<void> {
+    let upload = begun;
+    let reached = 0;
+    for (let attempt = 0; ;) {
+      try {
+        await this.#sendFrom(ctx, upload);
+        return;
+      } catch (error) {
+        if (ctx.signal.aborted || !isKind(error, 'unavailable')) throw error;
+        if (upload.offset > reached) attempt = 0;
+        reached = upload.offset;
+        if (++attempt >= maxAttempts) throw error;
+        const asked = error instanceof RegistryBusy ? (error.retryAfterMs ?? 0) : 0;
+        if (asked > longestPauseMs) throw error;
+        ctx.log.warn('upload broke off', { digest: this.#input.descriptor.digest, attempt, error });
+        const delay = Math.max(asked, this.#options.retryDelayMs * 2 ** (attempt - 1));
+        await pause(delay, undefined, { signal: ctx.signal }).catch(() => {});
+        if (ctx.signal.aborted) throw unavailable('context canceled', error);
+        upload = await this.#resume(ctx, upload);
+      }
+    }
+  }
+
+  /** How far the registry has come; a new upload where it does not know of this one any more. */
+  async #resume(ctx: Ctx, upload: Upload): Promise<Upload> {
+    if (upload.offset > 0) {
+      const message = await this.#session.sendTo(ctx, upload.endpoint, {
+        ...this.#common,
+        method: 'GET',
+        path: upload.location,
+      });
+      message.resume();
+      const end = /^(?:bytes=)?0-(\d+)$/.exec(message.headers.range ?? '')?.[1];
+      if (message.statusCode === 204 && end !== undefined) {
+        const { location = upload.location.href } = message.headers;
+        return {
+          endpoint: upload.endpoint,
+          location: new URL(location, upload.endpoint.base),
+          offset: Number(end) + 1,
+        };
+      }
+    }
+    const anew = await this.start(ctx, false);
+    if (anew === undefined) throw unavailable('the registry did not begin an upload');
+    return anew;
+  }
+
+  async #sendFrom(ctx: Ctx, upload: Upload): Promise<void> {
+    const { size } = this.#input.descriptor;
+    const { chunkSize } = this.#options;
+    if (upload.offset === 0 && size <= chunkSize) {
+      await this.#finish(ctx, upload, { from: 0, to: size });
+      return;
+    }
+    while (upload.offset < size)
+      await this.#patch(ctx, upload, {
+        from: upload.offset,
+        to: Math.min(upload.offset + chunkSize, size),
+      });
+    await this.#finish(ctx, upload, undefined);
+  }
+
+  async #patch(ctx: Ctx, upload: Upload, range: ByteRange): Promise<void> {
+    const message = await this.#session.sendTo(ctx, upload.endpoint, {
+      ...this.#common,
+      method: 'PATCH',
+      path: upload.location,
+      headers: {
+        'Content-Type': 'application/octet-stream',
+        'Content-Length': String(range.to - range.from),
+        'Content-Range': `${range.from}-${range.to - 1}`,
+      },
+      body: () => this.#body(range),
+    });
+    if (message.statusCode !== 202) throw await this.#refusal(message);
+    message.resume();
+    const { location = upload.location.href } = message.headers;
+    upload.location = new URL(location, upload.endpoint.base);
+    upload.offset = range.to;
+  }
+
+  /** The last request of an upload, with the whole blob where it is small. */
+  async #finish(ctx: Ctx, upload: Upload, range: ByteRange | undefined): Promise<void> {
+    const path = new URL(upload.location);
+    path.searchParams.set('digest', this.#input.descriptor.digest);
+    const message = await this.#session.sendTo(ctx, upload.endpoint, {
+      ...this.#common,
+      method: 'PUT',
+      path,
+      headers: {
+        'Content-Type': 'application/octet-stream',
+        'Content-Length': String(range === undefined ? 0 : range.to - range.from),
+      },
+      body: async () => (range === undefined ? Buffer.alloc(0) : await this.#body(range)),
+    });
+    if (message.statusCode !== 201) throw await this.#refusal(message);
+    message.resume();
+  }
+
+  async #body(range: ByteRange): Promise<Readable> {
+    const { onProgress = (): void => {}, open } = this.#input;
+    return counted(await open(range), (sent) => onProgress(range.from + sent));
+  }
+
+  #refusal(message: IncomingMessage): Promise<Error> {
+    return refusalOf(message, { action: 'push', repository: this.#input.repository });
+  }
+}
+
+export async function pushBlob(
+  session: Session,
+  ctx: Ctx,
+  input: PushBlob,
+  options: UploadOptions,
+): Promise<{ outcome: 'exists' | 'mounted' | 'uploaded' }> {
+  const uploader = new Uploader(session, input, options);
+  if (await uploader.exists(ctx)) return { outcome: 'exists' };
+  const upload = await uploader.start(ctx, true);
+  if (upload === undefined) return { outcome: 'mounted' };
+  await uploader.send(ctx, upload);
+  return { outcome: 'uploaded' };
+}

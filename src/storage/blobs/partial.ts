@@ -1,0 +1,208 @@
+/**
+ * A blob that comes in by pieces: a sparse file, and beside it the list of pieces that are whole (`<hex>.pieces`, four
+ * bytes each). A piece is listed after it was written, so what a killed daemon leaves can be gone on with; after a power
+ * cut the list may promise too much, and the digest at the end shows it.
+ */
+
+import { open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import type { Ctx } from '../../core/ctx.ts';
+import { internal, invalid, isErrno } from '../../core/errors.ts';
+import { Growth } from '../../core/growth.ts';
+import type { BlobInfo, ByteRange, PartialBlob } from '../../core/ports/blob-store.ts';
+import type { StorageWorkers } from '../worker/pool.ts';
+
+/** Bytes of a piece: what is lost at most when the daemon is killed, for each connection. */
+const pieceSize = 8 << 20;
+
+/** A full disk in Docker's words. */
+function describe(error: unknown): unknown {
+  return isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')
+    ? internal('no space left on device', error)
+    : error;
+}
+
+export interface PartialPlace {
+  /** The growing file. */
+  readonly path: string;
+  readonly pieces: string;
+  /** Where it goes when it is whole. */
+  readonly target: string;
+}
+
+/** The pieces that an earlier attempt left whole. */
+async function readPieces({ path, pieces }: PartialPlace, count: number): Promise<ReadonlySet<number>> {
+  try {
+    await stat(path);
+    const list = await readFile(pieces);
+    const found = new Set<number>();
+    for (let at = 0; at + 4 <= list.length; at += 4) found.add(list.readUInt32LE(at));
+    return new Set([...found].filter((index) => index < count));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return new Set();
+    throw error;
+  }
+}
+
+export class PartialFile implements PartialBlob {
+  readonly path: string;
+  readonly growth = new Growth();
+  readonly pieceSize = pieceSize;
+  readonly #workers: StorageWorkers;
+  readonly #place: PartialPlace;
+  readonly #digest: string;
+  readonly #size: number;
+  readonly #file: FileHandle;
+  readonly #pieces: FileHandle;
+  /** Bytes of each piece that are there, from its beginning. */
+  readonly #filled: number[];
+  readonly #onClose: () => void;
+  #solid = 0;
+  #closed = false;
+
+  private constructor(
+    deps: { readonly workers: StorageWorkers; readonly onClose: () => void },
+    place: PartialPlace,
+    blob: BlobInfo,
+    files: { readonly file: FileHandle; readonly pieces: FileHandle; readonly filled: number[] },
+  ) {
+    this.path = place.path;
+    this.#workers = deps.workers;
+    this.#onClose = deps.onClose;
+    this.#place = place;
+    this.#digest = blob.digest;
+    this.#size = blob.size;
+    this.#file = files.file;
+    this.#pieces = files.pieces;
+    this.#filled = files.filled;
+    this.#advance();
+  }
+
+  static async open(
+    deps: { readonly workers: StorageWorkers; readonly onClose: () => void },
+    place: PartialPlace,
+    blob: BlobInfo,
+  ): Promise<PartialFile> {
+    const count = Math.ceil(blob.size / pieceSize);
+    const known = await readPieces(place, count);
+    const length = (index: number): number => Math.min(pieceSize, blob.size - index * pieceSize);
+    const filled = Array.from({ length: count }, (_none, index) => (known.has(index) ? length(index) : 0));
+    // Opened with O_CREAT alone: what is there stays.
+    const file = await open(place.path, known.size > 0 ? 'r+' : 'w+', 0o600);
+    try {
+      const pieces = await open(place.pieces, known.size > 0 ? 'a' : 'w', 0o600);
+      return new PartialFile(deps, place, blob, { file, pieces, filled });
+    } catch (error) {
+      await file.close();
+      throw describe(error);
+    }
+  }
+
+  missing(): readonly ByteRange[] {
+    const ranges: { from: number; to: number }[] = [];
+    for (const [index, have] of this.#filled.entries()) {
+      const [from, to] = [index * pieceSize + have, index * pieceSize + this.#length(index)];
+      const last = ranges.at(-1);
+      if (last !== undefined && last.to === from && have === 0) last.to = to;
+      else if (from < to) ranges.push({ from, to });
+    }
+    return ranges;
+  }
+
+  present(): number {
+    return this.#filled.reduce((sum, have) => sum + have, 0);
+  }
+
+  async write(at: number, chunks: readonly Buffer[]): Promise<void> {
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const first = Math.floor(at / pieceSize);
+    if (at !== first * pieceSize + (this.#filled[first] ?? 0) || at + length > this.#size)
+      throw internal(`bytes at ${at} do not go on where ${this.#digest} was`);
+    try {
+      await this.#writeAll(at, chunks, length);
+      for (let index = first; index * pieceSize < at + length; index++) await this.#fill(index, at + length);
+    } catch (error) {
+      throw describe(error);
+    }
+    this.#advance();
+  }
+
+  async commit(ctx: Ctx): Promise<BlobInfo> {
+    const { path, target } = this.#place;
+    const { shared } = this.growth;
+    try {
+      const { digest, size } = await this.#workers.run(ctx, 'verify', { file: path, growth: shared });
+      if (size !== this.#size)
+        throw invalid(`unexpected size ${size}, expected ${this.#size}, of ${this.#digest}`);
+      if (digest !== this.#digest) throw invalid(`unexpected digest ${digest}, expected ${this.#digest}`);
+      await rename(path, target);
+    } catch (error) {
+      await this.close('discard');
+      throw error;
+    }
+    await this.close('discard');
+    return { digest: this.#digest, size: this.#size };
+  }
+
+  async close(how: 'keep' | 'discard'): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.growth.fail();
+    try {
+      await Promise.all([this.#file.close(), this.#pieces.close()]);
+      if (how === 'discard' || this.present() === 0) await removePartial(this.#place);
+    } finally {
+      this.#onClose();
+    }
+  }
+
+  #length(index: number): number {
+    return Math.min(pieceSize, this.#size - index * pieceSize);
+  }
+
+  async #writeAll(at: number, chunks: readonly Buffer[], length: number): Promise<void> {
+    let { bytesWritten: done } = await this.#file.writev([...chunks], at);
+    if (done === length) return;
+    const rest = Buffer.concat(chunks);
+    while (done < length) done += (await this.#file.write(rest, done, length - done, at + done)).bytesWritten;
+  }
+
+  /** Notes that a piece is there up to `end`, and lists it when it is whole. */
+  async #fill(index: number, end: number): Promise<void> {
+    const length = this.#length(index);
+    this.#filled[index] = Math.min(length, end - index * pieceSize);
+    if (this.#filled[index] === length) await this.#list(index);
+  }
+
+  async #list(index: number): Promise<void> {
+    const entry = Buffer.alloc(4);
+    entry.writeUInt32LE(index);
+    await this.#pieces.write(entry);
+  }
+
+  #advance(): void {
+    while (this.#solid < this.#filled.length && this.#filled[this.#solid] === this.#length(this.#solid))
+      this.#solid++;
+    this.growth.reach(Math.min(this.#size, this.#solid * pieceSize + (this.#filled[this.#solid] ?? 0)));
+    if (this.#solid === this.#filled.length) this.growth.finish();
+  }
+}
+
+export async function removePartial({ path, pieces }: PartialPlace): Promise<void> {
+  await rm(pieces, { force: true });
+  await rm(path, { force: true });
+}
+
+/** Makes a whole file one whose pieces are all there. */
+export async function markWhole({ path, pieces, target }: PartialPlace): Promise<void> {
+  const { size } = await stat(target);
+  const list = Buffer.alloc(Math.ceil(size / pieceSize) * 4);
+  for (let index = 0; index * 4 < list.length; index++) list.writeUInt32LE(index, index * 4);
+  await rm(pieces, { force: true });
+  await rename(target, path);
+  const file = await open(pieces, 'w', 0o600);
+  try {
+    await file.write(list);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,30 @@
+/** Small HTTP servers on the loopback device that play registries, token servers, storage and proxies. */
+
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export const sha = (data: Buffer): string => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+
+export interface Served {
+  /** `http://127.0.0.1:PORT`. */
+  readonly base: string;
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  readonly server: Server;
+}
+
+export async function serve(listener: RequestListener): Promise<Served> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { base: `http://${host}`, host, server };
+}
+
+export function stop(...servers: Server[]): void {
+  for (const server of servers) {
+    server.closeAllConnections();
+    server.close();
+  }
+}
