@@ -12,9 +12,15 @@ export type OwnOperationId =
   | 'SlipwayNetworkExposure'
   | 'SlipwayNetworkTrace'
   | 'ContainerCheckpointList'
-  | 'ContainerCheckpointCreate';
+  | 'ContainerCheckpointCreate'
+  | 'SlipwayImageCopy'
+  | 'SlipwayManifestInspect'
+  | 'SlipwayManifestPush';
 
 const own: readonly string[] = [
+  'SlipwayImageCopy POST /slipway/images/copy from to platform',
+  'SlipwayManifestInspect GET /slipway/manifests name',
+  'SlipwayManifestPush PUT /slipway/manifests name',
   'SlipwayRepair POST /slipway/system/repair dryRun:b',
   'SlipwayImageCollect POST /slipway/images/collect dryRun:b all:b',
   'SlipwayImageLayers GET /slipway/images/{name}/layers platform files:b',

@@ -27,7 +27,7 @@ const entry = (
   load,
 });
 
-export const NOUNS: readonly string[] = ['container', 'image', 'network', 'system', 'volume'];
+export const NOUNS: readonly string[] = ['container', 'image', 'manifest', 'network', 'system', 'volume'];
 
 const entries: readonly Entry[] = [
   entry('container attach', () => import('./commands/container/attach.ts'), ['attach']),
@@ -59,6 +59,7 @@ const entries: readonly Entry[] = [
   entry('image history', () => import('./commands/image/history.ts'), ['history']),
   entry('image import', () => import('./commands/image/import.ts'), ['import']),
   entry('image inspect', () => import('./commands/image/inspect.ts')),
+  entry('image copy', () => import('./commands/image/copy.ts')),
   entry('image layers', () => import('./commands/image/layers.ts')),
   entry('image load', () => import('./commands/image/load.ts'), ['load']),
   entry('image ls', () => import('./commands/image/ls.ts'), ['images'], ['list']),
@@ -68,6 +69,11 @@ const entries: readonly Entry[] = [
   entry('image rm', () => import('./commands/image/rm.ts'), ['rmi'], ['remove']),
   entry('image save', () => import('./commands/image/save.ts'), ['save']),
   entry('image tag', () => import('./commands/image/tag.ts'), ['tag']),
+  entry('manifest annotate', () => import('./commands/manifest/annotate.ts')),
+  entry('manifest create', () => import('./commands/manifest/create.ts')),
+  entry('manifest inspect', () => import('./commands/manifest/inspect.ts')),
+  entry('manifest push', () => import('./commands/manifest/push.ts')),
+  entry('manifest rm', () => import('./commands/manifest/rm.ts')),
   entry('network connect', () => import('./commands/network/connect.ts')),
   entry('network create', () => import('./commands/network/create.ts')),
   entry('network disconnect', () => import('./commands/network/disconnect.ts')),
@@ -97,6 +103,7 @@ const entries: readonly Entry[] = [
 /** Commands of our own, which docker's help does not know. */
 export const OWN_COMMANDS: readonly string[] = [
   'image gc',
+  'image copy',
   'image layers',
   'network exposure',
   'network trace',

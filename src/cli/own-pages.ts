@@ -2,6 +2,19 @@
 import type { FlagRow, Reference } from './reference.ts';
 
 export const ownPages: Reference = {
+  'image copy': () => ({
+    usage: ['image copy [OPTIONS] SOURCE TARGET'],
+    short: 'Copy an image from one registry to another, without pulling it',
+    long: `Copy an image from one registry to another, without pulling it
+
+All platforms and attestations of an index are copied, with the digests that they have. What the target has already is not
+sent; within one registry layers are mounted from the source.`,
+    aliases: [],
+    flags: [
+      ['', 'platform', 'string', "Copy only the image for this platform ('os[/arch[/variant]]')"],
+      ['q', 'quiet', 'bool', 'Only show the digest'],
+    ],
+  }),
   'image gc': () => ({
     usage: ['image gc [OPTIONS]'],
     short: 'Remove what nobody needs, as the engine does when the disk fills up',

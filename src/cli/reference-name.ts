@@ -54,6 +54,13 @@ export function parseName(text: string): ParsedName {
   return { repository, tag, digest, full };
 }
 
+/** The whole normalized reference, with `latest` where neither tag nor digest is there. */
+export function fullName(text: string): string {
+  const { full, tag, digest } = parseName(text);
+  if (digest !== undefined) return `${full}@${digest}`;
+  return `${full}:${tag ?? 'latest'}`;
+}
+
 const defaultPath = (path: string): string => (path.includes('/') ? path : `library/${path}`);
 
 /** The name as docker shows it: no docker.io, no library/, `latest` when there is no tag. */

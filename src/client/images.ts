@@ -12,6 +12,7 @@ import type {
   ImageHistoryItem,
   ImageRemoved,
   ImageSearchResult,
+  RawManifest,
   ImageSummary,
   LoginResult,
   ProgressMessage,
@@ -20,9 +21,10 @@ import type {
 
 export type Progress = AsyncGenerator<ProgressMessage, void, undefined>;
 
+const encodeAuth = (auth: AuthConfig): string => Buffer.from(JSON.stringify(auth)).toString('base64url');
+
 function registryAuth(auth: AuthConfig | undefined): Record<string, string> {
-  if (auth === undefined) return {};
-  return { 'X-Registry-Auth': Buffer.from(JSON.stringify(auth)).toString('base64url') };
+  return auth === undefined ? {} : { 'X-Registry-Auth': encodeAuth(auth) };
 }
 
 const namePath = (name: string, verb: string): string =>
@@ -168,6 +170,45 @@ function imageRegistries(api: Api) {
           term: input.term,
           limit: input.limit > 0 ? input.limit : undefined,
           filters: encodeFilters(input.filters ?? {}),
+        },
+        headers: registryAuth(input.auth),
+      }),
+    /** Slipway's own: from registry to registry. */
+    copy: (input: {
+      from: string;
+      to: string;
+      platform?: string | undefined;
+      fromAuth?: AuthConfig | undefined;
+      toAuth?: AuthConfig | undefined;
+    }) =>
+      progress({
+        method: 'POST',
+        path: '/slipway/images/copy',
+        query: { from: input.from, to: input.to, platform: input.platform },
+        headers: {
+          ...registryAuth(input.toAuth),
+          ...(input.fromAuth === undefined ? {} : { 'X-Slipway-Source-Auth': encodeAuth(input.fromAuth) }),
+        },
+      }),
+    /** Slipway's own: a manifest or index as a registry has it. */
+    manifest: (name: string, auth: AuthConfig | undefined): Promise<RawManifest> =>
+      api.json({ method: 'GET', path: '/slipway/manifests', query: { name }, headers: registryAuth(auth) }),
+    /** Slipway's own: `sources` are copied into the repository first. */
+    pushManifest: (input: {
+      name: string;
+      mediaType: string;
+      content: string;
+      sources: readonly string[];
+      auth?: AuthConfig | undefined;
+    }): Promise<{ readonly Digest: string }> =>
+      api.json({
+        method: 'PUT',
+        path: '/slipway/manifests',
+        query: { name: input.name },
+        json: {
+          mediaType: input.mediaType,
+          content: Buffer.from(input.content).toString('base64'),
+          sources: input.sources,
         },
         headers: registryAuth(input.auth),
       }),

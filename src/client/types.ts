@@ -315,3 +315,11 @@ export interface LoginResult {
   readonly Status: string;
   readonly IdentityToken?: string;
 }
+
+/** A document of a registry, with Slipway's `manifest` commands. */
+export interface RawManifest {
+  readonly Descriptor: { readonly mediaType: string; readonly digest: string; readonly size: number };
+  /** Base64. */
+  readonly Content: string;
+  readonly Platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
+}

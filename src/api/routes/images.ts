@@ -1,6 +1,6 @@
 import { invalid } from '../../core/errors.ts';
 import type { Platform } from '../../core/model/image.ts';
-import type { RegistryCredentials } from '../../core/ports/registry.ts';
+import { withCredentials } from '../registry-auth.ts';
 import { decodePlatform, decodePlatforms } from '../decode/platform.ts';
 import { uploadOf } from '../body.ts';
 import {
@@ -17,34 +17,6 @@ import { streamProgress } from '../streams/progress.ts';
 import { sendStream } from '../streams/send.ts';
 import { hasImageManifests, hasImagePlatforms, hasPushPlatform } from '../versions.ts';
 import type { Routes } from './route.ts';
-
-/** `X-Registry-Auth`: base64url of JSON. Anything unreadable means none, as with dockerd. */
-function credentials(exchange: Exchange): RegistryCredentials | undefined {
-  const header = exchange.header('x-registry-auth');
-  if (header === undefined || header === '') return undefined;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
-  } catch {
-    return undefined;
-  }
-  if (typeof parsed !== 'object' || parsed === null) return undefined;
-  const fields = parsed as Readonly<Record<string, unknown>>;
-  const text = (name: string): string => (typeof fields[name] === 'string' ? fields[name] : '');
-  const given = {
-    username: text('username'),
-    password: text('password'),
-    identityToken: text('identitytoken'),
-    registryToken: text('registrytoken'),
-  };
-  const entries = Object.entries(given).filter(([, value]) => value !== '');
-  return entries.length === 0 ? undefined : (Object.fromEntries(entries) as RegistryCredentials);
-}
-
-function withCredentials(exchange: Exchange): { readonly credentials?: RegistryCredentials } {
-  const found = credentials(exchange);
-  return found === undefined ? {} : { credentials: found };
-}
 
 async function pull(services: ApiServices, exchange: Exchange): Promise<void> {
   const { query } = exchange;
@@ -117,7 +89,6 @@ export const imageRoutes: Routes<
   | 'ImageAttestations'
   | 'SlipwayImageLayers'
   | 'SlipwayImageCollect'
-  | 'DistributionInspect'
 > = {
   ImageList: async (services, exchange) => {
     const { query, version } = exchange;
@@ -232,10 +203,5 @@ export const imageRoutes: Routes<
       files: exchange.query.bool('files'),
     });
     await sendStream(exchange, 'application/x-ndjson', lines);
-  },
-  DistributionInspect: async (services, exchange) => {
-    const ctx = exchange.clientCtx;
-    const found = await services.images.distribution(ctx, exchange.name, credentials(exchange));
-    exchange.json(200, { Descriptor: found.descriptor, Platforms: found.platforms });
   },
 };

@@ -7,6 +7,7 @@ import { containerRoutes } from './containers.ts';
 import { execRoutes } from './exec.ts';
 import { imageRoutes } from './images.ts';
 import { networkRoutes } from './networks.ts';
+import { registryRoutes } from './registries.ts';
 import { systemRoutes } from './system.ts';
 import { volumeRoutes } from './volumes.ts';
 
@@ -17,6 +18,7 @@ const all = {
   ...execRoutes,
   ...imageRoutes,
   ...networkRoutes,
+  ...registryRoutes,
   ...volumeRoutes,
 };
 
