@@ -47,7 +47,12 @@ import {
   readMachineFacts,
 } from './runtime/index.ts';
 import { createContainers, type ContainerDeps } from './services/containers/index.ts';
-import { openImages, type ContainerUsage, type ImageService } from './services/images/index.ts';
+import {
+  openImages,
+  readTrustPolicy,
+  type ContainerUsage,
+  type ImageService,
+} from './services/images/index.ts';
 import { createNetworksService, readHostFacts } from './services/networks/index.ts';
 import { createSystemService, type EngineFacts } from './services/system/index.ts';
 import { openVolumes, type VolumeService, type VolumeUse } from './services/volumes/index.ts';
@@ -223,9 +228,11 @@ function buildNetworks(base: Base) {
 function buildImages(base: Base, containers: Records): Promise<ImageService> {
   const { options, log, events, platform } = base;
   const { records, blobs, snapshots } = base.storage;
+  const { trustPolicy } = options;
   const registry = createRegistry({
     insecureRegistries: options.insecureRegistries,
     mirrors: options.registryMirrors,
+    proxyEnv: proxyEnvironment(options),
   });
   const usage = ({ id, name, imageId, imageRef, state, mounts }: ContainerRecord): ContainerUsage[] => {
     const active = ['running', 'paused', 'restarting', 'starting'].includes(state.status);
@@ -241,6 +248,9 @@ function buildImages(base: Base, containers: Records): Promise<ImageService> {
     blobs,
     snapshots,
     registry,
+    concurrentDownloads: options.maxConcurrentDownloads,
+    concurrentUploads: options.maxConcurrentUploads,
+    ...(trustPolicy !== undefined && { trustPolicy: () => readTrustPolicy(trustPolicy) }),
     events,
     log,
     platform,
@@ -309,6 +319,17 @@ function buildContainers(
 
 const environment = (name: string): string => process.env[name.toUpperCase()] ?? process.env[name] ?? '';
 
+/** Proxies of the options where they are given, else of the environment. */
+function proxyEnvironment({ proxies }: DaemonOptions): Record<string, string | undefined> {
+  const of = (name: string): string => proxies[name.toUpperCase()] ?? environment(name);
+  const names = ['http_proxy', 'https_proxy', 'no_proxy'];
+  const given = names.map((name) => [name.toUpperCase(), of(name)] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== ''));
+}
+
+/** A proxy's address without its password: `info` is for everybody. */
+const masked = (address = ''): string => address.replace(/\/\/[^@/]*@/, '//xxxxx:xxxxx@');
+
 function engineFacts(base: Base): EngineFacts {
   const { options, oci } = base;
   return {
@@ -337,9 +358,9 @@ function engineFacts(base: Base): EngineFacts {
     defaultAddressPools: options.addressPools,
     insecureRegistries: options.insecureRegistries,
     registryMirrors: options.registryMirrors,
-    httpProxy: environment('http_proxy'),
-    httpsProxy: environment('https_proxy'),
-    noProxy: environment('no_proxy'),
+    httpProxy: masked(proxyEnvironment(options)['HTTP_PROXY']),
+    httpsProxy: masked(proxyEnvironment(options)['HTTPS_PROXY']),
+    noProxy: proxyEnvironment(options)['NO_PROXY'] ?? '',
     insecureListeners: insecureListeners(options),
     cdiSpecDirs: options.cdiSpecDirs,
     devices: () => listDevices(options.cdiSpecDirs),

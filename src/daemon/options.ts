@@ -25,6 +25,12 @@ export interface DaemonOptions {
   readonly runtimes: readonly { readonly name: string; readonly path: string }[];
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
+  /** Which images must be signed (docs/images.md); undefined: none. */
+  readonly trustPolicy: string | undefined;
+  readonly maxConcurrentDownloads: number;
+  readonly maxConcurrentUploads: number;
+  /** As the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY, before those. */
+  readonly proxies: Readonly<Record<string, string>>;
   /** Gateway and subnet of the default bridge; undefined chooses. */
   readonly bip: string | undefined;
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
@@ -70,6 +76,12 @@ const flags = {
   'add-runtime': { type: 'string', multiple: true, default: [] as string[] },
   'insecure-registry': { type: 'string', multiple: true, default: [] as string[] },
   'registry-mirror': { type: 'string', multiple: true, default: [] as string[] },
+  'trust-policy': { type: 'string' },
+  'max-concurrent-downloads': { type: 'string', default: '3' },
+  'max-concurrent-uploads': { type: 'string', default: '5' },
+  'http-proxy': { type: 'string', default: '' },
+  'https-proxy': { type: 'string', default: '' },
+  'no-proxy': { type: 'string', default: '' },
   bip: { type: 'string' },
   'default-address-pool': { type: 'string', multiple: true, default: [] as string[] },
   'default-bind-address': { type: 'string' },
@@ -118,7 +130,12 @@ Options:
       --log-driver NAME            Log driver of containers that do not say (default "json-file")
       --log-opt KEY=VALUE          Its options (repeatable)
       --insecure-registry HOST     Registry reached over HTTP or with any certificate (repeatable; host:port or CIDR)
-      --registry-mirror URL        Mirror of Docker Hub (repeatable)
+      --registry-mirror [HOST=]URL Mirror of Docker Hub, or of HOST (repeatable)
+      --max-concurrent-downloads N Layers that come in at once (default 3)
+      --max-concurrent-uploads N   Layers that go out at once (default 5)
+      --http-proxy URL, --https-proxy URL, --no-proxy LIST
+                                   Proxies for registries, before those of the environment
+      --trust-policy FILE          JSON file that says which images must be signed, and by which keys
       --bip CIDR                   Address and subnet of the default bridge
       --default-address-pool base=CIDR,size=N
                                    Where new networks get their subnets from (repeatable)
@@ -210,6 +227,24 @@ function parseCdiDirs(given: readonly string[]): readonly string[] {
   return given;
 }
 
+function positive(flag: string, text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw invalid(`--${flag}: ${text} is not a number from 1 on`);
+  return Number(text);
+}
+
+function proxiesOf(
+  values: Readonly<Record<'http-proxy' | 'https-proxy' | 'no-proxy', string>>,
+): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const name of ['http-proxy', 'https-proxy', 'no-proxy'] as const) {
+    const value = values[name];
+    if (value === '') continue;
+    if (name !== 'no-proxy' && !URL.canParse(value)) throw invalid(`--${name}: ${value} is not an address`);
+    given[name.replace('-', '_').toUpperCase()] = value;
+  }
+  return given;
+}
+
 /** `invalid` with a sentence for what is wrong. */
 export function parseCommand(args: readonly string[]): ParsedCommand {
   let values;
@@ -244,6 +279,10 @@ export function parseCommand(args: readonly string[]): ParsedCommand {
       }),
       insecureRegistries: values['insecure-registry'],
       registryMirrors: values['registry-mirror'],
+      trustPolicy: values['trust-policy'],
+      maxConcurrentDownloads: positive('max-concurrent-downloads', values['max-concurrent-downloads']),
+      maxConcurrentUploads: positive('max-concurrent-uploads', values['max-concurrent-uploads']),
+      proxies: proxiesOf(values),
       bip: values.bip,
       addressPools: values['default-address-pool'].map(parsePool),
       bindAddress: parseBindAddress(values['default-bind-address'] ?? values.ip),

@@ -11,6 +11,7 @@ import { HttpClient, readBody } from './http.ts';
 import { fetchForeign } from './foreign.ts';
 import { pushManifest } from './push.ts';
 import { pushBlob, pushScope } from './upload.ts';
+import { referrers } from './referrers.ts';
 import { search } from './search.ts';
 import { Session } from './session.ts';
 
@@ -252,6 +253,8 @@ export function createRegistry(options: RegistryOptions = {}): RegistryClient {
       manifest(session, ctx, repository, reference, credentials),
     manifestDigest: (ctx, repository, reference, credentials) =>
       manifestDigest(session, ctx, repository, reference, credentials),
+    referrers: (ctx, repository, digest, credentials) =>
+      referrers(session, ctx, repository, digest, credentials),
     blob: (ctx, repository, descriptor, credentials, range) =>
       blob(reach, ctx, repository, descriptor, credentials, range),
     tags: (ctx, repository, credentials) => tags(session, ctx, repository, credentials),

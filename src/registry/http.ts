@@ -7,6 +7,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createHash } from 'node:crypto';
 import { pipeline, type Readable } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
 import { SlipwayError, invalid, unavailable } from '../core/errors.ts';
@@ -53,6 +54,13 @@ function describe(method: string, url: URL, error: NodeJS.ErrnoException): Error
   };
   const plain = `${url.origin}${url.pathname}`;
   return unavailable(`${verb} "${plain}": ${words[error.code ?? ''] ?? error.message}`, error);
+}
+
+/** Connections are shared where protocol and certificates are the same; files may change while the daemon runs. */
+function keyOf(protocol: string, tls: TlsOptions): string {
+  const hash = createHash('sha256');
+  for (const part of [...(tls.ca ?? []), tls.cert, tls.key]) hash.update(part ?? '').update('\0');
+  return `${protocol} ${tls.verify} ${hash.digest('hex')}`;
 }
 
 /** Bytes in each span of silence that would be too long: what sends less only keeps the line open. */
@@ -139,7 +147,7 @@ export class HttpClient {
   }
 
   #agent(protocol: string, tls: TlsOptions): HttpAgent | HttpsAgent {
-    const key = `${protocol} ${tls.verify} ${tls.ca?.length ?? 0} ${tls.cert?.toString('base64') ?? ''}`;
+    const key = keyOf(protocol, tls);
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
     // The proxy of the daemon's environment, as dockerd uses it.

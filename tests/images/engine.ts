@@ -72,7 +72,12 @@ export interface Engine extends Storage {
 }
 
 export async function openEngine(
-  options: { registry?: Registry; folder?: string; collecting?: ImageServiceDeps['collecting'] } = {},
+  options: {
+    registry?: Registry;
+    folder?: string;
+    collecting?: ImageServiceDeps['collecting'];
+    trustPolicy?: ImageServiceDeps['trustPolicy'];
+  } = {},
 ): Promise<Engine> {
   const storage = await openStorage(options.folder);
   const bus = new EventBus();
@@ -90,6 +95,7 @@ export async function openEngine(
     platform: { os: 'linux', architecture: 'amd64' },
     retryDelayMs: 1,
     ...(options.collecting !== undefined && { collecting: options.collecting }),
+    ...(options.trustPolicy !== undefined && { trustPolicy: options.trustPolicy }),
   });
   return { ...storage, images, events, used };
 }

@@ -61,6 +61,13 @@ export interface Registry {
     reference: string,
     credentials: RegistryCredentials | undefined,
   ): Promise<string | undefined>;
+  /** What refers to a manifest (signatures and the like): by the referrers API, else by its fallback tag. Empty when there is none. */
+  referrers(
+    ctx: Ctx,
+    repository: Repository,
+    digest: string,
+    credentials: RegistryCredentials | undefined,
+  ): Promise<readonly Descriptor[]>;
   /** The blob's bytes, all or a range of them; the caller verifies. What the registry lacks comes from the descriptor's `urls`. */
   blob(
     ctx: Ctx,

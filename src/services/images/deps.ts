@@ -8,6 +8,7 @@ import type { Growing, SnapshotDriver } from '../../core/ports/snapshot-driver.t
 import type { Leases } from './leases.ts';
 import type { Gate, SharedWork } from './shared-work.ts';
 import type { ImageStore } from './store.ts';
+import type { TrustPolicy } from './trust-policy.ts';
 import type { ContainerUsage } from './types.ts';
 
 export interface Collecting {
@@ -38,6 +39,8 @@ export interface ImageServiceDeps {
   readonly collecting?: Collecting;
   /** Pause before the second attempt at a broken download, doubled each time; default 1000. */
   readonly retryDelayMs?: number;
+  /** Which images must be signed; default none. Read anew for each pull. */
+  readonly trustPolicy?: () => Promise<TrustPolicy>;
   /** How many large blobs come in at once, over all pulls; default 3, as dockerd has it. */
   readonly concurrentDownloads?: number;
   /** How many blobs go out at once, over all pushes; default 5, as dockerd has it. */

@@ -6,5 +6,6 @@
 
 export { applyChanges } from './changes.ts';
 export { openImages } from './service.ts';
+export { readTrustPolicy } from './trust-policy.ts';
 export type { ImageServiceDeps } from './deps.ts';
 export type * from './types.ts';

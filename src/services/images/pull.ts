@@ -23,6 +23,7 @@ import { withLease } from './gc.ts';
 import type { Lease } from './leases.ts';
 import { formatPlatform, parsePlatformText } from './manifests.ts';
 import { pullLayers } from './pull-layer.ts';
+import { checkTrust } from './trust.ts';
 import type { OnProgress, PullInput } from './types.ts';
 
 /** Name and tag or digest as the API gives them, apart or together. */
@@ -85,6 +86,7 @@ async function pullOne(room: Room, ctx: Ctx, target: Target, onProgress: OnProgr
   return withLease(room, ctx, async (lease) => {
     const fetched = await fetchManifest(room, ctx, lease, source, name, wanted);
     onProgress({ status: `Pulling from ${reference.path}`, id: name });
+    await checkTrust(room, ctx, source, fetched.top.digest);
     const { manifest, descriptor, top } = fetched;
     const config = await fetchConfig(room, ctx, lease, source, manifest.config);
     checkPlatform(room, input, config, wanted);

@@ -40,6 +40,7 @@ export function createMemoryRegistry(): Registry {
       const found = of(repository).manifests.get(reference);
       return found === undefined ? undefined : digestOf(found.bytes);
     },
+    referrers: async () => [],
     blob: async (ctx, repository, { digest }, _credentials, range) => {
       check(ctx);
       const data = of(repository).blobs.get(digest);
