@@ -20,6 +20,7 @@ test('values are alternatives, filters are all needed', () => {
     { container: ['web'] },
     { container: ['nope', 'abcdef'] },
     { container: ['abc'] },
+    { container: ['we'] },
     { type: ['image', 'container'] },
     { event: ['health_status'] },
     { event: ['health_status: healthy'] },
@@ -31,7 +32,7 @@ test('values are alternatives, filters are all needed', () => {
   ];
   for (const filters of passing) assert.equal(eventFilter(filters)(event), true, JSON.stringify(filters));
   const failing = [
-    { container: ['we'] },
+    { container: ['eb', ''] },
     { type: ['image'] },
     { event: ['start'] },
     { image: ['busy'] },

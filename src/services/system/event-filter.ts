@@ -19,12 +19,12 @@ const kinds = new Set([
   'volume',
 ]);
 
-/** By id, id prefix or name, as people name a container. */
+/** By id, name or the beginning of either, as with Docker. */
 function names(event: EngineEvent, values: readonly string[]): boolean {
   const { actorId } = event;
   const name = event.attributes['name'];
   return values.some(
-    (value) => actorId === value || name === value || (value !== '' && actorId.startsWith(value)),
+    (value) => value !== '' && (actorId.startsWith(value) || name?.startsWith(value) === true),
   );
 }
 
