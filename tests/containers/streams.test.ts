@@ -328,3 +328,22 @@ test('signals by every kind of name; a stop escalates; wait has three conditions
   await ok('rm', 'sig');
   assert.equal((await waits[2])?.StatusCode, 137);
 });
+
+test('who waits for a container with --rm a moment too late still hears its exit code', async () => {
+  const { body } = await call(engine.socket, 'POST', '/containers/create', {
+    Image: 'busybox',
+    Cmd: ['sh', '-c', 'exit 3'],
+    HostConfig: { AutoRemove: true },
+  });
+  const { Id: id } = body as { Id: string };
+  assert.equal((await call(engine.socket, 'POST', `/containers/${id}/start`)).status, 204);
+  await eventually('its removal', async () =>
+    (await call(engine.socket, 'GET', `/containers/${id}/json`)).status === 404 ? true : undefined,
+  );
+  for (const condition of ['not-running', 'next-exit', 'removed'])
+    assert.deepEqual(
+      (await call(engine.socket, 'POST', `/containers/${id}/wait?condition=${condition}`)).body,
+      { StatusCode: 3 },
+    );
+  assert.equal((await call(engine.socket, 'POST', `/containers/${'0'.repeat(64)}/wait`)).status, 404);
+});

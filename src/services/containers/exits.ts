@@ -100,6 +100,7 @@ export async function handleExit(
   if (restart !== undefined) scheduleRestart(room, entry, restart.backoffMs);
   else if (before.hostConfig.AutoRemove === true) {
     await settleLog(room, entry, settleMs);
+    room.table.rememberExit(entry.id, exit.exitCode);
     await removeInQueue(room, ctx, entry, { volumes: true, force: false });
   }
 }

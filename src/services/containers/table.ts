@@ -68,6 +68,7 @@ export function newEntry(record: ContainerRecord): Entry {
   };
 }
 
+const rememberMs = 10_000;
 const minPrefix = /^[0-9a-f]+$/;
 
 /** All containers by id, and who holds which name. Names are claimed synchronously, before any record is written. */
@@ -75,6 +76,7 @@ export class ContainerTable {
   readonly #entries = new Map<string, Entry>();
   readonly #names = new Map<string, string>();
   readonly #execs = new Map<string, Entry>();
+  readonly #departed = new Map<string, number>();
 
   entries(): IterableIterator<Entry> {
     return this.#entries.values();
@@ -96,6 +98,17 @@ export class ContainerTable {
     if (entry === undefined) return;
     for (const execId of entry.execs.keys()) this.#execs.delete(execId);
     this.releaseName(entry.record.name, id);
+  }
+
+  /** Keeps the exit code of a container that `--rm` took away for those who ask a moment too late. */
+  rememberExit(id: string, exitCode: number): void {
+    this.#departed.set(id, exitCode);
+    setTimeout(() => this.#departed.delete(id), rememberMs).unref();
+  }
+
+  /** Exit code of a container of this full id that was removed by itself just now. */
+  departed(id: string): number | undefined {
+    return this.#departed.get(id);
   }
 
   nameTaken(name: string): boolean {

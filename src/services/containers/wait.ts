@@ -5,6 +5,10 @@ import type { Waiting } from './table.ts';
 
 /** Registers a wait and returns at once. */
 export function waitContainer(room: Room, ctx: Ctx, ref: string, condition: WaitCondition): Waiter {
+  // Clients start a container with --rm and then wait for it: it may be gone by then, and is over all the same.
+  const exitCode = room.table.departed(ref);
+  if (exitCode !== undefined && room.table.get(ref) === undefined)
+    return { result: Promise.resolve({ exitCode }) };
   const entry = room.table.resolve(ref);
   const { state } = entry.record;
   const over = state.status === 'created' || state.status === 'exited' || state.status === 'dead';
