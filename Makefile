@@ -35,7 +35,7 @@ build: setup
 dist/.built: dist/lib/.built dist/lib/no-systemd/libsystemd.so.0 dist/bin/slipway dist/bin/slipway-shim dist/bin/slipwayd dist/bin/slipway-net
 	@touch $@
 
-dist/lib/.built: $(SOURCES) scripts/build-lib.ts package-lock.json
+dist/lib/.built: $(SOURCES) scripts/build-lib.ts packaging/lib/slipwayd.js package-lock.json
 	$(NODE) scripts/build-lib.ts dist/lib
 	@touch $@
 

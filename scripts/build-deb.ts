@@ -42,7 +42,8 @@ function layOut(tree: string): void {
     mkdirSync(dirname(target), { recursive: true });
     cpSync(join(root, from), target, { recursive: true, dereference: true });
   }
-  rmSync(join(tree, 'usr/lib/slipway/lib/.built'), { force: true });
+  for (const name of ['.built', 'compiled'])
+    rmSync(join(tree, 'usr/lib/slipway/lib', name), { recursive: true, force: true });
   mkdirSync(join(tree, 'usr/sbin'), { recursive: true });
   symlinkSync('../lib/slipway/bin/slipwayd', join(tree, 'usr/sbin/slipwayd'));
 }

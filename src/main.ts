@@ -1,5 +1,7 @@
 /** `slipwayd`: flags, lock, signals. Everything else is built by `daemon.ts`. */
 
+// oxlint-disable-next-line import/no-unassigned-import -- it must run before the other modules do
+import './daemon/compile-lazily.ts';
 import { mkdirSync } from 'node:fs';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { lockDataRoot, writePidFile } from './daemon/lock.ts';
