@@ -135,9 +135,9 @@ test('copied up from the image: owners, modes, links; only when empty; never fro
   symlinkSync('/var/lib/db', join(image, 'data'));
   symlinkSync('../../../../../../../../etc', join(image, 'escape'));
   const { mountpoint } = await volumes.create(ctx, { name: 'db' });
-  const copy = (name: string, pathInImage: string): Promise<void> =>
+  const copy = (name: string, pathInImage: string): Promise<boolean> =>
     volumes.copyUp(ctx, { name, imageRoot: image, pathInImage });
-  await copy('db', '/data');
+  assert.equal(await copy('db', '/data'), true);
   const stats = lstatSync(mountpoint);
   assert.deepEqual([stats.mode & 0o7777, stats.uid, stats.gid], [0o2770, 100, 101]);
   const file = lstatSync(join(mountpoint, 'file'));
@@ -147,7 +147,8 @@ test('copied up from the image: owners, modes, links; only when empty; never fro
   await copy('db', '/data');
   assert.equal(readFileSync(join(mountpoint, 'file'), 'utf8'), 'changed');
   const { mountpoint: other } = await volumes.create(ctx, { name: 'other' });
-  for (const path of ['/none', '/var/lib/db/file', '/escape', '/data/soft']) await copy('other', path);
+  for (const path of ['/none', '/var/lib/db/file', '/escape', '/data/soft'])
+    assert.equal(await copy('other', path), false, path);
   assert.deepEqual(readdirSync(other), []);
 });
 

@@ -90,6 +90,21 @@ export async function realizeMounts(
   return mounts;
 }
 
+const bareByRoom = new WeakMap<object, Map<string, Set<string>>>();
+/** For more the images are simply looked at again. */
+const mostImages = 200;
+
+/** Paths where an image is known to have no directory: a snapshot that was just made of it has none there either. */
+function bareOf(room: Room, imageId: string): Set<string> {
+  if (imageId === '') return new Set();
+  const images = bareByRoom.get(room.table) ?? new Map<string, Set<string>>();
+  bareByRoom.set(room.table, images);
+  if (images.size > mostImages) images.clear();
+  const paths = images.get(imageId) ?? new Set<string>();
+  images.set(imageId, paths);
+  return paths;
+}
+
 /** Copies the image's content into volumes that are still empty. The snapshot is mounted only for this. */
 export async function fillVolumes(
   room: Room,
@@ -97,7 +112,10 @@ export async function fillVolumes(
   undo: UndoStack,
   record: ContainerRecord,
 ): Promise<void> {
-  const wanted = record.mounts.filter((mount) => mount.type === 'volume' && mount.copyUp === true);
+  const bare = bareOf(room, record.imageId);
+  const wanted = record.mounts.filter(
+    (mount) => mount.type === 'volume' && mount.copyUp === true && !bare.has(mount.destination),
+  );
   if (wanted.length === 0) return;
   undo.push('snapshot mounted to fill volumes', () => room.snapshots.unmount(record.snapshotKey));
   const { path } = await room.snapshots.mount(record.snapshotKey, { volatile: false });
@@ -105,7 +123,8 @@ export async function fillVolumes(
     const name = mount.name ?? '';
     undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, record.id));
     await room.volumes.mount(ctx, name, record.id);
-    await room.volumes.copyUp(ctx, { name, imageRoot: path, pathInImage: mount.destination });
+    const found = await room.volumes.copyUp(ctx, { name, imageRoot: path, pathInImage: mount.destination });
+    if (!found) bare.add(mount.destination);
     await room.volumes.unmount(ctx, name, record.id);
   }
   // A start often follows at once, and finds it mounted.

@@ -217,7 +217,7 @@ async function unmount(room: Room, name: string, containerId: string): Promise<v
 }
 
 /** Resolved inside the image's root, so that a symbolic link of the image cannot name a directory of the host. */
-async function copyUp(room: Room, name: string, imageRoot: string, pathInImage: string): Promise<void> {
+async function copyUp(room: Room, name: string, imageRoot: string, pathInImage: string): Promise<boolean> {
   const record = get(room, name);
   let fd: number;
   try {
@@ -227,12 +227,14 @@ async function copyUp(room: Room, name: string, imageRoot: string, pathInImage: 
   } catch (error) {
     const code =
       error instanceof Error ? ((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '') : '';
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code)) return;
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code)) return false;
     throw error;
   }
   try {
     const from = `/proc/self/fd/${fd}`;
-    if ((await stat(from)).isDirectory()) await driverOf(room, record.driver).fill(name, `${from}/`);
+    if (!(await stat(from)).isDirectory()) return false;
+    await driverOf(room, record.driver).fill(name, `${from}/`);
+    return true;
   } finally {
     room.host.closeFd(fd);
   }

@@ -60,10 +60,11 @@ export interface VolumeService {
    * Copies what the image has at the mount's place into a volume that is still empty; owner and mode of the
    * directory itself too. `imageRoot` is the mounted root filesystem, `pathInImage` is resolved inside it. No-op when
    * the volume holds something or the path is absent or no directory.
+   * @returns whether the image has a directory there.
    */
   copyUp(
     ctx: Ctx,
     input: { readonly name: string; readonly imageRoot: string; readonly pathInImage: string },
-  ): Promise<void>;
+  ): Promise<boolean>;
   usage(): Promise<readonly VolumeUsage[]>;
 }
