@@ -95,6 +95,20 @@ export class HttpClient {
     return answer;
   }
 
+  /** For answers that end with the connection, each on one of its own; resolves when it has ended. */
+  async untilClosed(method: string, path: string, body: string): Promise<void> {
+    const socket = connect(this.#path);
+    await once(socket, 'connect');
+    socket.write(
+      `${method} ${path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    const [first] = (await once(socket, 'data')) as [Buffer];
+    if (!first.toString('latin1').startsWith('HTTP/1.1 200')) throw new Error(first.toString('utf8'));
+    socket.resume();
+    await once(socket, 'end');
+    socket.destroy();
+  }
+
   async #read(socket: Socket): Promise<HttpAnswer> {
     let data: Buffer = Buffer.alloc(0);
     return await new Promise((resolve, reject) => {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { judge, renderTable, type Row } from './bars.ts';
 import { startEngine, type Engine } from './engines.ts';
+import { containerRows } from './containers.ts';
 import { listImages, loadImage, makeImage, manyImages, pingWhileLoading, type ImageShape } from './images.ts';
 import { floodLog, type FloodResult, followLog, makeFlood, startFlood } from './logs.ts';
 import { lookups, manyNetworks, namedContainers, roomRows } from './networks.ts';
@@ -123,7 +124,7 @@ async function measureIdle(pair: Pair): Promise<Row[]> {
 
 async function costOfIdle(engine: Engine, count: number): Promise<number> {
   const before = residentTotal(engine);
-  const remove = await idleContainers(engine, count);
+  const { remove } = await idleContainers(engine, count);
   await delay(2000);
   const cost = (residentTotal(engine) - before) / 1024 / count;
   await remove();
@@ -312,6 +313,7 @@ async function measureAll(folder: string): Promise<Row[]> {
         ...(await measureNetworks(pair)),
         ...(await measureLoads(pair)),
         ...(await measureList(pair)),
+        ...(await containerRows(pair, { quick, wanted })),
         ...(await measureLogs(pair, folder)),
         ...(await measureBesideFlood(pair)),
       ];

@@ -20,22 +20,22 @@ interface Created {
   readonly Id: string;
 }
 
-async function create(http: HttpClient, command: readonly string[]): Promise<string> {
-  const body = JSON.stringify({ Image: 'busybox:latest', Cmd: command });
+async function create(http: HttpClient, command: readonly string[], options: object = {}): Promise<string> {
+  const body = JSON.stringify({ Image: 'busybox:latest', Cmd: command, ...options });
   const answer = await http.request('POST', `${api}/containers/create`, body);
   return (JSON.parse(answer.body) as Created).Id;
 }
 
-/** Create, start, wait, remove of busybox `true` on the default bridge. */
-async function wholePath(http: HttpClient): Promise<void> {
-  const id = await create(http, ['true']);
+/** Create, start, wait, remove of busybox `true` on the default bridge; `options`: more of the body of create. */
+export async function wholePath(http: HttpClient, options: object = {}): Promise<void> {
+  const id = await create(http, ['true'], options);
   await http.request('POST', `${api}/containers/${id}/start`);
   const waited = await http.request('POST', `${api}/containers/${id}/wait`);
   if (!/"StatusCode":\s*0\b/.test(waited.body)) throw new Error(`true ended with ${waited.body}`);
   await http.request('DELETE', `${api}/containers/${id}`);
 }
 
-async function timed(task: () => Promise<unknown>): Promise<number> {
+export async function timed(task: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await task();
   return performance.now() - start;
@@ -72,17 +72,21 @@ export async function command(engine: Engine, args: readonly string[], rounds: n
   return times;
 }
 
-/** Starts `count` containers that do nothing; the returned function removes them. */
-export async function idleContainers(engine: Engine, count: number): Promise<() => Promise<void>> {
+/** Starts `count` containers that do nothing. */
+export async function idleContainers(
+  engine: Engine,
+  count: number,
+): Promise<{ readonly ids: readonly string[]; readonly remove: () => Promise<void> }> {
   const ids: string[] = [];
   for (let index = 0; index < count; index++) {
     const id = await create(engine.http, ['sleep', '1000000']);
     ids.push(id);
     await engine.http.request('POST', `${api}/containers/${id}/start`);
   }
-  return async () => {
+  const remove = async (): Promise<void> => {
     for (const id of ids) await engine.http.request('DELETE', `${api}/containers/${id}?force=1`);
   };
+  return { ids, remove };
 }
 
 /** Resident kilobytes of the engine's processes by their name. */
