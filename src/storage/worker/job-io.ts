@@ -43,13 +43,17 @@ export class JobIo {
     if (this.#cancelled) throw Object.assign(new Error('cancelled'), { code: 'ABORT_ERR' });
   }
 
-  async *input(): AsyncGenerator<Buffer> {
+  /** `reuse`: a chunk is only valid until the next is asked for, and its memory goes back to the sender. */
+  async *input({ reuse = false }: { readonly reuse?: boolean } = {}): AsyncGenerator<Buffer> {
     for (;;) {
       this.check();
       const chunk = this.#chunks.shift();
       if (chunk !== undefined) {
-        yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-        this.#say({ job: this.#job, op: 'taken', bytes: chunk.byteLength });
+        const { buffer: block, byteLength: bytes } = chunk;
+        yield Buffer.from(block, chunk.byteOffset, bytes);
+        const taken = { job: this.#job, op: 'taken', bytes } as const;
+        if (reuse && block instanceof ArrayBuffer) this.#say({ ...taken, block }, [block]);
+        else this.#say(taken);
       } else if (this.#ended) return;
       else await once(this.#changed, 'change');
     }

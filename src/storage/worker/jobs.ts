@@ -21,7 +21,7 @@ const ingest: Run<'ingest'> = async (_tools, io, { path }) => {
   const hash = createHash('sha256');
   let size = 0;
   try {
-    for await (const chunk of io.input()) {
+    for await (const chunk of io.input({ reuse: true })) {
       hash.update(chunk);
       let done = 0;
       while (done < chunk.length) done += writeSync(fd, chunk, done);

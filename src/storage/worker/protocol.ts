@@ -107,7 +107,16 @@ export type FromWorker =
   | { readonly job: number; readonly op: 'done'; readonly result: Jobs[JobKind]['result'] }
   | { readonly job: number; readonly op: 'failed'; readonly fault: JobFault }
   | { readonly job: number; readonly op: 'chunk'; readonly data: Uint8Array }
-  | { readonly job: number; readonly op: 'taken'; readonly bytes: number };
+  | {
+      readonly job: number;
+      readonly op: 'taken';
+      readonly bytes: number;
+      /** The memory that they came in, for the next ones. */
+      readonly block?: ArrayBuffer;
+    };
+
+/** Input goes to the worker in blocks of this many bytes: a message each costs more than its copy. */
+export const blockSize = 256 << 10;
 
 /** Bytes on their way in one direction before the sender waits. */
 export const window = 4 << 20;

@@ -19,7 +19,7 @@ const stage: Run<'stage'> = async (tools, io, { directory }) => {
   const hash = createHash('sha256');
   let bytes = 0;
   try {
-    for await (const chunk of io.input()) {
+    for await (const chunk of io.input({ reuse: true })) {
       hash.update(chunk);
       bytes += chunk.length;
       recorder.push(chunk);
