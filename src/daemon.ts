@@ -30,6 +30,7 @@ import { createHost, openUnixDatagram, setUpCgroups, trimHeap, type KernelHost }
 import { createLogDrivers } from './logs/index.ts';
 import {
   createBridgeDriver,
+  createDriverPlugins,
   createFirewall,
   createHostDriver,
   createIpvlanDriver,
@@ -210,6 +211,7 @@ function buildNetworks(base: Base) {
       createMacvlanDriver({ host, instance: options.instance }),
       createNoneDriver(),
     ],
+    plugins: createDriverPlugins(host),
     firewall: createFirewall({ host, instance: options.instance }),
     helper,
     host,

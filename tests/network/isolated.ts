@@ -26,7 +26,7 @@ export function isolated(file: string, define: () => void): void {
     const { status, stdout, stderr } = spawnSync(
       'unshare',
       [...inside, process.execPath, '--test', '--test-reporter=spec', file],
-      { env: { ...env, [mark]: '1' }, encoding: 'utf8' },
+      { env: { ...env, [mark]: '1' }, encoding: 'utf8', timeout: 220_000 },
     );
     assert.equal(status, 0, `${failuresFirst(stdout)}\n${stderr}`);
     process.stdout.write(stdout);

@@ -16,6 +16,7 @@ import type { RecordKind, RecordKinds, RecordStore } from '#src/core/ports/recor
 import { createHost } from '#src/host/index.ts';
 import {
   createBridgeDriver,
+  createDriverPlugins,
   createFirewall,
   createHostDriver,
   createIpvlanDriver,
@@ -242,6 +243,10 @@ export class World {
         createMacvlanDriver({ host: this.host, instance }),
         createIpvlanDriver({ host: this.host, instance }),
       ],
+      plugins: createDriverPlugins(this.host, {
+        sockets: `${this.runRoot}/plugins`,
+        specs: [`${this.runRoot}/specs`],
+      }),
       firewall: createFirewall({ host: this.host, instance }),
       helper: this.helper,
       host: this.host,

@@ -32,6 +32,10 @@ export interface NetworkDriver {
   readonly name: string;
   /** Checks options, fills in what the driver decides (bridge name, ...). Pure. */
   validate(network: NetworkRecord): NetworkRecord;
+  /** For drivers that must not be asked twice: instead of `ensure` when the network is new. */
+  create?(ctx: Ctx, network: NetworkRecord): Promise<void>;
+  /** `detach` is called for every endpoint, also where the kernel has collected the interface with its namespace. */
+  readonly detachAlways?: boolean;
   /** Makes the network exist in the kernel; repairs what is missing; a second call changes nothing. */
   ensure(ctx: Ctx, network: NetworkRecord): Promise<void>;
   /** Idempotent. */
@@ -51,4 +55,12 @@ export interface NetworkDriver {
     ctx: Ctx,
     stray: { readonly networks: readonly string[]; readonly endpoints: readonly string[] },
   ): Promise<void>;
+}
+
+/** Drivers that are programs of others. */
+export interface DriverPlugins {
+  /** Undefined where no such plugin announces itself; `unavailable` or `internal` where it fails. */
+  load(ctx: Ctx, name: string): Promise<NetworkDriver | undefined>;
+  /** One that was loaded before. */
+  loaded(name: string): NetworkDriver | undefined;
 }

@@ -1,7 +1,7 @@
 /** Puts a starting container on its networks, and takes an ended one off them. */
 
 import type { Ctx } from '../../core/ctx.ts';
-import { internal, isKind } from '../../core/errors.ts';
+import { internal, isKind, notFound } from '../../core/errors.ts';
 import type { ContainerRecord, EndpointRecord, PublishedPort } from '../../core/model/container.ts';
 import type { EndpointPlan, NamespaceHandle } from '../../core/ports/network-driver.ts';
 import { withUndo } from '../../core/undo.ts';
@@ -59,7 +59,10 @@ export async function attachInterfaces(
   // One after another: eth0 before eth1, and the kernel's RTNL lock would queue them anyway.
   for (const endpoint of Object.values(only)) {
     const plan = endpointPlan(room, record, record.endpoints, endpoint);
-    await driverOf(room, plan.network.driver)?.attach(ctx, namespace, plan);
+    const { driver: name } = plan.network;
+    const driver = driverOf(room, name) ?? (await room.plugins?.load(ctx, name));
+    if (driver === undefined) throw notFound(`plugin ${JSON.stringify(name)} not found`);
+    await driver.attach(ctx, namespace, plan);
   }
 }
 
@@ -155,12 +158,12 @@ async function detachInterfaces(
 ): Promise<void> {
   for (const endpoint of Object.values(record.endpoints)) {
     if (endpoint.interfaceName === '') continue;
-    if (namespace === undefined) {
+    const driver = driverOf(room, room.state.byId(endpoint.networkId)?.network.driver ?? '');
+    if (namespace === undefined && driver?.detachAlways !== true) {
       if (endpoint.hostInterfaceName !== '') room.leaving.set(endpoint.hostInterfaceName, record.id);
       continue;
     }
-    const plan = endpointPlan(room, record, record.endpoints, endpoint);
-    await driverOf(room, plan.network.driver)?.detach(ctx, namespace, plan);
+    await driver?.detach(ctx, namespace, endpointPlan(room, record, record.endpoints, endpoint));
   }
   if (namespace === undefined) scheduleSweep(room);
 }

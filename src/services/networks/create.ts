@@ -93,7 +93,8 @@ export async function realise(
   await room.records.commit([{ op: 'put', kind: 'network', id, record: network }]);
   const driver = driverOf(room, network.driver);
   undo.push('network in the kernel', (own) => driver?.remove(own, network));
-  await driver?.ensure(ctx, network);
+  if (driver?.create === undefined) await driver?.ensure(ctx, network);
+  else await driver.create(ctx, network);
   const walls = firewallNetwork(network);
   if (walls === undefined) return;
   undo.push('network in the firewall', (own) => removeWalls(room, own, walls));
@@ -105,6 +106,8 @@ export async function create(
   ctx: Ctx,
   request: NetworkCreateRequest,
 ): Promise<{ id: string; warnings: readonly string[] }> {
+  const asked = request.driver || 'bridge';
+  if (driverOf(room, asked) === undefined) await room.plugins?.load(ctx, asked);
   const driver = checkRequest(room, request);
   const routes = await hostRoutes(room);
   // From here to `add` nothing waits: two requests never choose the same subnet or name.

@@ -8,7 +8,7 @@ import type { ContainerRecord } from '../../core/model/container.ts';
 import type { Firewall } from '../../core/ports/firewall.ts';
 import type { Host } from '../../core/ports/host.ts';
 import type { NetHelper } from '../../core/ports/net-helper.ts';
-import type { NetworkDriver } from '../../core/ports/network-driver.ts';
+import type { DriverPlugins, NetworkDriver } from '../../core/ports/network-driver.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
 import type { NetworkState } from './state.ts';
 import type { ContainerDirectory } from './types.ts';
@@ -42,6 +42,7 @@ export interface NetworksDeps {
   readonly events: EventBus;
   /** Every driver that networks may ask for; `bridge`, `host` and `null` must be among them. */
   readonly drivers: readonly NetworkDriver[];
+  readonly plugins?: DriverPlugins | undefined;
   readonly firewall: Firewall;
   readonly helper: NetHelper;
   readonly host: Pick<Host, 'createNetns' | 'routes'> & Partial<Pick<Host, 'watchNetwork' | 'addresses'>>;
@@ -69,7 +70,7 @@ export interface Networks extends NetworksDeps {
 }
 
 export function driverOf(room: NetworksDeps, name: string): NetworkDriver | undefined {
-  return room.drivers.find((driver) => driver.name === name);
+  return room.drivers.find((driver) => driver.name === name) ?? room.plugins?.loaded(name);
 }
 
 export function listContainers(room: Networks): readonly ContainerRecord[] {

@@ -116,7 +116,12 @@ async function removeAll(room: Networks, ctx: Ctx): Promise<void> {
   cancelSweep(room);
   room.unwatch?.();
   for (const { network } of room.state.all()) {
-    await driverOf(room, network.driver)?.remove(ctx, network);
+    try {
+      await driverOf(room, network.driver)?.remove(ctx, network);
+    } catch (error) {
+      // A plugin that is gone must not keep the rest from being removed.
+      room.log.warn('a network could not be removed by its driver', { network: network.name, error });
+    }
     const walls = firewallNetwork(network);
     if (walls !== undefined) await removeWalls(room, ctx, walls);
   }

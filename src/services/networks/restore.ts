@@ -40,6 +40,7 @@ function withBindAddress(room: Networks, stored: NetworkRecord): NetworkRecord {
 async function loadNetworks(room: Networks, ctx: Ctx, running: readonly RestoredContainer[]): Promise<void> {
   for (const stored of await room.records.list('network')) {
     try {
+      if (driverOf(room, stored.driver) === undefined) await room.plugins?.load(ctx, stored.driver);
       if (isOutdated(room, stored, running)) {
         await driverOf(room, stored.driver)?.remove(ctx, stored);
         await room.records.commit([{ op: 'delete', kind: 'network', id: stored.id }]);

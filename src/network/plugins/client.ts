@@ -1,0 +1,78 @@
+/** Docker's plugin protocol: JSON by POST, over a unix socket or TCP; a failure is an `Err` in the answer. */
+
+import { request, type RequestOptions } from 'node:http';
+import { internal, unavailable } from '../../core/errors.ts';
+
+const contentType = 'application/vnd.docker.plugins.v1.2+json';
+const timeoutMs = 15_000;
+const maxAnswerBytes = 1024 * 1024;
+
+/** Where a plugin listens. */
+export type PluginAddress =
+  | { readonly socketPath: string }
+  | { readonly host: string; readonly port: number };
+
+function post(
+  address: PluginAddress,
+  method: string,
+  body: string,
+): Promise<{ status: number; text: string }> {
+  const options: RequestOptions = {
+    ...address,
+    method: 'POST',
+    path: `/${method}`,
+    headers: { accept: contentType, 'content-type': contentType, 'content-length': Buffer.byteLength(body) },
+    timeout: timeoutMs,
+  };
+  return new Promise((resolve, reject) => {
+    const sent = request(options, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+        if (text.length > maxAnswerBytes) sent.destroy(new Error('the answer is too long'));
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on('error', reject);
+    });
+    sent.on('timeout', () => sent.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function parse(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text === '' ? '{}' : text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `unavailable` where nobody answers, `internal` with the plugin's own words where it refuses. */
+export async function callPlugin(
+  name: string,
+  address: PluginAddress,
+  method: string,
+  body: object,
+): Promise<Readonly<Record<string, unknown>>> {
+  let answer: { status: number; text: string };
+  try {
+    answer = await post(address, method, JSON.stringify(body));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw unavailable(`plugin ${name} does not answer ${method}: ${reason}`, error);
+  }
+  const parsed = parse(answer.text);
+  const refusal = parsed?.['Err'];
+  if (typeof refusal === 'string' && refusal !== '') throw internal(`${method}: ${refusal}`);
+  if (answer.status !== 200 || parsed === undefined)
+    throw internal(
+      `plugin ${name} answered ${method} with status ${answer.status}: ${answer.text.slice(0, 200)}`,
+    );
+  return parsed;
+}
