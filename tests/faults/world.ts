@@ -153,7 +153,7 @@ export async function createWorld(options: WorldOptions = {}) {
     layers: [{ diffId, chainId, size: 1 }],
     tags: ['docker.io/library/busybox:latest'],
   } as unknown as ImageRecord;
-  const committed: number[] = [];
+  const committed: { readonly chunks: number; readonly status: string | undefined }[] = [];
   const images = {
     resolve: () => image,
     find: () => image,
@@ -162,7 +162,8 @@ export async function createWorld(options: WorldOptions = {}) {
     commit: async (_ctx: unknown, { layer }: CommitInput) => {
       const chunks: unknown[] = [];
       for await (const chunk of layer ?? []) chunks.push(chunk);
-      committed.push(chunks.length);
+      const [stored] = await records.list('container');
+      committed.push({ chunks: chunks.length, status: stored?.state.status });
       return { record: image, reference: '' };
     },
   } as unknown as ImageService;
@@ -289,7 +290,7 @@ export async function createWorld(options: WorldOptions = {}) {
     faults,
     events,
     runtime,
-    /** Chunks of the layer of each image that was committed. */
+    /** Of each image that was committed: chunks of its layer, and what the container's record on disk said meanwhile. */
     committed,
     writable: snapshots,
     /** All that the engine holds, in one comparable value. */

@@ -1,16 +1,15 @@
 /** `docker commit`: an image of what a container has changed. */
 
 import type { Ctx } from '../../core/ctx.ts';
-import { conflict, isKind } from '../../core/errors.ts';
+import { conflict } from '../../core/errors.ts';
 import type { ContainerConfig } from '../../core/model/container-spec.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import { applyChanges } from '../images/index.ts';
 import { withoutMountTargets } from './changes.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
-import { pauseContainer, unpauseContainer } from './pause.ts';
+import { whilePaused } from './pause.ts';
 import { mergeImageConfig } from './plan-image.ts';
-import type { Entry } from './table.ts';
 import type { CommitImageInput } from './types.ts';
 
 function checkState(record: ContainerRecord, ref: string): void {
@@ -47,20 +46,6 @@ export function committedConfig(
   const onBuild = changed.OnBuild ?? container.OnBuild;
   const all: ContainerConfig = onBuild == null ? merged : { ...merged, OnBuild: onBuild };
   return Object.fromEntries(ofImages.flatMap((key) => (all[key] == null ? [] : [[key, all[key]]])));
-}
-
-/** Freezes the container while `work` runs, if it runs; one that ends meanwhile is nobody's fault. */
-async function whilePaused<T>(room: Room, ctx: Ctx, entry: Entry, work: () => Promise<T>): Promise<T> {
-  if (entry.record.state.status !== 'running') return await work();
-  await pauseContainer(room, ctx, entry.id);
-  try {
-    return await work();
-  } finally {
-    await unpauseContainer(room, ctx, entry.id).catch((error: unknown) => {
-      // Somebody unpaused or ended it before.
-      if (!isKind(error, 'conflict') && !isKind(error, 'notFound')) throw error;
-    });
-  }
 }
 
 async function layerOf(room: Room, ctx: Ctx, record: ContainerRecord) {
@@ -101,5 +86,5 @@ export async function commitImage(
     });
     return image.record.id;
   };
-  return { id: input.pause ? await whilePaused(room, ctx, entry, commit) : await commit() };
+  return { id: input.pause ? await whilePaused(room, entry.id, commit) : await commit() };
 }

@@ -40,6 +40,36 @@ export async function unpauseContainer(room: Room, _ctx: Ctx, ref: string): Prom
   });
 }
 
+/**
+ * Freezes a running container while `work` runs; one that does not run is left alone. The record on disk stays `running`: a
+ * daemon that dies meanwhile must not leave the container frozen, and the next one thaws what its record says is running.
+ */
+export async function whilePaused<T>(room: Room, id: string, work: () => Promise<T>): Promise<T> {
+  const isFrozen = await room.queue.run(id, async () => {
+    const entry = room.table.resolve(id);
+    if (entry.record.state.status !== 'running' || entry.task === undefined) return false;
+    await entry.task.pause();
+    entry.record = withState(entry.record, { status: 'paused' });
+    emitContainer(room, entry.record, 'pause');
+    return true;
+  });
+  try {
+    return await work();
+  } finally {
+    if (isFrozen) await room.queue.run(id, () => thaw(room, id));
+  }
+}
+
+/** Somebody may have unpaused, ended or removed it before. */
+async function thaw(room: Room, id: string): Promise<void> {
+  const entry = room.table.get(id);
+  if (entry?.record.state.status !== 'paused' || entry.task === undefined) return;
+  await entry.task.resume();
+  // Others may have written the record meanwhile, as it was.
+  await commitRecord(room, entry, withState(entry.record, { status: 'running' }));
+  emitContainer(room, entry.record, 'unpause');
+}
+
 /** Size of the container's terminal. */
 export async function resizeContainer(
   room: Room,
