@@ -124,3 +124,13 @@ test('what is kept of images: marks in percent, off, and words that are none', (
     assert.throws(() => policy('--image-gc', bad), /--image-gc: .* is neither off nor/, bad);
   assert.throws(() => policy('--keep-blobs', 'some'), /none of auto, always, never/);
 });
+
+test('storage drivers that are gone are named with what replaced them', () => {
+  for (const [name, words] of [
+    ['aufs', /AUFS never became part of Linux.*use overlay2/],
+    ['devicemapper', /overlay2 replaced it: use overlay2/],
+    ['zfs', /there is no such driver here: use overlay2/],
+  ] as const)
+    assert.throws(() => parseCommand(['--storage-driver', name]), { kind: 'invalid', message: words });
+  assert.equal(parseCommand(['-s', 'overlay2']).run, 'daemon');
+});

@@ -10,6 +10,7 @@ import {
   type ContainerDefaults,
 } from './container-defaults.ts';
 import { imageFlags, imageFlagsHelp, parseImagePolicy, type ImagePolicy } from './image-policy.ts';
+import { parseStorageDriver } from './storage-driver.ts';
 import type { LogLevel } from '../core/log.ts';
 
 export interface DaemonOptions {
@@ -50,6 +51,7 @@ export interface DaemonOptions {
   readonly cdiSpecDirs: readonly string[];
   readonly containerDefaults: ContainerDefaults;
   readonly imagePolicy: ImagePolicy;
+  readonly storageDriver: 'overlay2';
 }
 
 export interface TlsFiles {
@@ -104,6 +106,7 @@ const flags = {
   'cdi-spec-dir': { type: 'string', multiple: true, default: [] as string[] },
   ...containerFlags,
   ...imageFlags,
+  'storage-driver': { type: 'string', short: 's', default: 'overlay2' },
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', short: 'v', default: false },
 } as const;
@@ -149,7 +152,8 @@ Options:
       --tlscert FILE               Certificate
       --tlskey FILE                Its key
       --label KEY=VALUE            Label of this engine, shown in info (repeatable)
-${containerFlagsHelp}${imageFlagsHelp}      --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
+${containerFlagsHelp}${imageFlagsHelp}  -s, --storage-driver NAME        overlay2 is the one there is
+      --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
       --cdi-spec-dir DIRECTORY     Where CDI device specifications are (repeatable; default /etc/cdi and /var/run/cdi)
       --shim-path FILE             The slipway-shim program
   -v, --version                    Print the version
@@ -299,6 +303,7 @@ export function parseCommand(args: readonly string[]): ParsedCommand {
       cdiSpecDirs: parseCdiDirs(values['cdi-spec-dir']),
       containerDefaults: parseContainerDefaults(values),
       imagePolicy: parseImagePolicy(values),
+      storageDriver: parseStorageDriver(values['storage-driver']),
     },
   };
 }
