@@ -226,5 +226,12 @@ test('ports of a running container change, and the engine tells who is reached f
   assert.match(await page(`http://127.0.0.1:${port}/`), /It works/);
   const bad = await engine.run('slipway', ['update', '--publish-add', '80:80/icmp', 'moving']);
   assert.equal(bad.code, 1);
+  await slipway('network', 'create', '--subnet', '10.211.0.0/24', 'counted');
+  await slipway('network', 'connect', 'counted', 'moving');
+  await slipway('exec', 'moving', 'nslookup', 'moving');
+  const counted = await slipway('network', 'inspect', '--verbose', '-f', '{{json .Status}}', 'counted');
+  assert.match(counted, /"10\.211\.0\.0\/24":\{"IPsInUse":4,"DynamicIPsAvailable":252\}/);
+  assert.match(counted, /"Answered":[1-9]/);
   await slipway('rm', '-f', 'moving');
+  await slipway('network', 'rm', 'counted');
 });

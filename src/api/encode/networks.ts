@@ -80,6 +80,7 @@ export function encodeNetwork(
   lookups?: LookupCounters,
 ): object {
   const { network } = view;
+  const withStatus = withMembers && (hasNetworkStatus(version) || lookups !== undefined);
   return {
     Name: network.name,
     Id: network.id,
@@ -101,6 +102,6 @@ export function encodeNetwork(
         : {}),
     Options: network.options,
     Labels: network.labels,
-    ...(withMembers && hasNetworkStatus(version) ? { Status: encodeStatus(view, lookups) } : {}),
+    ...(withStatus ? { Status: encodeStatus(view, lookups) } : {}),
   };
 }

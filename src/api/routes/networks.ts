@@ -4,6 +4,7 @@ import type { NetworkCreateRequest } from '../../services/networks/index.ts';
 import { encodeNetwork } from '../encode/networks.ts';
 import { encodeExposure, encodeTrace } from '../encode/reach.ts';
 import { decodeAs } from '../decode/body.ts';
+import { hasNetworkStatus } from '../versions.ts';
 import type { BodyOf } from '../exchange.ts';
 import type { Routes } from './route.ts';
 
@@ -75,7 +76,9 @@ export const networkRoutes: Routes<
     const scope = exchange.query.optional('scope');
     if (scope !== undefined && scope !== view.network.scope)
       throw notFound(`network ${exchange.name} not found`);
-    const lookups = await services.networks.lookups(exchange.ctx, view.network.id);
+    // `Status` is of later versions; who asks for details gets it in earlier ones too.
+    const isTold = hasNetworkStatus(exchange.version) || exchange.query.bool('verbose');
+    const lookups = isTold ? await services.networks.lookups(exchange.ctx, view.network.id) : undefined;
     exchange.json(200, encodeNetwork(view, true, exchange.version, lookups));
   },
   NetworkCreate: async (services, exchange) => {

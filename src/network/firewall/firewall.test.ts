@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { backgroundCtx } from '../../core/ctx.ts';
+import { internal } from '../../core/errors.ts';
+import { silentLogger } from '../../core/log.ts';
 import type { FirewallNetwork, FirewallPort } from '../../core/ports/firewall.ts';
 import type { NftChainInfo } from '../../core/ports/nft.ts';
 import { elementId, networkElements, portElement, portOfElement } from './elements.ts';
+import { createFirewall } from './index.ts';
 import { dropsForwards, planForeignRemoval, planForeignRules } from './foreign.ts';
 import { expectedRules, planTable, setNames } from './table.ts';
 
@@ -15,6 +19,25 @@ const port = (changes: Partial<FirewallPort> = {}): FirewallPort => ({
   containerPort: 80,
   bridge: 'slipway0',
   ...changes,
+});
+
+test('a kernel without nf_tables is told as such', async () => {
+  const refuse = (code: string) => () =>
+    Promise.reject(internal('netlink nftables', Object.assign(new Error(code), { code })));
+  for (const code of ['EOPNOTSUPP', 'EPROTONOSUPPORT']) {
+    const host = {
+      nftApply: refuse(code),
+      nftElements: () => Promise.resolve(undefined),
+      nftChains: () => Promise.resolve([]),
+      nftRules: () => Promise.resolve([]),
+      deleteConntrack: () => Promise.resolve(0),
+      link: () => Promise.resolve(),
+    };
+    await assert.rejects(
+      createFirewall({ host, instance: 'x' }).restore(backgroundCtx(silentLogger), [], []),
+      /this kernel has no nf_tables.*modprobe nf_tables/,
+    );
+  }
 });
 
 test('the table is one transaction in the order that the kernel needs', () => {

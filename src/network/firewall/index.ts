@@ -4,7 +4,7 @@
  */
 
 import type { Ctx } from '../../core/ctx.ts';
-import { isErrno } from '../../core/errors.ts';
+import { isErrno, unavailable } from '../../core/errors.ts';
 import type { Firewall, FirewallNetwork, FirewallPort } from '../../core/ports/firewall.ts';
 import type { Host } from '../../core/ports/host.ts';
 import type { NftChange, NftElement } from '../../core/ports/nft.ts';
@@ -38,6 +38,21 @@ const forgetDelayMs = 50;
 
 const hasCode = (error: unknown, code: string): boolean =>
   isErrno(error, code) || (error instanceof Error && isErrno(error.cause, code));
+
+/** How a kernel says that it has no nf_tables, or no netfilter at all over netlink. */
+const absent = ['EOPNOTSUPP', 'ENOTSUP', 'EPROTONOSUPPORT'];
+
+async function explained<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!absent.some((code) => hasCode(error, code))) throw error;
+    throw unavailable(
+      'this kernel has no nf_tables, which networks and published ports are made of (iptables alone is not enough): load the module (modprobe nf_tables) or use a kernel with CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET',
+      error,
+    );
+  }
+}
 
 /** `now` beside `wanted`: what to add and what to take away. */
 function difference(
@@ -73,14 +88,16 @@ class NftFirewall implements Firewall {
       ...networks.flatMap(networkElements),
       ...ports.flatMap((port) => portElement(port) ?? []),
     ];
-    const kept = await this.#closedVersions();
+    const kept = await explained(this.#closedVersions());
     const now = (await this.#rulesIntact()) ? await this.#elements() : undefined;
     if (now === undefined) {
       // One transaction: no packet ever meets a host without the table or with half of it.
-      await this.#host.nftApply(undefined, [
-        ...planTable(this.#table),
-        ...this.#changes('addElements', [...wanted, ...kept]),
-      ]);
+      await explained(
+        this.#host.nftApply(undefined, [
+          ...planTable(this.#table),
+          ...this.#changes('addElements', [...wanted, ...kept]),
+        ]),
+      );
     } else {
       const { add, remove } = difference(now, [...wanted, ...kept]);
       const changes = [...this.#changes('deleteElements', remove), ...this.#changes('addElements', add)];

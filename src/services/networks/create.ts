@@ -49,6 +49,10 @@ function checkRequest(room: Networks, request: NetworkCreateRequest): string {
   const ipamDriver = request.ipam?.driver || 'default';
   if (ipamDriver !== 'default') throw notFound(`plugin ${JSON.stringify(ipamDriver)} not found`);
   if (request.configOnly === true) throw invalid('config-only networks are not supported by this engine');
+  if (request.enableIPv6 === true && !room.facts.ipv6)
+    throw invalid(
+      'IPv6 is not available on this host: the kernel has none, or it is switched off (ipv6.disable=1)',
+    );
   if (request.ingress === true)
     throw forbidden('ingress network cannot be created: this node is not a swarm manager');
   if (request.scope !== undefined && request.scope !== '' && request.scope !== 'local')

@@ -155,6 +155,25 @@ const published: HostConfig = {
   PortBindings: { '80/tcp': [{ HostPort: '8080' }], '53/udp': [{}] },
 };
 
+test('without IPv6 in the kernel a network that wants it is refused, and others do without', async () => {
+  const fixture = new Fixture();
+  await fixture.service.restore(ctx, []);
+  await assert.rejects(
+    fixture.service.create(ctx, { name: 'six', enableIPv6: true }),
+    /IPv6 is not available on this host/,
+  );
+  await fixture.service.create(ctx, { name: 'four' });
+  const planned = fixture.plan('a', {
+    NetworkMode: 'four',
+    PortBindings: { '80/tcp': [{ HostPort: '80' }] },
+  });
+  const { ports } = fixture.service.reserve(planned);
+  assert.deepEqual(
+    ports.map((port) => port.hostIp),
+    ['0.0.0.0'],
+  );
+});
+
 test('verbs: Docker words for what cannot be', async () => {
   const { service, events } = await fixture();
   const seen: string[] = [];
