@@ -1,14 +1,6 @@
-import { constants as files } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ctx } from '../../core/ctx.ts';
-import {
-  conflict,
-  internal,
-  invalid,
-  notFound,
-  toSlipwayError,
-  type SlipwayError,
-} from '../../core/errors.ts';
+import { conflict, internal, invalid, notFound } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { ExecTask, Task } from '../../core/ports/runtime.ts';
@@ -16,9 +8,9 @@ import type { ResolvedUser } from '../../core/ports/spec-builder.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { containerEnv, overlayEnv } from './environment.ts';
+import { checkWorkingDir, startFailed } from './exec-failure.ts';
 import { newExecSession, type ExecSession } from './exec-session.ts';
 import { lookupUser } from './rootfs-files.ts';
-import { commandFailure } from './start-errors.ts';
 import type { Entry } from './table.ts';
 import type { ExecCreateInput, ExecStartInput, ExecStartResult, ExecView } from './types.ts';
 
@@ -63,17 +55,6 @@ export async function execCreate(
   emitContainer(room, entry.record, `exec_create: ${commandText(input)}`, { execID: session.id });
   return { id: session.id };
 }
-
-const execError = (error: SlipwayError, command: string): { error: SlipwayError; exitCode: number } => {
-  const known = commandFailure(error.message, command);
-  const text = 'OCI runtime exec failed: exec failed: ';
-  if (known === undefined)
-    return { error: internal(`${text}${error.message}: unknown`, error), exitCode: 126 };
-  return {
-    error: invalid(`${text}unable to start container process: ${known.detail}: unknown`, error),
-    exitCode: known.exitCode,
-  };
-};
 
 function sessionOf(room: Room, execId: string): { entry: Entry; session: ExecSession } {
   const entry = room.table.execOwner(execId);
@@ -167,37 +148,6 @@ export async function execStart(
     session.outputEnded = true;
   });
   return { tty: session.input.tty, attachment, exit };
-}
-
-/** Node does not name it. */
-const closeOnExec = 0o2000000;
-const unstarted = 'OCI runtime exec failed: exec failed: ';
-const ownWords = new RegExp(
-  `^(unable to find |uids and gids |${unstarted}(unable to start container process: chdir|Cwd) )`,
-);
-
-/** What a failed start is told as. Failures of the container's state, of a user or of a directory have their words already. */
-function startFailed(error: unknown, command: string): { error: SlipwayError; exitCode: number } {
-  const own = toSlipwayError(error);
-  if (own.kind === 'conflict' || ownWords.test(own.message)) return { error: own, exitCode: 126 };
-  return execError(own, command);
-}
-
-/** Runtimes name a missing directory badly, or take it for a missing command. */
-async function checkWorkingDir(room: Room, record: ContainerRecord, path: string): Promise<void> {
-  if (path === '') return;
-  if (!path.startsWith('/')) throw internal(`${unstarted}Cwd must be an absolute path: unknown`);
-  const flags = files.O_RDONLY | files.O_DIRECTORY | closeOnExec;
-  try {
-    room.host.closeFd(await room.host.openInRoot(`/proc/${record.state.pid}/root`, path, { flags }));
-  } catch (error) {
-    const code = (toSlipwayError(error).cause as { code?: unknown } | undefined)?.code;
-    const why = code === 'ENOTDIR' ? 'not a directory' : 'no such file or directory';
-    if (code !== 'ENOTDIR' && code !== 'ENOENT') throw error;
-    throw invalid(
-      `${unstarted}unable to start container process: chdir to cwd ("${path}") set in config.json failed: ${why}: unknown`,
-    );
-  }
 }
 
 function finish(room: Room, entry: Entry, session: ExecSession, exitCode: number): void {
