@@ -5,6 +5,7 @@ import { notFound } from '../core/errors.ts';
 import { netdProtocol, statePath, type HeldResolver, type NetdState } from '../core/netd-protocol.ts';
 import type { LookupCounters, ResolverConfig } from '../core/ports/net-helper.ts';
 import type { LightHost } from '../host/index.ts';
+import { CacheBudget } from './dns/cache.ts';
 import { planRedirect, resolverAddress } from './dns/redirect.ts';
 import { Resolver, type ResolverDeps } from './dns/resolver.ts';
 import { Upstream } from './dns/upstream.ts';
@@ -19,6 +20,7 @@ export class Holdings {
   readonly #host: LightHost;
   readonly #runRoot: string;
   readonly #resolvers = new Map<string, Resolver>();
+  readonly #cacheBudget = new CacheBudget();
   readonly #hostUpstream: Upstream;
   #saving: NodeJS.Timeout | undefined;
   #frozen = false;
@@ -73,7 +75,12 @@ export class Holdings {
 
   /** Serves sockets that exist: own ones, or a predecessor's. */
   async adoptResolver(held: HeldResolver): Promise<void> {
-    const deps: ResolverDeps = { host: this.#host, zones: this.zones, hostUpstream: this.#hostUpstream };
+    const deps: ResolverDeps = {
+      host: this.#host,
+      zones: this.zones,
+      cacheBudget: this.#cacheBudget,
+      hostUpstream: this.#hostUpstream,
+    };
     const resolver = new Resolver(deps, held);
     this.#resolvers.set(held.config.containerId, resolver);
     await resolver.serve();

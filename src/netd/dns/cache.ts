@@ -9,6 +9,28 @@ import { headBytes, lifetime, withAge, type Query } from './wire.ts';
 const maxEntries = 1024;
 /** Answers above this size are rare, and not worth the memory. */
 const maxBytes = 4096;
+/** What an entry costs beside its answer: key, map and objects. */
+const entryBytes = 400;
+
+/** Bytes that all caches together may hold, so that a thousand containers do not make a large process. */
+export class CacheBudget {
+  readonly #limit: number;
+  #used = 0;
+
+  constructor(limit = 8 * 1024 * 1024) {
+    this.#limit = limit;
+  }
+
+  take(bytes: number): boolean {
+    if (this.#used + bytes > this.#limit) return false;
+    this.#used += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#used -= bytes;
+  }
+}
 
 interface Entry {
   readonly response: Buffer;
@@ -25,6 +47,11 @@ function keyOf(transport: string, query: Query, message: Buffer): string {
 
 export class AnswerCache {
   readonly #entries = new Map<string, Entry>();
+  readonly #budget: CacheBudget;
+
+  constructor(budget = new CacheBudget()) {
+    this.#budget = budget;
+  }
 
   /** The answer under the query's own id, spelling and remaining lifetimes; undefined where none is known. */
   find(transport: string, query: Query, message: Buffer, now: number): Buffer | undefined {
@@ -32,7 +59,7 @@ export class AnswerCache {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     if (now >= entry.until) {
-      this.#entries.delete(key);
+      this.#forget(key);
       return undefined;
     }
     const response = withAge(entry.response, Math.floor((now - entry.since) / 1000));
@@ -45,13 +72,29 @@ export class AnswerCache {
     const seconds = response.length > maxBytes ? 0 : lifetime(response);
     if (seconds <= 0) return;
     const key = keyOf(transport, query, message);
-    this.#entries.delete(key);
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size >= maxEntries && oldest !== undefined) this.#entries.delete(oldest);
+    this.#forget(key);
+    if (this.#entries.size >= maxEntries) this.#forgetOldest();
+    while (!this.#budget.take(response.length + entryBytes)) {
+      // Room is made among the own answers only: one container does not drive out those of another.
+      if (this.#entries.size === 0) return;
+      this.#forgetOldest();
+    }
     this.#entries.set(key, { response, since: now, until: now + seconds * 1000 });
   }
 
   clear(): void {
-    this.#entries.clear();
+    for (const key of this.#entries.keys()) this.#forget(key);
+  }
+
+  #forget(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#budget.give(entry.response.length + entryBytes);
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#entries.keys();
+    if (oldest !== undefined) this.#forget(oldest);
   }
 }

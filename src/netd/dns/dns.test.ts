@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ResolverConfig } from '../../core/ports/net-helper.ts';
 import { answerLocally } from './answer.ts';
-import { AnswerCache } from './cache.ts';
+import { AnswerCache, CacheBudget } from './cache.ts';
 import { RateLimit } from './limit.ts';
 import {
   answersQuestion,
@@ -226,4 +226,22 @@ test('the cache answers under the id and spelling of each query, with less to li
   }
   assert.equal(cache.find('udp', query('n0.test', 1), ask('n0.test', 1), 1), undefined, 'the oldest went');
   assert.ok(cache.find('udp', query('n1099.test', 1), ask('n1099.test', 1), 1));
+});
+
+test('all caches together stay within their memory, and none drives out another', () => {
+  const budget = new CacheBudget(2000);
+  const [one, other] = [new AnswerCache(budget), new AnswerCache(budget)];
+  const answer = response('a.test', 0, [record(recordType.A, 100, Buffer.from([1, 2, 3, 4]))]);
+  const keep = (cache: AnswerCache, name: string): void =>
+    cache.keep('udp', query(name, recordType.A), ask(name, recordType.A), answer, 0);
+  const has = (cache: AnswerCache, name: string): boolean =>
+    cache.find('udp', query(name, recordType.A), ask(name, recordType.A), 1) !== undefined;
+  keep(other, 'mine.test');
+  for (let number = 0; number < 20; number++) keep(one, `n${number}.test`);
+  assert.ok(has(other, 'mine.test'));
+  assert.ok(has(one, 'n19.test') && !has(one, 'n0.test'));
+  assert.ok(!budget.take(600), 'it is full');
+  one.clear();
+  other.clear();
+  assert.ok(budget.take(2000), 'all of it came back');
 });

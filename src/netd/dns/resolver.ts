@@ -6,7 +6,7 @@ import type { HeldResolver } from '../../core/netd-protocol.ts';
 import type { LookupCounters, ResolverConfig } from '../../core/ports/net-helper.ts';
 import type { LightHost } from '../../host/index.ts';
 import { answerLocally } from './answer.ts';
-import { AnswerCache } from './cache.ts';
+import { AnswerCache, type CacheBudget } from './cache.ts';
 import { RateLimit } from './limit.ts';
 import { parseServer, Upstream } from './upstream.ts';
 import { encodeResponse, parseQuery, responseCode, type Query } from './wire.ts';
@@ -28,6 +28,7 @@ const fullBatch = 64;
 export interface ResolverDeps {
   readonly host: Pick<LightHost, 'openSocket' | 'closeFd' | 'answerDatagrams'>;
   readonly zones: Zones;
+  readonly cacheBudget: CacheBudget;
   /** Asks from the host's namespace; shared by all. */
   readonly hostUpstream: Upstream;
 }
@@ -43,7 +44,7 @@ export class Resolver {
   readonly #connections = new Set<Socket>();
   readonly #ownUpstream: Upstream;
   readonly #limit = new RateLimit(ratePerSecond, burst, performance.now());
-  readonly #cache = new AnswerCache();
+  readonly #cache: AnswerCache;
   readonly #counters = { queries: 0, answered: 0, forwarded: 0, cached: 0, limited: 0, failed: 0 };
   #config: ResolverConfig;
   #forwarded = 0;
@@ -56,6 +57,7 @@ export class Resolver {
   constructor(deps: ResolverDeps, held: HeldResolver) {
     this.#deps = deps;
     this.#held = held;
+    this.#cache = new AnswerCache(deps.cacheBudget);
     this.#config = held.config;
     this.#ownUpstream = new Upstream(deps.host, { fd: held.namespaceFd });
     // Addresses are addresses: Node would send each through its resolver.
@@ -131,6 +133,7 @@ export class Resolver {
   }
 
   async #rest(): Promise<void> {
+    this.#cache.clear();
     for (const socket of this.#connections) socket.destroy();
     await this.#ownUpstream.close();
     this.#deps.host.closeFd(this.#held.namespaceFd);
