@@ -62,6 +62,13 @@ test('failures of a start in the words that clients look for', () => {
     'invalid',
     'exec: "/etc/passwd": permission denied: unknown',
   ]);
+  // crun, about a profile that is not loaded: nothing of it is about the command.
+  const crun = 'write file `/proc/thread-self/attr/apparmor/exec`: No such file or directory';
+  assert.deepEqual(of(crun, 'true'), [
+    127,
+    'internal',
+    'error during container init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc/self/attr/apparmor/exec: no such file or directory: unknown',
+  ]);
   assert.equal(startFailure(new Error('mount: Not a directory'), 'sh', 'crun').exitCode, 127);
   assert.equal(startFailure(new Error('cgroup is full'), 'sh', 'crun').error.kind, 'internal');
   assert.equal(commandFailure('cannot mount /a: no such device', 'sh'), undefined);

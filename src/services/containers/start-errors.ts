@@ -11,6 +11,9 @@ export interface StartFailure {
 const prefix = (runtime: string): string =>
   `failed to create task for container: failed to create shim task: OCI runtime create failed: ${runtime} create failed: `;
 
+/** `/proc/PID/attr/exec`, `attr/apparmor/exec`: where the runtime writes the profile that the command shall have. */
+const profileAttribute = /\/attr\/(apparmor\/)?exec\b/;
+
 /** What happened to the command, in the words of runc; undefined when the failure is about something else. */
 export function commandFailure(
   text: string,
@@ -18,7 +21,7 @@ export function commandFailure(
 ): { readonly detail: string; readonly exitCode: number } | undefined {
   const lower = text.toLowerCase();
   const aboutCommand = /\bexec(ve|utable)?\b/.test(lower);
-  if (!aboutCommand) return undefined;
+  if (!aboutCommand || profileAttribute.test(lower)) return undefined;
   const at = `exec: "${command}": `;
   if (lower.includes('permission denied') || lower.includes('is a directory')) {
     return { detail: `${at}permission denied`, exitCode: 126 };
@@ -47,6 +50,12 @@ export function startFailure(error: Error, command: string, runtime: string): St
   if (known !== undefined) {
     const message = `${prefix(runtime)}unable to start container process: ${known.detail}: unknown`;
     return { error: invalid(message, error), exitCode: known.exitCode };
+  }
+  if (profileAttribute.test(text)) {
+    const why = text.slice(text.lastIndexOf(': ') + 2).toLowerCase();
+    const detail = `unable to apply apparmor profile: apparmor failed to apply profile: write /proc/self/attr/apparmor/exec: ${why}`;
+    const message = `${prefix(runtime)}unable to start container process: error during container init: ${detail}: unknown`;
+    return { error: internal(message, error), exitCode: why.includes('no such file') ? 127 : 128 };
   }
   if (/not a directory/i.test(text)) {
     const hint =

@@ -41,6 +41,10 @@ echo 'nameserver 10.0.2.3' > /etc/resolv.conf
 . ./service.sh
 . ./containers.sh
 . ./network.sh
+. ./limits.sh
+. ./devices.sh
+. ./apparmor.sh
+. ./life.sh
 . ./restart.sh
 . ./contracts.sh
 . ./removal.sh

@@ -1,0 +1,63 @@
+# Every limit as cgroup v2 has it, `update` of a running container, its numbers, and the freezer.
+
+group_of() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(pid_of "$1")/cgroup")"; }
+
+start_full() {
+  slipway run -d --name full --memory 96m --memory-reservation 48m --memory-swap 128m --cpu-shares 512 \
+    --cpu-period 50000 --cpu-quota 20000 --cpuset-cpus 0 --cpuset-mems 0 --pids-limit 60 \
+    --device-read-bps /dev/vda:1mb --device-write-iops /dev/vda:100 --ulimit nofile=512:1024 --shm-size 32m \
+    --oom-score-adj 200 busybox sleep 1000000
+}
+check 'a container with every limit starts' start_full
+group=$(group_of full)
+
+# each FILE VALUE...: all of them, so that one run tells every difference.
+each() {
+  wrong=0
+  while [ $# -gt 0 ]; do
+    same "$1: $(cat "$group/$1")" "$1: $2" || wrong=1
+    shift 2
+  done
+  return $wrong
+}
+check 'memory, swap and reservation' each memory.max 100663296 memory.low 50331648 memory.swap.max 33554432
+check 'processor: weight, quota, set' each cpu.weight 20 cpu.max '20000 50000' cpuset.cpus 0 cpuset.mems 0
+check 'processes' each pids.max 60
+check 'rates of a device' each io.max '254:0 rbps=1048576 wbps=max riops=max wiops=100'
+
+inside() {
+  same "$(slipway exec full sh -c 'ulimit -n; cat /proc/1/oom_score_adj; df -k /dev/shm | tail -n 1 | tr -s " " | cut -d " " -f 2
+    grep Cpus_allowed_list /proc/1/status | tr -d "\t"')" '512
+200
+32768
+Cpus_allowed_list:0'
+}
+check 'what the processes see of them' inside
+
+too_many() {
+  ! slipway exec full sh -c 'for i in $(seq 100); do sleep 30 & done' 2> many.txt && grep -qi "can't fork\|temporarily unavailable" many.txt
+}
+check 'no more processes than allowed' too_many
+
+update_all() {
+  slipway update --memory 80m --memory-swap 100m --memory-reservation 40m --cpu-shares 1024 --cpu-quota 10000 --cpuset-cpus 0-1 \
+    --pids-limit 200 --restart on-failure:3 full &&
+    each memory.max 83886080 memory.swap.max 20971520 memory.low 41943040 cpu.weight 39 cpu.max '10000 50000' cpuset.cpus 0-1 pids.max 200 &&
+    same "$(slipway inspect --format '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.Memory}}' full)" 'on-failure 83886080'
+}
+check 'update changes them while it runs' update_all
+
+numbers() {
+  slipway stats --no-stream --format '{{.Name}} {{.PIDs}} {{.MemUsage}}' full > stats.txt
+  grep -Eq '^full [0-9]+ [0-9.]+[KM]iB / 80MiB$' stats.txt || { cat stats.txt; return 1; }
+}
+check 'stats have the numbers of its cgroup' numbers
+
+freeze() {
+  slipway pause full && each cgroup.freeze 1 && same "$(slipway inspect --format '{{.State.Status}}' full)" paused &&
+    ! slipway exec full true && slipway unpause full && each cgroup.freeze 0 && slipway exec full true
+}
+check 'pause freezes the cgroup, unpause thaws it' freeze
+
+oom_told() { slipway events --since 10m --until 0s --filter event=oom --format '{{.Actor.Attributes.name}}' | grep -qx hog; }
+check 'the memory hog left an event' oom_told
