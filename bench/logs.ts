@@ -1,7 +1,7 @@
 /** How fast output gets into the log and out of it again: a container that prints a file of 100-byte lines as fast as it can. */
 
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Engine } from './engines.ts';
@@ -13,8 +13,9 @@ const lineLength = 100;
 export function makeFlood(folder: string, megabytes: number): string {
   const flood = join(folder, 'flood');
   mkdirSync(flood, { recursive: true });
-  const line = `${'x'.repeat(lineLength - 1)}\n`;
-  writeFileSync(join(flood, 'lines'), line.repeat((megabytes * 1e6) / lineLength));
+  const megabyte = `${'x'.repeat(lineLength - 1)}\n`.repeat(1e6 / lineLength);
+  writeFileSync(join(flood, 'lines'), '');
+  for (let written = 0; written < megabytes; written += 1) appendFileSync(join(flood, 'lines'), megabyte);
   return flood;
 }
 

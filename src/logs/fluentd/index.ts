@@ -49,12 +49,15 @@ class AcknowledgedSink extends StreamSink {
   override readonly confirms = true;
   readonly #origin: Origin;
   #received: Buffer = Buffer.alloc(0);
-  #waiting: { readonly chunk: string; readonly settle: () => void } | undefined;
+  #waiting:
+    | { readonly chunk: string; readonly settle: () => void; readonly fail: (error: Error) => void }
+    | undefined;
 
   constructor(socket: ConstructorParameters<typeof StreamSink>[0], origin: Origin) {
     super(socket, (lines) => forwardMessage(lines, origin));
     this.#origin = origin;
     socket.on('data', (bytes: Buffer) => this.#take(bytes));
+    void this.broken.then((error) => this.#waiting?.fail(error));
   }
 
   protected override receive(): void {}
@@ -73,16 +76,13 @@ class AcknowledgedSink extends StreamSink {
 
   override async send(lines: readonly ShippedLine[]): Promise<void> {
     const chunk = randomBytes(16).toString('base64');
-    const acknowledged = new Promise<void>((settle) => {
-      this.#waiting = { chunk, settle };
+    const acknowledged = new Promise<void>((settle, fail) => {
+      this.#waiting = { chunk, settle, fail };
     });
+    // Looked at below; until then a failure is nobody's.
+    acknowledged.catch(() => {});
     await this.write(forwardMessage(lines, this.#origin, chunk));
-    await Promise.race([
-      acknowledged,
-      this.broken.then((error) => {
-        throw error;
-      }),
-    ]);
+    await acknowledged;
   }
 }
 

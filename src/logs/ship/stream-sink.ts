@@ -100,15 +100,10 @@ export class StreamSink implements Sink {
   }
 
   protected async write(bytes: Buffer): Promise<void> {
-    const written = new Promise<void>((resolve, reject) => {
+    // Called with an error, too, when the connection breaks.
+    await new Promise<void>((resolve, reject) => {
       this.socket.write(bytes, (error) => (error == null ? resolve() : reject(error)));
     });
-    await Promise.race([
-      written,
-      this.broken.then((error) => {
-        throw error;
-      }),
-    ]);
   }
 
   /** The receiver closes its side when it has read to the end of ours; one that does not is not waited for long. */

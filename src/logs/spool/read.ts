@@ -65,7 +65,10 @@ async function* followedBatches(
     state.hasEnded = true;
     wake();
   };
-  void lasting.ended.then(markEnded, markEnded);
+  // A container may run for years: what hangs on its end must be as good as nothing once this reading is over.
+  const reading: { onEnded: (() => void) | undefined } = { onEnded: markEnded };
+  const tell = (): void => reading.onEnded?.();
+  void lasting.ended.then(tell, tell);
   ctx.signal.addEventListener('abort', wake, { once: true });
   const left = lasting.until - Date.now();
   const timer = left < 0x7fffffff ? setTimeout(markEnded, Math.max(0, left)) : undefined;
@@ -87,6 +90,7 @@ async function* followedBatches(
       else await wakeups.wait();
     }
   } finally {
+    reading.onEnded = undefined;
     clearTimeout(timer);
     ctx.signal.removeEventListener('abort', wake);
   }
