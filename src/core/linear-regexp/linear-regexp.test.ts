@@ -108,7 +108,7 @@ test("what is wrong is said in Go's words", () => {
 
 test('no pattern makes it go back', () => {
   // JavaScript would need more steps than there are atoms for any of these.
-  const text = `${'a'.repeat(5000)}!`;
+  const text = `${'a'.repeat(1000)}!`;
   for (const pattern of ['^(a+)+$', '^(a|a)*$', '^(a|aa)+$', '^(.*a){20}$', '^(a?){30}a{30}$']) {
     assert.equal(linearRegExp(pattern).test(text), false, pattern);
   }
