@@ -251,6 +251,9 @@ test('stats and execs have the shape of those of dockerd', () => {
     },
   };
   assert.deepEqual(shapeDifference(answer, plain(encodeStats(sample, 41))), []);
+  const onV2 = JSON.stringify(encodeStats({ ...sample, cgroupVersion: 2 }, 52));
+  assert.match(onV2, /"pids_stats":\{"current":1,"limit":18446744073709551615\}/);
+  assert.match(onV2, /"os_type":"linux"/);
   const exec = encodeExec({
     id: 'e',
     containerId: 'c',
