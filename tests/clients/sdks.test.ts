@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { tarOf } from '../containers/archive-client.ts';
 import { runProgram, startEngine, type Engine } from '../scenarios/engine.ts';
 
 let engine: Engine;
@@ -40,6 +41,22 @@ test('dockerode', async () => {
   const folder = installDockerode();
   const script = join(import.meta.dirname, 'dockerode.cjs');
   const outcome = await runProgram(process.execPath, [script, folder, engine.socket]);
+  assert.equal(outcome.stdout.trim(), 'done', outcome.stderr + engine.log().slice(-2000));
+  assert.equal(await engine.ok('docker', ['ps', '-aq']), '');
+});
+
+test('the Python SDK: every operation on containers and execs', async () => {
+  const script = join(import.meta.dirname, 'python_containers.py');
+  const outcome = await runProgram('/usr/bin/python3', [script, `unix://${engine.socket}`]);
+  assert.equal(outcome.stdout.trim(), 'done', outcome.stderr + engine.log().slice(-2000));
+  assert.equal(await engine.ok('docker', ['ps', '-aq']), '');
+});
+
+test('dockerode: every operation on containers and execs', async () => {
+  const folder = installDockerode();
+  const script = join(import.meta.dirname, 'dockerode-containers.cjs');
+  const archive = tarOf({ name: 'by-ode', content: 'from dockerode' }).toString('base64');
+  const outcome = await runProgram(process.execPath, [script, folder, engine.socket, archive]);
   assert.equal(outcome.stdout.trim(), 'done', outcome.stderr + engine.log().slice(-2000));
   assert.equal(await engine.ok('docker', ['ps', '-aq']), '');
 });
