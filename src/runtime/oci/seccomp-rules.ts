@@ -35,7 +35,19 @@ const allow = (names: string, when: Omit<SyscallRule, 'names' | 'action'> = {}):
   ...when,
 });
 
-// `socketcall` is missing on purpose: a filter cannot look behind its pointer, so it would open every socket family to 32-bit programs.
+const enosys = 38;
+
+/**
+ * The old 32-bit call for all of sockets: a filter cannot look behind its pointer, so it would open every family. It is not enough to
+ * leave it out: libseccomp lets it through for each call that is allowed (`socket`, `bind`), whatever their conditions say. ENOSYS makes C
+ * libraries use the plain calls, which are there since Linux 4.3. It stands first: a rule for the whole call keeps those out.
+ */
+const withoutSocketcall: SyscallRule = {
+  names: ['socketcall'],
+  action: 'SCMP_ACT_ERRNO',
+  errnoRet: enosys,
+};
+
 const always = `
   accept accept4 access adjtimex alarm bind brk cachestat capget capset chdir chmod chown chown32 clock_adjtime
   clock_adjtime64 clock_getres clock_getres_time64 clock_gettime clock_gettime64 clock_nanosleep
@@ -100,9 +112,9 @@ const plainClone = (index: number): Partial<SyscallRule> => ({
   withoutCapability: 'CAP_SYS_ADMIN',
 });
 const s390 = ['s390', 's390x'];
-const enosys = 38;
 
 export const defaultRules: readonly SyscallRule[] = [
+  withoutSocketcall,
   allow(always),
   allow('process_vm_readv process_vm_writev ptrace', { minKernel: [4, 8] }),
   ...sockets,

@@ -234,6 +234,14 @@ test('the default profile allows what capabilities pay for', () => {
   assert.equal(allowed(defaultCapabilities, 'arm64').has('arch_prctl'), false);
 });
 
+test('the 32-bit call for all of sockets is refused as a whole, before any rule that would let it through', () => {
+  const [first] = defaultSeccomp(facts, defaultCapabilities).syscalls as {
+    names: string[];
+    errnoRet?: number;
+  }[];
+  assert.deepEqual(first, { names: ['socketcall'], action: 'SCMP_ACT_ERRNO', errnoRet: 38 });
+});
+
 test('sockets of AF_ALG and AF_VSOCK pass no rule, whatever the upper half says; all others pass one', () => {
   const rules = defaultSeccomp(facts, defaultCapabilities).syscalls as {
     names: string[];
