@@ -12,7 +12,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
 
-function hostOf(flags: Flags, env: Env): string {
+/** Where the engine listens, as flags and environment say. */
+export function hostOf(flags: Flags, env: Env): string {
   const hosts = flags.list('host');
   if (hosts.length > 1)
     throw new CliError('Failed to initialize: unable to resolve slipway endpoint: Specify only one -H');

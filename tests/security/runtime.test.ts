@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { writeDockerArchive } from '../../scripts/images/docker-archive.ts';
 import { eventually, type Outcome } from '../scenarios/engine.ts';
 import { openWorld } from '../containers/options/world.ts';
@@ -41,7 +41,7 @@ const replace = (tree: string, name: string, target: string): void => {
   symlinkSync(target, join(tree, name));
 };
 
-before(() => {
+world.onOpen(() => {
   marker = join(world.folder(), 'marker');
   writeFileSync(marker, secret);
 });

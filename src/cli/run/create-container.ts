@@ -7,6 +7,7 @@ import { CliError } from '../exit.ts';
 import { pullImage } from '../pull-image.ts';
 import { familiarName, parseName, type ParsedName } from '../reference-name.ts';
 import { showProgress } from '../render/progress.ts';
+import { warnOfThePast, withApiSocket } from './api-socket.ts';
 import type { CreateBody } from './create-body.ts';
 
 const POLICIES = ['always', 'missing', 'never'];
@@ -48,7 +49,12 @@ export async function createContainer(c: CommandContext, body: CreateBody): Prom
   const file = flags.string('cidfile');
   checkIdFile(file);
   const platform = flags.string('platform') || io.env['DOCKER_DEFAULT_PLATFORM'];
-  const request = { name: flags.string('name') || undefined, platform: platform || undefined, body };
+  warnOfThePast(c);
+  const request = {
+    name: flags.string('name') || undefined,
+    platform: platform || undefined,
+    body: withApiSocket(c, body),
+  };
   if (policy === 'always' && name !== undefined) await pull(c, name, platform);
   const create = () => client().containers.create(request);
   const created = await create().catch(async (error: unknown) => {

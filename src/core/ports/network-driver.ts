@@ -20,6 +20,8 @@ export interface EndpointPlan {
   readonly ipv4Gateway: string;
   readonly ipv6: string;
   readonly ipv6Gateway: string;
+  /** Further addresses with prefix length, link-local ones that the user asked for. */
+  readonly moreAddresses?: readonly string[];
   /** Whether this endpoint carries the default route. */
   readonly defaultRoute: boolean;
   readonly sysctls: readonly string[];

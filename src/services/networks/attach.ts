@@ -21,6 +21,13 @@ function splitSysctls(text: string | undefined): readonly string[] {
   return text === undefined || text === '' ? [] : text.split(',').map((entry) => entry.trim());
 }
 
+/** `--link-local-ip`: IPv4 ones are of 169.254.0.0/16, IPv6 ones of fe80::/64. */
+function linkLocal(endpoint: EndpointRecord): { readonly moreAddresses?: readonly string[] } {
+  const given = endpoint.spec.IPAMConfig?.LinkLocalIPs ?? [];
+  if (given.length === 0) return {};
+  return { moreAddresses: given.map((address) => `${address}/${address.includes(':') ? 64 : 16}`) };
+}
+
 export function endpointPlan(
   room: Networks,
   record: ContainerRecord,
@@ -45,6 +52,7 @@ export function endpointPlan(
     ipv6Gateway: endpoint.ipv6Gateway,
     defaultRoute: gatewayEndpoint(room.state, endpoints)?.networkId === endpoint.networkId,
     published: record.ports.length > 0,
+    ...linkLocal(endpoint),
     sysctls: splitSysctls(endpoint.spec.DriverOpts?.[endpointSysctls]),
   };
 }

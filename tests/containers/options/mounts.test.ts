@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { openWorld } from './world.ts';
 
 const world = openWorld();
@@ -13,7 +13,7 @@ const runtimes = ['crun', 'runc'];
 
 /** A folder with a file, and a tmpfs mounted below it. */
 let source = '';
-before(() => {
+world.onOpen(() => {
   source = join(world.folder(), 'source');
   mkdirSync(join(source, 'below'), { recursive: true });
   writeFileSync(join(source, 'file'), 'from the host\n');

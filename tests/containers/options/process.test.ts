@@ -187,6 +187,42 @@ test('what is not for this system is refused, or warned about, and never passed 
   await says(/only supported on .* windows/, '--io-maxbandwidth=1m');
 });
 
+test('what is of the past or of the image alone changes nothing, and says so', async () => {
+  const past = await world
+    .engine()
+    .run('slipway', [
+      'run',
+      '--rm',
+      '--kernel-memory=10m',
+      '--disable-content-trust=false',
+      'busybox',
+      'true',
+    ]);
+  assert.equal(past.code, 0);
+  assert.match(past.stderr, /--kernel-memory has no effect/);
+  assert.match(past.stderr, /content trust is not verified/);
+  const socket = await run(
+    '--use-api-socket',
+    'busybox',
+    'sh',
+    '-c',
+    'test -S /var/run/docker.sock && echo socket',
+  );
+  assert.equal(socket, 'socket');
+  const ofImage = {
+    Image: 'busybox',
+    Cmd: ['echo', 'ran'],
+    ArgsEscaped: true,
+    OnBuild: ['RUN x'],
+    Shell: ['/bin/sh'],
+    HostConfig: { Cgroup: '' },
+  };
+  const made = await world.api('POST', '/containers/create', ofImage);
+  assert.equal(made.status, 201);
+  assert.equal(await cli('start', '-a', (made.body as { Id: string }).Id), 'ran');
+  assert.match((await world.engine().run('slipway', ['run', '--help'])).stdout, /--use-api-socket/);
+});
+
 test('the docker CLI’s flags of the same names', async () => {
   const id = join(world.folder(), 'docker-id');
   assert.equal(

@@ -10,6 +10,8 @@ export interface World {
   readonly engine: () => Engine;
   /** A folder on the host that goes with the engine. */
   readonly folder: () => string;
+  /** Something to do once the engine is up, before the first test. */
+  readonly onOpen: (work: () => void | Promise<void>) => void;
   /** Something to take back before the folder goes. */
   readonly onClose: (undo: () => void) => void;
   /** `run --rm ARGS`; its trimmed output. Driven by `slipway`. */
@@ -50,6 +52,7 @@ export function openWorld(options: Parameters<typeof startEngine>[0] = {}): Worl
   let running: Engine | undefined;
   let place = '';
   const undos: (() => void)[] = [];
+  const setups: (() => void | Promise<void>)[] = [];
   const engine = (): Engine => {
     if (running === undefined) throw new Error('the engine is not up yet');
     return running;
@@ -57,6 +60,7 @@ export function openWorld(options: Parameters<typeof startEngine>[0] = {}): Worl
   before(async () => {
     place = mkdtempSync('/tmp/slip-options-');
     running = await startEngine(options);
+    for (const work of setups) await work();
   });
   after(async () => {
     await running?.close();
@@ -68,6 +72,7 @@ export function openWorld(options: Parameters<typeof startEngine>[0] = {}): Worl
   return {
     engine,
     folder: () => place,
+    onOpen: (work) => setups.push(work),
     onClose: (undo) => undos.push(undo),
     run: (...args) => start('slipway', args),
     docker: (...args) => start('docker', args),

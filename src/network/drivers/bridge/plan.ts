@@ -92,7 +92,7 @@ export function planEndpoint(namespacePath: string, plan: EndpointPlan, mtu: num
     const [key = '', value = ''] = setting.split('=', 2);
     inside.push({ op: 'sysctl', key: key.replaceAll('IFNAME', name).replaceAll('.', '/'), value });
   }
-  for (const address of [plan.ipv4, plan.ipv6])
+  for (const address of [plan.ipv4, plan.ipv6, ...(plan.moreAddresses ?? [])])
     if (address !== '') inside.push({ op: 'addAddress', name, address, noDad: true });
   inside.push({ op: 'setLink', name, up: true });
   if (plan.defaultRoute && plan.ipv4Gateway !== '')

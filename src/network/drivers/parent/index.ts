@@ -124,7 +124,7 @@ export function planInside(plan: EndpointPlan, routeByLink = false): readonly Li
     const [key = '', value = ''] = setting.split('=', 2);
     operations.push({ op: 'sysctl', key: key.replaceAll('IFNAME', name).replaceAll('.', '/'), value });
   }
-  for (const address of [plan.ipv4, plan.ipv6])
+  for (const address of [plan.ipv4, plan.ipv6, ...(plan.moreAddresses ?? [])])
     if (address !== '') operations.push({ op: 'addAddress', name, address, noDad: true });
   operations.push({ op: 'setLink', name, up: true });
   if (plan.defaultRoute) operations.push(...planDefaultRoute(plan, 'add', routeByLink));
