@@ -41,7 +41,9 @@ export function parseNetwork(text: string): Attachment {
     else if (key === 'link-local-ip') network = { ...network, linkLocal: [...network.linkLocal, value] };
     else if (key === 'gw-priority') network = { ...network, priority: Number(value) };
     else if (key === 'driver-opt') {
-      const [name = '', content = ''] = value.split('=');
+      // The value may hold further signs: a sysctl is `name=value` itself.
+      const cut = value.indexOf('=');
+      const [name, content] = cut < 0 ? [value, ''] : [value.slice(0, cut), value.slice(cut + 1)];
       network = { ...network, driverOpts: { ...network.driverOpts, [name]: content } };
     } else throw new Error(`invalid field key ${key}`);
   }
