@@ -20,10 +20,8 @@ export function withApiSocket({ io, flags }: CommandContext, body: CreateBody): 
   return { ...body, HostConfig: { ...body.HostConfig, Mounts: [...mounts, socket] } };
 }
 
-/** Flags of the past that change nothing. */
-export function warnOfThePast({ io, flags }: CommandContext): void {
-  if (flags.changed('kernel-memory'))
-    io.stderr.write('WARNING: --kernel-memory has no effect: the kernel has no such limit any more\n');
+/** What this client does not do and was asked for. */
+export function warnOfTrust({ io, flags }: CommandContext): void {
   if (flags.changed('disable-content-trust') && !flags.bool('disable-content-trust'))
     io.stderr.write('WARNING: content trust is not verified by this client\n');
 }

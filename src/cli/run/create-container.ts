@@ -7,7 +7,7 @@ import { CliError } from '../exit.ts';
 import { pullImage } from '../pull-image.ts';
 import { familiarName, parseName, type ParsedName } from '../reference-name.ts';
 import { showProgress } from '../render/progress.ts';
-import { warnOfThePast, withApiSocket } from './api-socket.ts';
+import { warnOfTrust, withApiSocket } from './api-socket.ts';
 import type { CreateBody } from './create-body.ts';
 
 const POLICIES = ['always', 'missing', 'never'];
@@ -49,7 +49,7 @@ export async function createContainer(c: CommandContext, body: CreateBody): Prom
   const file = flags.string('cidfile');
   checkIdFile(file);
   const platform = flags.string('platform') || io.env['DOCKER_DEFAULT_PLATFORM'];
-  warnOfThePast(c);
+  warnOfTrust(c);
   const request = {
     name: flags.string('name') || undefined,
     platform: platform || undefined,

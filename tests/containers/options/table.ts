@@ -102,7 +102,7 @@ export const observed: readonly Observed[] = [
   {
     flags: ['kernel-memory', 'disable-content-trust', 'use-api-socket', 'help'],
     fields: ['Config.ArgsEscaped', 'Config.OnBuild', 'Config.Shell', 'HostConfig.Cgroup'],
-    by: [running, 'what is of the past or of the image alone changes nothing, and says so'],
+    by: [running, 'what is of the past or of the image alone changes nothing'],
   },
   { flags: ['detach-keys'], by: ['clients/docker-cli.test.ts', 'Ctrl-P Ctrl-Q detaches, attach comes back'] },
   {
