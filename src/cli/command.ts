@@ -14,6 +14,8 @@ export interface CommandContext {
   /** Made at the first call: many commands fail before they need an engine. */
   readonly client: () => Client;
   readonly config: () => ConfigFile;
+  /** Where the engine listens, `unix:///run/slipway.sock`. */
+  readonly host: () => string;
 }
 
 /** Throws ArgumentError in docker's words when the number of arguments is wrong. */

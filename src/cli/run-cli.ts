@@ -2,7 +2,7 @@
 import { findCommand, NOUNS } from './command-table.ts';
 import type { CommandContext, CommandModule } from './command.ts';
 import { type ConfigFile, configDirectory, loadConfig } from './config.ts';
-import { connect } from './connect.ts';
+import { connect, hostOf } from './connect.ts';
 import { ArgumentError, EXIT_ENGINE, EXIT_FAILURE, EXIT_OK, FlagError } from './exit.ts';
 import { errorText, exitCodeOf } from './failure.ts';
 import { withHidden } from './flags/hidden.ts';
@@ -85,6 +85,7 @@ function contextOf(
     path,
     config: loadOnce,
     client: () => (client ??= connect(global, io.env, loadOnce())),
+    host: () => hostOf(global, io.env),
   };
 }
 

@@ -1,15 +1,14 @@
 /** `--use-api-socket`: the engine's socket in the container, for tools that drive the engine from inside. */
 import type { CommandContext } from '../command.ts';
-import { hostOf } from '../connect.ts';
 import { CliError } from '../exit.ts';
 import type { CreateBody } from './create-body.ts';
 
 const socketInside = '/var/run/docker.sock';
 
 /** The body with the socket mounted, when the flag asks for it. Credentials stay with the client, which is told. */
-export function withApiSocket({ io, flags }: CommandContext, body: CreateBody): CreateBody {
+export function withApiSocket({ io, flags, host: endpoint }: CommandContext, body: CreateBody): CreateBody {
   if (!flags.bool('use-api-socket')) return body;
-  const host = hostOf(flags, io.env);
+  const host = endpoint();
   if (!host.startsWith('unix://'))
     throw new CliError(`flag --use-api-socket needs an engine on a unix socket, not ${host}`);
   io.stderr.write(
