@@ -160,10 +160,13 @@ function movedOf(directory: string): Readonly<Record<number, string>> {
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<number, string>) : {};
 }
 
-/** The archive of a layer in chunks; one is only valid until the next is asked for. `directory`: the layer's. */
-export async function* remakeArchive(directory: string): AsyncGenerator<Buffer> {
-  const moved = movedOf(directory);
-  const file = createReadStream(`${directory}/${recipeName}`);
+/**
+ * The archive of a layer in chunks; one is only valid until the next is asked for. `directory`: the layer's; `recipe`: the
+ * directory in which its recipe lies.
+ */
+export async function* remakeArchive(directory: string, recipe = directory): AsyncGenerator<Buffer> {
+  const moved = movedOf(recipe);
+  const file = createReadStream(`${recipe}/${recipeName}`);
   const content = file.pipe(createGunzip({ chunkSize: 256 << 10 }));
   file.once('error', (error) => content.destroy(error));
   const source = new Source(content);

@@ -1,11 +1,11 @@
 /** Jobs around recipes: layers whose archives are made again when somebody wants them. */
 
 import { createHash } from 'node:crypto';
-import { createReadStream, renameSync, rmSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { decompress } from '../../core/compression.ts';
 import { invalid } from '../../core/errors.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
-import { recipeName, remakeArchive } from '../archive/recipe.ts';
+import { remakeArchive } from '../archive/recipe.ts';
 import { ReferenceRecorder } from '../archive/reference-recorder.ts';
 import { LayerRecorder } from '../archive/recorder.ts';
 import type { JobIo } from './job-io.ts';
@@ -44,10 +44,11 @@ async function checkedArchive(
   directory: string,
   diffId: string,
   take: (chunk: Buffer) => Promise<void>,
+  recipe = directory,
 ): Promise<number | undefined> {
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of remakeArchive(directory)) {
+  for await (const chunk of remakeArchive(directory, recipe)) {
     io.check();
     hash.update(chunk);
     size += chunk.length;
@@ -56,7 +57,7 @@ async function checkedArchive(
   return `sha256:${hash.digest('hex')}` === diffId ? size : undefined;
 }
 
-/** A recipe that does not give the archive is not kept: the blob then stays. */
+/** Held against the layer's files while it lies in `scratch`: a recipe that does not give the archive is not kept. */
 const record: Run<'record'> = async (_tools, io, { file, compression, directory, scratch, diffId }) => {
   const recorder = new ReferenceRecorder(latin(scratch), latin(directory));
   const source = createReadStream(file, { highWaterMark: 1 << 20 });
@@ -70,15 +71,12 @@ const record: Run<'record'> = async (_tools, io, { file, compression, directory,
     recorder.finish();
     source.destroy();
   }
-  const target = `${directory}/${recipeName}`;
-  renameSync(`${scratch}/${recipeName}`, target);
   let bytes: number | undefined;
   try {
-    bytes = await checkedArchive(io, latin(directory), diffId, async () => {});
+    bytes = await checkedArchive(io, latin(directory), diffId, async () => {}, latin(scratch));
   } catch {
     io.check();
   }
-  if (bytes === undefined) rmSync(target, { force: true });
   return { bytes };
 };
 

@@ -5,7 +5,7 @@
  */
 
 import { chmod, chown, lstat, mkdir, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Compression } from '../../../core/compression.ts';
 import type { Ctx } from '../../../core/ctx.ts';
@@ -26,6 +26,7 @@ import type { StorageWorkers } from '../../worker/pool.ts';
 import type { LayerFile } from '../../worker/protocol.ts';
 import { Layers } from './layers.ts';
 import { fromSnapshot, type Layout } from './layout.ts';
+import { StagedLayers } from './staged.ts';
 import { MountPoints } from './mount-points.ts';
 import { SnapshotMounts } from './mounts.ts';
 
@@ -56,6 +57,7 @@ export class Overlay2Driver implements SnapshotDriver {
   readonly #deps: Overlay2Deps;
   readonly #layout: Layout;
   readonly #layers: Layers;
+  readonly #staged: StagedLayers;
   readonly #backing: string;
   readonly #mounts: SnapshotMounts;
   readonly #points: MountPoints;
@@ -66,6 +68,7 @@ export class Overlay2Driver implements SnapshotDriver {
     this.#deps = deps;
     this.#layout = layout;
     this.#layers = new Layers(layout, deps.trash);
+    this.#staged = new StagedLayers(deps.workers, layout, this.#layers);
     this.#backing = backing;
     this.#mounts = new SnapshotMounts(deps, layout);
     this.#points = new MountPoints(deps, layout, this.#layers, maxLower);
@@ -171,54 +174,21 @@ export class Overlay2Driver implements SnapshotDriver {
     }
   }
 
-  async stage(ctx: Ctx, archive: Readable): Promise<StagedLayer> {
-    const staged = await this.#layers.stage();
-    try {
-      const done = await this.#deps.workers.run(ctx, 'stage', { directory: staged.path }, archive);
-      const { diffId, size, bytes, implicit } = done;
-      return { key: basename(staged.path), diffId, size, archiveSize: bytes, implicit };
-    } catch (error) {
-      await this.#layers.discardStaged(staged.path);
-      throw error;
-    }
+  stage(ctx: Ctx, archive: Readable): Promise<StagedLayer> {
+    return this.#staged.stage(ctx, archive);
   }
 
   async publish(staged: StagedLayer, parent: string | undefined): Promise<string> {
-    const chainId = chainIdOf(parent, staged.diffId);
-    await this.#unpacking.get(chainId)?.catch(() => {});
-    const { diffId, size, archiveSize: bytes, implicit } = staged;
-    const there = await this.#layers.find(chainId);
-    if (there !== undefined) {
-      // The same files: what this one knows about their archive holds for those as well.
-      if (there.archive === undefined)
-        await this.#layers.takeRecipe(this.#layout.staged(staged.key), chainId, { diffId, bytes });
-      await this.discard(staged);
-      return chainId;
-    }
-    const found = { size, implicit, archive: { diffId, bytes } };
-    await this.#layers.publish(this.#layout.staged(staged.key), chainId, parent, found);
-    return chainId;
+    await this.#unpacking.get(chainIdOf(parent, staged.diffId))?.catch(() => {});
+    return this.#staged.publish(staged, parent);
   }
 
-  async discard(staged: StagedLayer): Promise<void> {
-    await this.#layers.discardStaged(this.#layout.staged(staged.key));
+  discard(staged: StagedLayer): Promise<void> {
+    return this.#staged.discard(staged);
   }
 
-  async remember(
-    ctx: Ctx,
-    chainId: string,
-    archive: { readonly file: string; readonly compression: Compression; readonly diffId: string },
-  ): Promise<boolean> {
-    if ((await this.#layers.get(chainId)).archive !== undefined) return true;
-    const scratch = await this.#layers.stage();
-    try {
-      const input = { ...archive, directory: this.#layout.layer(chainId), scratch: scratch.path };
-      const { bytes } = await this.#deps.workers.run(ctx, 'record', input);
-      if (bytes !== undefined) await this.#layers.setArchive(chainId, { diffId: archive.diffId, bytes });
-      return bytes !== undefined;
-    } finally {
-      await this.#layers.discardStaged(scratch.path);
-    }
+  remember(...[ctx, chainId, archive]: Parameters<SnapshotDriver['remember']>): Promise<boolean> {
+    return this.#staged.remember(ctx, chainId, archive);
   }
 
   async hasLayer(chainId: string): Promise<boolean> {
