@@ -58,7 +58,7 @@ test('case 1: no container writes to the runtime through /proc/PID/exe', async (
     'while :; do for p in /proc/[0-9]*; do case "$(readlink $p/exe)" in */busybox|"") ;; *) echo tried; (echo pwned >> $p/exe) 2>/dev/null && echo WON; esac; done; done';
   for (const runtime of runtimes) {
     await cli('run', '-d', '--name', `exe-${runtime}`, `--runtime=${runtime}`, 'busybox', 'sh', '-c', attack);
-    for (let i = 0; i < 10; i += 1) await cli('exec', `exe-${runtime}`, 'true');
+    for (let i = 0; i < 5; i += 1) await cli('exec', `exe-${runtime}`, 'true');
     const started = await attempt(`--runtime=${runtime}`, 'busybox', '/proc/self/exe', '--version');
     assert.doesNotMatch(started.stdout, /crun|runc version/);
     assert.doesNotMatch(await cli('logs', `exe-${runtime}`), /WON/);
@@ -70,7 +70,7 @@ test('case 1: no container writes to the runtime through /proc/PID/exe', async (
 test('case 2: a working directory in /proc/self/fd leads nowhere, at the start and for an exec', async () => {
   const up = '../'.repeat(12);
   for (const runtime of runtimes) {
-    for (const fd of [3, 5, 6, 7, 8, 9]) {
+    for (const fd of [3, 7, 8]) {
       const { stdout } = await attempt(
         `--runtime=${runtime}`,
         '-w',
@@ -82,7 +82,7 @@ test('case 2: a working directory in /proc/self/fd leads nowhere, at the start a
       assert.doesNotMatch(stdout, /only the host/, `${runtime}, descriptor ${fd}`);
     }
     await cli('run', '-d', '--name', `wd-${runtime}`, `--runtime=${runtime}`, 'busybox', 'sleep', '1000');
-    for (const fd of [3, 6, 7, 8]) {
+    for (const fd of [3, 7]) {
       const args = ['exec', '-w', `/proc/self/fd/${fd}`, `wd-${runtime}`, 'cat', up + marker.slice(1)];
       assert.doesNotMatch((await world.engine().run('slipway', args)).stdout, /only the host/);
     }
@@ -96,7 +96,7 @@ test('case 3: a mount’s target that another container swaps for a link never l
   await cli('run', '-d', '--name', 'swapper', '-v', 'race:/v', 'busybox', 'sh', '-c', swap);
   const before = readdirSync(folder).sort();
   for (const runtime of runtimes) {
-    for (let i = 0; i < 6; i += 1) {
+    for (let i = 0; i < 3; i += 1) {
       const mounts = ['-v', 'race:/v', '--tmpfs', '/v/t/inner', '-v', 'other:/v/t'];
       const { stdout } = await attempt(
         `--runtime=${runtime}`,
