@@ -1,3 +1,4 @@
+// timeout: 480
 /** A container that swaps directories for links to the host's files while archives go in and out reaches none of them. */
 
 import assert from 'node:assert/strict';
