@@ -4,18 +4,27 @@
  * an empty library of the same name goes in front (native/no-systemd).
  */
 
+import { execFile } from 'node:child_process';
 import { basename } from 'node:path';
+import { promisify } from 'node:util';
 import type { ConfiguredRuntime } from '../runtime/index.ts';
-import { runProgram } from './run-program.ts';
+
+const run = promisify(execFile);
 
 /** Whether it runs with the stand-in, and says the same: a crun that wants more of the library does not come up at all. */
 async function takes(runtime: ConfiguredRuntime, libraryPath: string): Promise<boolean> {
   const program = runtime.startPath ?? runtime.path;
-  const [plain, light] = await Promise.all([
-    runProgram(program, ['--version']),
-    runProgram(program, ['--version'], { ...process.env, LD_LIBRARY_PATH: libraryPath }),
-  ]);
-  return light.status === 0 && light.stdout === plain.stdout && light.stderr === plain.stderr;
+  const ask = (env: NodeJS.ProcessEnv): ReturnType<typeof run> =>
+    run(program, ['--version'], { env, timeout: 20_000 });
+  try {
+    const [plain, light] = await Promise.all([
+      ask(process.env),
+      ask({ ...process.env, LD_LIBRARY_PATH: libraryPath }),
+    ]);
+    return plain.stdout !== '' && light.stdout === plain.stdout && light.stderr === plain.stderr;
+  } catch {
+    return false;
+  }
 }
 
 function mayGoWithout({ path, args = [] }: ConfiguredRuntime): boolean {

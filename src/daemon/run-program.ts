@@ -7,13 +7,9 @@ const maxOutput = 64 * 1024;
 /**
  * Runs a program until it exits. Not until its output ends: what `crun create` leaves behind holds the same pipes open.
  */
-export const runProgram = (
-  path: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = process.env,
-): ReturnType<RunProgram> =>
+export const runProgram: RunProgram = (path, args) =>
   new Promise((resolve) => {
-    const child = spawn(path, [...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, env });
+    const child = spawn(path, [...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => {
