@@ -2,6 +2,7 @@
 /** For each k the k-th call to a port fails: pull and load must leave everything as it was. Also a disk that is full. */
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,13 @@ before(async () => {
     });
     const { id } = await author.images.import(ctx, { source, repository: 'big' }, none);
     big = await buffer(await author.images.save(ctx, [id]));
+    // One whose blob does not fit, and one whose blob does, but not the files in it.
+    const texts = { blob: randomBytes(24 << 20).toString('latin1'), files: 'x'.repeat(24 << 20) };
+    for (const [tag, text] of Object.entries(texts)) {
+      const content = Readable.from([tarOf([{ name: 'big', text }])], { objectMode: false });
+      await author.images.import(ctx, { source: content, repository: 'registry.test/team/full', tag }, none);
+      await author.images.push(ctx, { reference: 'registry.test/team/full', tag }, none);
+    }
   } finally {
     await author.close();
   }
@@ -137,13 +145,19 @@ test('a full disk: Docker’s words, and all of it is free again', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slip-full-'));
   const outer = await openStorage(await mkdtemp(join(tmpdir(), 'slip-outer-')));
   await outer.host.mount({ source: 'tmpfs', target: folder, fstype: 'tmpfs', flags: [], data: 'size=20m' });
-  const engine = await openEngine({ folder });
+  const engine = await openEngine({ folder, registry });
   try {
     const state = await stateOf(engine);
     const load = engine.images.load(ctx, { source: Readable.from([big], { objectMode: false }) }, none);
     await assert.rejects(load, { message: 'no space left on device' });
     await engine.trash.idle();
     assert.deepEqual(await stateOf(engine), state);
+    for (const tag of ['blob', 'files']) {
+      const pull = engine.images.pull(ctx, { reference: 'registry.test/team/full', tag }, none);
+      await assert.rejects(pull, { message: 'no space left on device' });
+      await engine.trash.idle();
+      assert.deepEqual(await stateOf(engine), state, tag);
+    }
     const source = Readable.from([Buffer.alloc(30 << 20)], { objectMode: false });
     await assert.rejects(engine.blobs.ingest(ctx, source, {}), { message: 'no space left on device' });
     assert.deepEqual(await stateOf(engine), state);
