@@ -77,11 +77,14 @@ async function measure(ours: Engine, theirs: Engine, host: string): Promise<Row[
     const pulls: [number[], number[]] = [[], []];
     const pushes: [number[], number[]] = [[], []];
     const pings: number[] = [];
+    const theirPings: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const watch = watchPings(ours.peer.socket);
       pulls[0].push(await pull(ours, image));
       pings.push(...(await watch.stop()));
+      const theirWatch = watchPings(theirs.peer.socket);
       pulls[1].push(await pull(theirs, image));
+      theirPings.push(...(await theirWatch.stop()));
       for (let again = 0; again < 3; again++) {
         pushes[0].push(await push(ours, image));
         pushes[1].push(await push(theirs, image));
@@ -109,7 +112,7 @@ async function measure(ours: Engine, theirs: Engine, host: string): Promise<Row[
         what: `_ping during the pull, 99th percentile`,
         unit: 'ms',
         slipway: percentile(pings, 99),
-        dockerd: undefined,
+        dockerd: percentile(theirPings, 99),
         bar: { of: 'value', most: 20 },
       },
     );

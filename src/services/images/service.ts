@@ -29,7 +29,7 @@ const noCollecting: Collecting = {
 };
 const concurrentUploads = 5;
 const concurrentSmall = 8;
-const concurrentFollowers = 2;
+const concurrentFollowers = 1;
 
 /**
  * Reads the records and builds the service. Layers that no image names are removed first: they are what an earlier

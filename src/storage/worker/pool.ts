@@ -60,7 +60,7 @@ export class StorageWorkers {
     this.#options = options;
     this.#url = options.workerUrl ?? new URL('./storage-worker.ts', import.meta.url);
     this.#lanes = {
-      unpack: { most: options.unpackThreads ?? 3, width: 1, threads: [], queue: [] },
+      unpack: { most: options.unpackThreads ?? 2, width: 1, threads: [], queue: [] },
       busy: { most: options.threads ?? 2, width: 1, threads: [], queue: [] },
       shared: { most: 1, width: Number.POSITIVE_INFINITY, threads: [], queue: [] },
       slow: { most: 1, width: 1, threads: [], queue: [] },
