@@ -23,7 +23,9 @@ function callHelper(helper: string, action: 'get' | 'store' | 'erase', input: st
   // Loaded only here: it would cost each `run` a millisecond or two.
   const { spawnSync } = process.getBuiltinModule('node:child_process');
   const result = spawnSync(`docker-credential-${helper}`, [action], { input, encoding: 'utf8' });
-  if (result.error !== undefined) {
+  // A helper need not read what it is told: its exit code says what became of it.
+  const isUnread = (result.error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE';
+  if (result.error !== undefined && !isUnread) {
     throw new CliError(`error getting credentials - err: ${result.error.message}, out: \`\``);
   }
   if (result.status === 0) return result.stdout;
@@ -33,7 +35,8 @@ function callHelper(helper: string, action: 'get' | 'store' | 'erase', input: st
   );
 }
 
-const helperFor = (config: ConfigFile, server: string): string | undefined =>
+/** The helper that keeps a registry's password, when it is not the config file itself. */
+export const helperFor = (config: ConfigFile, server: string): string | undefined =>
   config.credHelpers?.[server] ?? (config.credsStore === '' ? undefined : config.credsStore);
 
 function fromHelper(helper: string, server: string): AuthConfig | undefined {
@@ -76,6 +79,8 @@ export function storeAuth(config: ConfigFile, server: string, auth: AuthConfig):
       Secret: token ?? auth.password,
     };
     callHelper(helper, 'store', JSON.stringify(entry));
+    // An empty entry says that there is one; a password that stood here before has moved.
+    saveAuths(config, { ...config.auths, [server]: {} });
     return;
   }
   const stored = {
@@ -91,8 +96,8 @@ export function eraseAuth(config: ConfigFile, server: string): void {
   const helper = helperFor(config, server);
   if (helper !== undefined) {
     callHelper(helper, 'erase', server);
-    return;
   }
+  if (config.auths === undefined) return;
   const rest = Object.entries(config.auths ?? {}).filter(([name]) => bare(name) !== bare(server));
   saveAuths(config, Object.fromEntries(rest));
 }

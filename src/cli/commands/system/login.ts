@@ -1,6 +1,6 @@
 /** `login`. */
 import { type CommandModule, maxArgs } from '../../command.ts';
-import { findAuth, HUB, storeAuth } from '../../credentials.ts';
+import { findAuth, helperFor, HUB, storeAuth } from '../../credentials.ts';
 import { CliError, EXIT_INTERRUPTED } from '../../exit.ts';
 import type { Io } from '../../io.ts';
 
@@ -81,7 +81,7 @@ export const command: CommandModule = {
     });
     const token = IdentityToken === undefined || IdentityToken === '' ? {} : { identitytoken: IdentityToken };
     storeAuth(config(), server, { username, password, serveraddress: server, ...token });
-    if (config().credsStore === undefined) {
+    if (helperFor(config(), server) === undefined) {
       io.stderr.write(
         `\nWARNING! Your credentials are stored unencrypted in '${config().file}'.\nConfigure a credential helper to remove this warning.\n\n`,
       );
