@@ -47,10 +47,12 @@ async function gather(room: Room, at: Descriptor, into: Gathered, depth = 0): Pr
   if (document.is === 'index') {
     for (const each of document.manifests) if (!(await gather(room, each, into, depth + 1))) return false;
   } else {
-    for (const blob of [...document.manifest.layers, document.manifest.config]) {
-      if (!isForeign(blob) && (await room.blobs.has(blob.digest)) === undefined) return false;
-      into.blobs.set(blob.digest, blob);
-    }
+    const blobs = [...document.manifest.layers, document.manifest.config];
+    const here = await Promise.all(
+      blobs.map(async (blob) => isForeign(blob) || (await room.blobs.has(blob.digest)) !== undefined),
+    );
+    if (here.includes(false)) return false;
+    for (const blob of blobs) into.blobs.set(blob.digest, blob);
   }
   into.documents.push({ descriptor: { mediaType: at.mediaType, digest: at.digest, size: at.size }, bytes });
   return true;

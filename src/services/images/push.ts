@@ -88,9 +88,11 @@ interface Target {
   readonly record: ImageRecord;
 }
 
-/** The record after a push: with the blobs as they travelled, and the manifest that was sent. */
-function pushed(now: ImageRecord, plan: PushPlan, name: string): ImageRecord {
-  const repoDigests = now.repoDigests.includes(name) ? now.repoDigests : [...now.repoDigests, name];
+/** The record after a push: with the blobs as they travelled, and the manifest that was sent. Undefined: as it was. */
+function pushed(now: ImageRecord, plan: PushPlan, name: string): ImageRecord | undefined {
+  const isKnown = now.repoDigests.includes(name);
+  if (isKnown && now.layers === plan.layers && now.manifest !== undefined) return undefined;
+  const repoDigests = isKnown ? now.repoDigests : [...now.repoDigests, name];
   // What the image came with stays what it is, also when its layers had to be packed anew for this push.
   return { ...now, layers: plan.layers, manifest: now.manifest ?? plan.manifest, repoDigests };
 }
@@ -138,7 +140,8 @@ async function pushOne(room: Room, ctx: Ctx, target: Target, onProgress: OnProgr
     const digest = await sendAll(room, ctx, target, plan, onProgress);
     await room.store.change(() => {
       const now = room.store.get(record.id);
-      return now === undefined ? [] : [{ put: pushed(now, plan, `${repositoryName(reference)}@${digest}`) }];
+      const put = now === undefined ? undefined : pushed(now, plan, `${repositoryName(reference)}@${digest}`);
+      return put === undefined ? [] : [{ put }];
     });
     const size = plan.top.bytes.length;
     onProgress({ status: `${tag}: digest: ${digest} size: ${size}` });
