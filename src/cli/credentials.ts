@@ -24,9 +24,9 @@ function callHelper(helper: string, action: 'get' | 'store' | 'erase', input: st
   const { spawnSync } = process.getBuiltinModule('node:child_process');
   const result = spawnSync(`docker-credential-${helper}`, [action], { input, encoding: 'utf8' });
   // A helper need not read what it is told: its exit code says what became of it.
-  const isUnread = (result.error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE';
-  if (result.error !== undefined && !isUnread) {
-    throw new CliError(`error getting credentials - err: ${result.error.message}, out: \`\``);
+  const failure: NodeJS.ErrnoException | undefined = result.error;
+  if (failure !== undefined && failure.code !== 'EPIPE') {
+    throw new CliError(`error getting credentials - err: ${failure.message}, out: \`\``);
   }
   if (result.status === 0) return result.stdout;
   if (/credentials not found/.test(result.stdout)) return '';
