@@ -82,7 +82,7 @@ async function assertWhole(what: string): Promise<void> {
     what,
   );
   for (const name of listed.filter((each) => each !== '<none>')) {
-    const saved = await engine.run('slipway', ['save', '-o', '/dev/null', name]);
+    const saved = await engine.run('slipway', ['save', '-o', join(engine.folder, 'saved.tar'), name]);
     assert.equal(saved.code, 0, `${what}: ${name}: ${saved.stderr}`);
   }
   const told = await engine.ok('slipway', ['image', 'gc', '--all', '--dry-run', '--format', 'json']);
