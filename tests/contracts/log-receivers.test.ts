@@ -1,6 +1,8 @@
 /** Drivers that send the log on, each before a receiver of its own: what arrives, and that nothing is lost when either side goes away. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { appendFile, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -378,6 +380,38 @@ describe('logs sent on', () => {
         return names.sort().join(' ') === left.join(' ');
       });
     }
+    await receiver.close();
+  });
+
+  it('a sender before a receiver that does not read can be stopped, and goes on later with nothing missing', async () => {
+    const sockets: Socket[] = [];
+    const deaf = createServer((socket) => void sockets.push(socket.pause()));
+    deaf.listen(0, '127.0.0.1');
+    await once(deaf, 'listening');
+    const { port: at } = deaf.address() as AddressInfo;
+    const driver = createLogDrivers({ openDatagram: openUnixDatagram }).get('syslog') as LogDriver;
+    const options = { 'syslog-address': `tcp://127.0.0.1:${at}` };
+    const path = await newLog();
+    await write(path, 0, 1);
+    const time = '2026-01-02T03:04:05Z';
+    const filler = `${JSON.stringify({ log: `${'x'.repeat(16_000)}\n`, stream: 'stdout', time })}\n`;
+    await appendFile(path, filler.repeat(1000));
+    await write(path, 1, 2);
+    const abort = new AbortController();
+    const ctx = { ...backgroundCtx(), signal: abort.signal };
+    const stuck = driver.tend?.(ctx, tending(driver, path, options, new Promise(() => {})));
+    await eventually('it has connected', () => sockets.length === 1);
+    await delay(200);
+    abort.abort();
+    await stuck;
+    for (const socket of sockets) socket.destroy();
+    deaf.close();
+    await once(deaf, 'close');
+    const receiver = await receiveStream({ split: byLine, at });
+    await driver.tend?.(backgroundCtx(), tending(driver, path, options, Promise.resolve()));
+    const texts = new Set(syslogLines(receiver.messages).map(({ text }) => text));
+    assert.ok(texts.has('line 0') && texts.has('line 1'));
+    assert.ok(receiver.messages.length >= 1002);
     await receiver.close();
   });
 

@@ -67,7 +67,11 @@ async function shipOver(ctx: Ctx, sink: Sink, cursor: Cursor, shipping: Shipping
   const reading = new AbortController();
   let isSkipping = false;
   const state: { failure: Error | undefined } = { failure: undefined };
-  const stop = (): void => reading.abort();
+  // What is being sent to a receiver that does not read would be waited for without end.
+  const stop = (): void => {
+    reading.abort();
+    sink.destroy();
+  };
   ctx.signal.addEventListener('abort', stop, { once: true });
   void sink.broken.then((error) => {
     state.failure = error;
@@ -99,7 +103,9 @@ async function shipOver(ctx: Ctx, sink: Sink, cursor: Cursor, shipping: Shipping
     }
     if (state.failure !== undefined) throw state.failure;
     if (ctx.signal.aborted) return false;
+    // The connection's end is what is wanted now, and no failure; finishing fails by itself.
     await sink.finish();
+    if (ctx.signal.aborted) return false;
     clearInterval(settling);
     await pending.settle(true);
     return !isSkipping;

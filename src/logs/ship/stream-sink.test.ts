@@ -41,6 +41,20 @@ test('a connection that lives long keeps nothing of what was sent', async () => 
   server.close();
 });
 
+test('a receiver that does not read is not taken for one that has all', async () => {
+  const server = createServer((socket) => socket.pause());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const connect = streamConnect({ kind: 'tcp', host: '127.0.0.1', port }, () => Buffer.alloc(64 << 20));
+  const sink = await connect(new AbortController().signal);
+  const sent = assert.rejects(sink.send([line]));
+  await assert.rejects(sink.finish(), /the receiver does not read/);
+  sink.destroy();
+  await sent;
+  server.close();
+});
+
 test('a broken connection fails what is being sent', async () => {
   const server = createServer((socket) => {
     socket.once('data', () => socket.resetAndDestroy());

@@ -110,7 +110,10 @@ export class StreamSink implements Sink {
   async finish(): Promise<void> {
     this.#isFinishing = true;
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(resolve, finishMs);
+      const timer = setTimeout(() => {
+        if (this.socket.writableFinished) resolve();
+        else reject(new Error('the receiver does not read'));
+      }, finishMs);
       const over = (error?: Error): void => {
         clearTimeout(timer);
         if (error === undefined) resolve();
