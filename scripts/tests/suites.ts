@@ -22,7 +22,7 @@ function unitChunks(root: string): Chunk[] {
   const patterns = ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts', 'tests/**/*.test.ts'];
   const files = globSync(patterns, { cwd: root }).filter((file) => !needsRoot(file));
   return [
-    { name: 'unit, contracts, API', run: { files: files.sort(), concurrency: 2 }, timeoutMs: 3 * minute },
+    { name: 'unit, contracts, API', run: { files: files.sort(), concurrency: 2 }, timeoutMs: 8 * minute },
   ];
 }
 
