@@ -36,6 +36,7 @@ export const smallestReference = 4096;
 export class RecipeWriter {
   readonly #directory: string;
   readonly #fd: number;
+  #open = true;
   #batch: Buffer[] = [];
   #bytes = 0;
   #count = 0;
@@ -82,11 +83,14 @@ export class RecipeWriter {
 
   finish(): void {
     this.#flush();
-    closeSync(this.#fd);
+    this.abandon();
     if (this.#kept > 0) writeFileSync(`${this.#directory}/${movedName}`, JSON.stringify(this.#moved));
   }
 
+  /** Also after `finish`, when a later step failed: by then the descriptor's number may be somebody else's. */
   abandon(): void {
+    if (!this.#open) return;
+    this.#open = false;
     closeSync(this.#fd);
   }
 

@@ -108,6 +108,9 @@ export class Thread {
     this.#onEnd = options.onThreadEnd ?? ((): void => {});
     this.#onFree = onFree;
     this.#worker = new Worker(url, {
+      // A descriptor that is opened by number and closed by a socket stays on Node's list of this thread, and would be closed once
+      // more at its end, when the number belongs to somebody else.
+      trackUnmanagedFds: false,
       workerData: { attributesUrl: options.attributesUrl.href },
       name: 'storage',
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 },
