@@ -33,8 +33,11 @@ function modeOf(network: NetworkRecord): MacvlanMode {
   return mode as MacvlanMode;
 }
 
-/** How long a hardware address, or the parent as a whole, may stay in use by interfaces that the kernel is about to collect, ms. */
-const patienceMs = 2000;
+/**
+ * How long a hardware address, or the parent as a whole, may stay in use by interfaces that the kernel is about to collect, ms: with
+ * connections that were open in their namespace it takes two seconds.
+ */
+const patienceMs = 6000;
 const pollMs = 50;
 
 function planEndpoint(namespacePath: string, plan: EndpointPlan): NetworkProgram {
