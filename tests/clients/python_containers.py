@@ -52,7 +52,7 @@ box = client.containers.create(
     ulimits=[docker.types.Ulimit(name="nofile", soft=100, hard=200)],
     user="0",
     volumes={"/tmp": {"bind": "/host", "mode": "ro"}},
-    working_dir="/work",
+    working_dir="/app",
 )
 assert box.status == "created"
 host = box.attrs["HostConfig"]
@@ -85,7 +85,7 @@ samples.close()
 
 code, output = box.exec_run("cat /proc/self/limits", user="0", environment={"X": "y"}, workdir="/")
 assert code == 0 and b"Max open files            100" in output
-assert box.exec_run(["sh", "-c", "pwd; id -u; echo $A"])[1] == b"/work\n0\nb\n"
+assert box.exec_run(["sh", "-c", "pwd; id -u; echo $A"])[1] == b"/app\n0\nb\n"
 assert box.exec_run("false")[0] == 1
 assert box.exec_run("nosuch")[0] == 127
 made = api.exec_create("py", ["sh", "-c", "stty size; exit 3"], tty=True, stdin=True)["Id"]
@@ -99,9 +99,9 @@ assert api.exec_inspect(sleeper)["Running"] is True
 api.exec_resize(sleeper, height=30, width=90)
 fails(404, lambda: api.exec_inspect("nope"))
 
-assert box.diff() is None or {"Path": "/work", "Kind": 1} in box.diff()
-box.exec_run(["sh", "-c", "echo x >/work/file"])
-assert {"Path": "/work/file", "Kind": 1} in box.diff()
+assert box.diff() is None or {"Path": "/app", "Kind": 1} in box.diff()
+box.exec_run(["sh", "-c", "echo x >/app/file"])
+assert {"Path": "/app/file", "Kind": 1} in box.diff()
 archive = io.BytesIO()
 with tarfile.open(fileobj=archive, mode="w") as tar:
     info = tarfile.TarInfo("put")
@@ -113,7 +113,7 @@ assert stat["name"] == "put" and stat["size"] == 3 and b"".join(chunks).startswi
 fails(404, lambda: box.get_archive("/nope"))
 fails(403, lambda: box.put_archive("/host", archive.getvalue()))
 with tarfile.open(fileobj=io.BytesIO(b"".join(box.export()))) as tar:
-    assert "work/file" in tar.getnames() and "mounted/put" not in tar.getnames()
+    assert "app/file" in tar.getnames() and "mounted/put" not in tar.getnames()
 
 box.pause()
 box.reload()
@@ -158,7 +158,7 @@ while True:
 assert b"40 100" in seen, seen
 assert terminal.wait()["StatusCode"] == 4
 terminal.remove()
-assert client.containers.run("py-made:one", ["sh", "-c", "echo $MADE; cat /work/file"], remove=True) == b"yes\nx\n"
+assert client.containers.run("py-made:one", ["sh", "-c", "echo $MADE; cat /app/file"], remove=True) == b"yes\nx\n"
 
 assert box.id in client.containers.prune(filters={"label": "k=v"})["ContainersDeleted"]
 fails(404, lambda: box.reload())
