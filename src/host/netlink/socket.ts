@@ -6,19 +6,19 @@ import { libc, readErrno } from '../ffi/libc.ts';
 import { align4, flag } from './attributes.ts';
 import { controlType, parseMessages, parseReply, type NetlinkMessage } from './parse.ts';
 
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+export const AF_NETLINK = 16;
+export const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const SOL_SOCKET = 1;
-const SOL_NETLINK = 270;
+export const SOL_NETLINK = 270;
 const SO_RCVTIMEO = 20;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
-const MSG_DONTWAIT = 0x40;
+export const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
-const EINTR = 4;
-const EAGAIN = 11;
+export const EINTR = 4;
+export const EAGAIN = 11;
 
 export const netlinkFamily = { route: 0, netfilter: 12 } as const;
 

@@ -8,18 +8,20 @@ import type { NetworkChange } from '../../core/ports/host.ts';
 import { checked, closeQuietly } from '../ffi/kernel-error.ts';
 import { libc, readErrno } from '../ffi/libc.ts';
 import { parseMessages, parseAttributes, type NetlinkMessage } from '../netlink/parse.ts';
-import { netlinkFamily } from '../netlink/socket.ts';
+import {
+  AF_NETLINK,
+  EAGAIN,
+  EINTR,
+  MSG_DONTWAIT,
+  SOCK_RAW_CLOEXEC,
+  SOL_NETLINK,
+  netlinkFamily,
+} from '../netlink/socket.ts';
 
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
-const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
-const MSG_DONTWAIT = 0x40;
 const F_SETFL = 4;
 const F_SETOWN = 8;
 const O_ASYNC_NONBLOCK = 0o20000 | 0o4000;
-const EAGAIN = 11;
-const EINTR = 4;
 const ENOBUFS = 105;
 
 const linkGroup = 1;

@@ -6,6 +6,7 @@ import type { NetworkRecord } from '../../../core/model/network.ts';
 import type { AddressInfo, LinkInfo, LinkOperation, NetworkProgram } from '../../../core/ports/host.ts';
 import type { EndpointPlan } from '../../../core/ports/network-driver.ts';
 import { parseCidr } from '../../../core/ip.ts';
+import { planInside } from '../plan-inside.ts';
 
 /** Marks a bridge as ours, so that reconciling finds it and removal leaves foreign ones alone. */
 export const aliasOf = (instance: string, networkId: string): string =>
@@ -78,27 +79,7 @@ export function planEndpoint(namespacePath: string, plan: EndpointPlan, mtu: num
   const bridge = plan.network.bridgeName ?? '';
   const { icc } = bridgeSettings(plan.network);
   const peer = { name, mac: plan.macAddress, namespace };
-  const inside: LinkOperation[] = [
-    // The bridge still knows the port of a dead container that had this address: an announcement corrects it at once.
-    { op: 'sysctl', key: `net/ipv4/conf/${name}/arp_notify`, value: '1', optional: true },
-  ];
-  inside.push({
-    op: 'sysctl',
-    key: `net/ipv6/conf/${name}/disable_ipv6`,
-    value: plan.ipv6 === '' ? '1' : '0',
-    optional: true,
-  });
-  for (const setting of plan.sysctls) {
-    const [key = '', value = ''] = setting.split('=', 2);
-    inside.push({ op: 'sysctl', key: key.replaceAll('IFNAME', name).replaceAll('.', '/'), value });
-  }
-  for (const address of [plan.ipv4, plan.ipv6, ...(plan.moreAddresses ?? [])])
-    if (address !== '') inside.push({ op: 'addAddress', name, address, noDad: true });
-  inside.push({ op: 'setLink', name, up: true });
-  if (plan.defaultRoute && plan.ipv4Gateway !== '')
-    inside.push({ op: 'addRoute', destination: '0.0.0.0/0', gateway: plan.ipv4Gateway, name });
-  if (plan.defaultRoute && plan.ipv6 !== '' && plan.ipv6Gateway !== '')
-    inside.push({ op: 'addRoute', destination: '::/0', gateway: plan.ipv6Gateway, name });
+  const inside = planInside(plan);
   return {
     steps: [
       {

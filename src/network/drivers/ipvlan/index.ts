@@ -14,9 +14,9 @@ import {
   listParents,
   mtuOption,
   parentOf,
-  planInside,
   removeParent,
 } from '../parent/index.ts';
+import { planInside } from '../plan-inside.ts';
 
 export type IpvlanHost = Pick<Host, 'link' | 'links' | 'networkProgram'>;
 

@@ -15,9 +15,9 @@ import {
   listParents,
   mtuOption,
   parentOf,
-  planInside,
   removeParent,
 } from '../parent/index.ts';
+import { planInside } from '../plan-inside.ts';
 
 export type MacvlanHost = Pick<Host, 'link' | 'links' | 'networkProgram'>;
 
