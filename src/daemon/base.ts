@@ -1,0 +1,161 @@
+/**
+ * What every room is built from: the options, the kernel, the storage, the OCI runtimes and the log drivers, opened in
+ * the order in which they need each other.
+ */
+
+import { mkdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { backgroundCtx, type Ctx } from '../core/ctx.ts';
+import { invalid } from '../core/errors.ts';
+import { EventBus } from '../core/events.ts';
+import { newId } from '../core/ids.ts';
+import type { Logger } from '../core/log.ts';
+import type { LogDriver } from '../core/ports/log-driver.ts';
+import type { RecordStore } from '../core/ports/record-store.ts';
+import { createHost, openUnixDatagram, setUpCgroups, trimHeap, type KernelHost } from '../host/index.ts';
+import { createLogDrivers } from '../logs/index.ts';
+import {
+  compileUsualFilters,
+  createRuntime,
+  createSpecBuilder,
+  goArch,
+  readMachineFacts,
+} from '../runtime/index.ts';
+import {
+  openContentStore,
+  openLocalVolumes,
+  openOverlay2,
+  openSqliteRecords,
+  openTrash,
+  StorageWorkers,
+} from '../storage/index.ts';
+import { loadAppArmorProfile } from './apparmor.ts';
+import { unifiedControllers } from './cgroup-facts.ts';
+import { guardRuntimes } from './guard-runtimes.ts';
+import { lightenRuntimes } from './light-runtimes.ts';
+import type { DaemonOptions } from './options.ts';
+import { locatePrograms, type Programs } from './programs.ts';
+import { prepareRealtime } from './realtime.ts';
+import { chooseDefault, configuredRuntimes, findProgram, seccompCaches } from './runtimes.ts';
+
+/** The engine's own id, made at the first start. */
+async function engineId(records: RecordStore): Promise<string> {
+  const known = (await records.list('meta')).find((record) => typeof record['engineId'] === 'string');
+  if (known !== undefined) return String(known['engineId']);
+  const id = newId();
+  await records.commit([{ op: 'put', kind: 'meta', id: 'engine', record: { engineId: id } }]);
+  return id;
+}
+
+function makeRoots(options: DaemonOptions): { readonly dataRoot: string; readonly runRoot: string } {
+  for (const directory of [options.dataRoot, join(options.dataRoot, 'containers'), options.runRoot]) {
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+  }
+  return { dataRoot: realpathSync(options.dataRoot), runRoot: realpathSync(options.runRoot) };
+}
+
+async function openStorage(host: KernelHost, log: Logger, dataRoot: string) {
+  const workers = new StorageWorkers({
+    attributesUrl: new URL('../host/file-attributes.ts', import.meta.url),
+    onThreadEnd: trimHeap,
+  });
+  const trash = await openTrash({ workers, log }, join(dataRoot, 'trash'));
+  const [records, blobs, snapshots, volumes] = await Promise.all([
+    openSqliteRecords({ path: join(dataRoot, 'state.db') }),
+    openContentStore({ workers }, join(dataRoot, 'content')),
+    openOverlay2({ host, workers, trash, log }, dataRoot),
+    openLocalVolumes({ host, workers, trash }, dataRoot),
+  ]);
+  return { workers, trash, records, blobs, snapshots, volumes };
+}
+
+async function openRuntimes(
+  ctx: Ctx,
+  host: KernelHost,
+  options: DaemonOptions,
+  runRoot: string,
+  programs: Programs,
+) {
+  const layout = host.cgroupLayout();
+  const guarded = await guardRuntimes(host, ctx, configuredRuntimes(options), runRoot);
+  const runtimes = await lightenRuntimes(guarded, programs.noSystemd);
+  const name = chooseDefault(options, runtimes, layout, unifiedControllers(layout));
+  const runtime = await createRuntime({
+    host,
+    shimPath: programs.shim,
+    runtimes,
+    runDir: runRoot,
+    log: ctx.log,
+  });
+  const { containerDefaults: defaults } = options;
+  const cgroupParent = defaults.cgroupParent ?? `/${options.instance}`;
+  prepareRealtime(layout, cgroupParent, defaults);
+  const facts = readMachineFacts(layout, cgroupParent, await loadAppArmorProfile(ctx.log, runRoot));
+  const caches = await seccompCaches(ctx, {
+    runtimes,
+    infos: runtime.info(),
+    facts,
+    runRoot,
+    probeProgram: programs.shim,
+  });
+  const specs = createSpecBuilder({
+    facts,
+    seccompCaches: caches,
+    cdiDirectories: options.cdiSpecDirs,
+    defaults,
+  });
+  compileUsualFilters(ctx, { facts, seccompCaches: caches }).catch((error: unknown) =>
+    ctx.log.warn('the usual seccomp filter is not compiled ahead', { error }),
+  );
+  return { runtime, specs, defaultRuntime: name, names: runtimes.map((one) => one.name), layout };
+}
+
+/** The daemon's own choice is checked before anything else is done: every create would fail by it. */
+function openLogDrivers(options: DaemonOptions): ReadonlyMap<string, LogDriver> {
+  const drivers = createLogDrivers({ openDatagram: openUnixDatagram });
+  const chosen = drivers.get(options.logDriver);
+  if (chosen === undefined) throw invalid(`logger: no log driver named '${options.logDriver}' is registered`);
+  chosen.validate(options.logOptions);
+  return drivers;
+}
+
+/** What every room is built from. */
+export async function openBase(options: DaemonOptions, log: Logger) {
+  const ctx = backgroundCtx(log);
+  const logDrivers = openLogDrivers(options);
+  const { dataRoot, runRoot } = makeRoots(options);
+  const programs = locatePrograms(options);
+  const host = createHost();
+  await setUpCgroups(host, ctx, {
+    mountMissing: options.fixCgroups,
+    favorDynmods: options.fixCgroups,
+    recordPath: join(runRoot, 'cgroup-setup.json'),
+  });
+  const [storage, oci] = await Promise.all([
+    openStorage(host, log, dataRoot),
+    openRuntimes(ctx, host, options, runRoot, programs),
+  ]);
+  const id = await engineId(storage.records);
+  const initPath =
+    options.initPath ?? findProgram('tini-static') ?? findProgram('docker-init') ?? findProgram('catatonit');
+  const platform = { os: 'linux', architecture: goArch() };
+  const events = new EventBus();
+  return {
+    options,
+    log,
+    ctx,
+    dataRoot,
+    runRoot,
+    programs,
+    host,
+    storage,
+    oci,
+    id,
+    initPath,
+    platform,
+    events,
+    logDrivers,
+  };
+}
+
+export type Base = Awaited<ReturnType<typeof openBase>>;
