@@ -99,6 +99,9 @@ isolated(import.meta.filename, () => {
     await world.networks.connect(ctx, 'alpha', 'mover', {});
     assert.match(route(), /^default via 10\.80\.1\.1 dev eth1/);
     works();
+    // The container has a shorter way back to its own first gateway: the host that dials by it must be answered all the same.
+    for (const address of ['127.0.0.1', '192.0.2.2', '10.80.0.1', '10.80.1.1'])
+      assert.match(get(host, `http://${address}:8095/`), /^mover/, address);
     await world.networks.connect(ctx, 'chosen', 'mover', { GwPriority: 5 });
     assert.match(route(), /^default via 10\.80\.2\.1 dev eth2/);
     works();

@@ -98,11 +98,15 @@ export function addressIn(
   ];
 }
 
-/** The destination is an address of this host. */
-export const toLocal: readonly NftExpression[] = [
-  { expr: 'fib', result: 'addrtype', flags: ['daddr'], dreg: 0 },
+const isLocal = (address: 'saddr' | 'daddr'): readonly NftExpression[] => [
+  { expr: 'fib', result: 'addrtype', flags: [address], dreg: 0 },
   { expr: 'cmp', op: 'eq', sreg: 0, data: hostOrder(routeTypeLocal) },
 ];
+
+/** The destination is an address of this host. */
+export const toLocal = isLocal('daddr');
+/** The source is an address of this host, its loopback included. */
+export const fromLocal = isLocal('saddr');
 
 /** The way back to the source does not lead through the interface it came by: it is forged. */
 export const forgedSource: readonly NftExpression[] = [

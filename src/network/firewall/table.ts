@@ -11,6 +11,7 @@ import {
   destinationTranslated,
   established,
   forgedSource,
+  fromLocal,
   inSet,
   isProtocol,
   isVersion,
@@ -242,11 +243,13 @@ const chains: readonly ChainPlan[] = [
     hook: { type: 'nat', hook: 'postrouting', priority: 100, policy: 'accept' },
     rules: [
       {
-        comment: 'from the host loopback',
+        // The container may have another way to the address that the host dialled from (the gateway of a second network of its
+        // own, or 127.0.0.1): its answer must come back by this bridge.
+        comment: 'published port reached from the host itself',
         expressions: [
           ...inSet('oifname', 'bridges'),
-          ...isVersion(4),
-          ...addressIn('saddr', '127.0.0.0', 8),
+          ...destinationTranslated,
+          ...fromLocal,
           { expr: 'masquerade' },
         ],
       },
