@@ -9,11 +9,15 @@ import type { Peer } from '../tests/peers/process.ts';
 import { startSlipwayd } from '../tests/peers/slipwayd.ts';
 import { HttpClient } from './http.ts';
 
+/** Of /proc/PID/stat (USER_HZ). */
+const ticksPerSecond = 100;
 const repository = join(import.meta.dirname, '..');
 
 export interface EngineProcess {
   readonly name: string;
   readonly rssKb: number;
+  /** Processor time since its start. */
+  readonly cpuSeconds: number;
 }
 
 export interface Engine {
@@ -50,7 +54,9 @@ function processesOf(peer: Peer): EngineProcess[] {
         const command = readFileSync(`/proc/${name}/cmdline`, 'latin1').split('\0').filter(Boolean);
         const script = command.find((word) => word.endsWith('.js') || word.endsWith('.ts'));
         const label = (script ?? command[0] ?? '').split('/').at(-1) ?? '';
-        return [{ name: label.replace(/\.(js|ts)$/, ''), rssKb }];
+        const stat = readFileSync(`/proc/${name}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
+        const cpuSeconds = (Number(stat[11]) + Number(stat[12])) / ticksPerSecond;
+        return [{ name: label.replace(/\.(js|ts)$/, ''), rssKb, cpuSeconds }];
       } catch {
         return [];
       }

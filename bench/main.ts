@@ -12,7 +12,7 @@ import { startEngine, type Engine } from './engines.ts';
 import { containerRows } from './containers.ts';
 import { listImages, loadImage, makeImage, manyImages, pingWhileLoading, type ImageShape } from './images.ts';
 import { floodLog, type FloodResult, followLog, makeFlood, startFlood } from './logs.ts';
-import { lookups, manyNetworks, namedContainers, roomRows } from './networks.ts';
+import { lookupRows, manyNetworks, roomRows } from './networks.ts';
 import {
   burst,
   command,
@@ -194,25 +194,7 @@ async function measureNetworks(pair: Pair): Promise<Row[]> {
   const names = 'network: names answered';
   if (wanted(names)) {
     note(names);
-    // As many as it takes for the limit of each container to stay out of it.
-    const [ours, theirs] = [await namedContainers(pair.slipway, 20), await namedContainers(pair.dockerd, 20)];
-    const seconds = quick ? 1 : 2;
-    const [slipway, dockerd] = await compare(
-      pair,
-      quick ? 1 : 3,
-      async () => [await lookups(ours.namespaces, seconds)],
-      async () => [await lookups(theirs.namespaces, seconds)],
-    );
-    await ours.remove();
-    await theirs.remove();
-    rows.push({ what: names, unit: 'queries/s', slipway, dockerd, bar: { of: 'value', least: 50_000 } });
-    rows.push({
-      what: `${names}, beside dockerd`,
-      unit: 'queries/s',
-      slipway,
-      dockerd,
-      bar: { of: 'ratio', least: 3 },
-    });
+    rows.push(...(await lookupRows(pair, quick)));
   }
   if (wanted('network')) rows.push(...(await roomRows(quick)));
   return rows;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Row } from './bars.ts';
 import type { Engine } from './engines.ts';
+import { median } from './measures.ts';
 
 const run = promisify(execFile);
 const api = '/v1.41';
@@ -64,11 +65,56 @@ export async function namedContainers({ http, hostPid }: Engine, count: number) 
   return { namespaces, remove };
 }
 
-/** Answered queries a second, asked from all those namespaces together. */
-export async function lookups(namespaces: readonly string[], seconds: number): Promise<number> {
+export interface Lookups {
+  /** Answered queries a second. */
+  readonly rate: number;
+  /** Answered queries for each second of processor time that the engine took. */
+  readonly perCpuSecond: number;
+}
+
+/** Asked from all those namespaces together. */
+export async function lookups(
+  engine: Engine,
+  namespaces: readonly string[],
+  seconds: number,
+): Promise<Lookups> {
   const program = await loadProgram();
+  const cpu = (): number => engine.processes().reduce((total, { cpuSeconds }) => total + cpuSeconds, 0);
+  const before = cpu();
   const { stdout } = await run(program, [String(seconds), '64', 'named0', ...namespaces]);
-  return Number(stdout.split(' ')[0]);
+  const rate = Number(stdout.split(' ')[0]);
+  return { rate, perCpuSecond: (rate * seconds) / (cpu() - before) };
+}
+
+/** Of either engine: the load program shares the processors with it, so both what came back and what it cost are told. */
+export async function lookupRows(
+  { slipway, dockerd }: { readonly slipway: Engine; readonly dockerd: Engine },
+  quick: boolean,
+): Promise<Row[]> {
+  // As many containers as it takes for the limit of each to stay out of it.
+  const engines = [slipway, dockerd];
+  const named = [];
+  for (const engine of engines) named.push(await namedContainers(engine, 40));
+  const samples: Lookups[][] = [[], []];
+  for (let turn = 0; turn < (quick ? 2 : 5); turn++)
+    for (const [at, engine] of engines.entries())
+      samples[at]?.push(await lookups(engine, named[at]?.namespaces ?? [], quick ? 1 : 2));
+  for (const { remove } of named) await remove();
+  const middle = (at: number, of: (each: Lookups) => number): number => median(samples[at]?.map(of) ?? []);
+  const rates = { slipway: middle(0, ({ rate }) => rate), dockerd: middle(1, ({ rate }) => rate) };
+  const what = 'network: names answered';
+  const unit = 'queries/s';
+  return [
+    { what, unit, ...rates, bar: { of: 'value', least: 50_000 } },
+    { what: `${what}, beside dockerd`, unit, ...rates, bar: { of: 'ratio', least: 3 } },
+    {
+      what: `${what} for each second of the engine's processor time`,
+      unit,
+      slipway: middle(0, ({ perCpuSecond }) => perCpuSecond),
+      dockerd: middle(1, ({ perCpuSecond }) => perCpuSecond),
+      bar: { of: 'ratio', least: 3 },
+    },
+  ];
 }
 
 /** Our network room alone, on the real kernel. */

@@ -1,16 +1,20 @@
 /*
  * Asks a name server as fast as it answers: `dns-load SECONDS WINDOW NAME NAMESPACE...`. One UDP socket in each network
  * namespace (a path), towards 127.0.0.11:53, with WINDOW queries under way on each; a query that stays unanswered for
- * 200 ms is asked again. Prints answered queries a second.
+ * 200 ms is asked again. Queries leave as one message that the kernel cuts into datagrams (UDP_SEGMENT): the program
+ * shares the processors with what it measures and must cost little. Prints answered queries a second, failed ones, and
+ * the seconds of processor time that it took itself.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +38,16 @@ static int encode(unsigned char *out, const char *name) {
   return (int)(13 + length + sizeof tail);
 }
 
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+static double own_time(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 int main(int argc, char **argv) {
   if (argc < 5 || argc - 4 > MAX_SOCKETS) return 64;
   double seconds = atof(argv[1]);
@@ -49,18 +63,20 @@ int main(int argc, char **argv) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53)};
     inet_pton(AF_INET, "127.0.0.11", &to.sin_addr);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0) return perror("connect"), 1;
+    if (fd < 0 || setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof size) != 0) return perror("socket"), 1;
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0) return perror("connect"), 1;
     sockets[at] = (struct pollfd){.fd = fd, .events = POLLIN};
     heard[at] = 0;
   }
-  static unsigned char answers[BATCH][512];
-  struct iovec out = {query, (size_t)size}, in[BATCH];
-  struct mmsghdr sends[BATCH], receives[BATCH];
-  memset(sends, 0, sizeof sends);
+  static unsigned char answers[BATCH][512], queries[BATCH * 300];
+  struct iovec in[BATCH];
+  struct mmsghdr receives[BATCH];
   memset(receives, 0, sizeof receives);
   for (int at = 0; at < BATCH; at++) {
+    unsigned char *one = queries + at * size;
+    memcpy(one, query, (size_t)size);
+    one[1] = (unsigned char)at;
     in[at] = (struct iovec){answers[at], sizeof answers[at]};
-    sends[at].msg_hdr = (struct msghdr){.msg_iov = &out, .msg_iovlen = 1};
     receives[at].msg_hdr = (struct msghdr){.msg_iov = &in[at], .msg_iovlen = 1};
   }
   long answered = 0, failed = 0;
@@ -81,12 +97,12 @@ int main(int argc, char **argv) {
         heard[at] = time;
       }
       while (due > 0) {
-        int sent = sendmmsg(sockets[at].fd, sends, (unsigned)(due < BATCH ? due : BATCH), 0);
-        if (sent <= 0) break;
-        due -= sent;
+        int together = due < BATCH ? due : BATCH;
+        if (send(sockets[at].fd, queries, (size_t)(together * size), 0) < 0) break;
+        due -= together;
       }
     }
   }
-  printf("%.0f %ld\n", answered / (time - start), failed);
+  printf("%.0f %ld %.3f\n", answered / (time - start), failed, own_time());
   return 0;
 }

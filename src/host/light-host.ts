@@ -8,7 +8,7 @@ import { stat } from 'node:fs';
 import type { Host } from '../core/ports/host.ts';
 import { closeQuietly } from './ffi/kernel-error.ts';
 import { libc } from './ffi/libc.ts';
-import { Datagrams, type DatagramAnswer } from './network/datagrams.ts';
+import { Datagrams, type DatagramAnswer, type ReadDatagram } from './network/datagrams.ts';
 import { LostNamespaceError } from './network/namespaces.ts';
 import { networkCalls } from './network/requests.ts';
 import { createNetworkThread } from './network/thread.ts';
@@ -33,8 +33,11 @@ export type LightHost = Pick<
   | 'socketpair'
   | 'close'
 > & {
-  /** Reads what waits on an IPv4 UDP socket, a batch of it, and sends the answers. Instant; how many datagrams there were. */
-  answerDatagrams(fd: number, answer: DatagramAnswer): number;
+  /**
+   * Reads what waits on an IPv4 UDP socket, 64 datagrams at most, and sends the answers, that of `first` (read by other means)
+   * before them. Instant; how many there were.
+   */
+  answerDatagrams(fd: number, answer: DatagramAnswer, first?: ReadDatagram): number;
 };
 
 /** Exit code of a process whose main thread is stuck in a foreign namespace (EX_OSERR). */
@@ -60,7 +63,7 @@ export function createLightHost(): LightHost {
   const datagrams = new Datagrams();
   const calls = networkCalls(thread);
   return {
-    answerDatagrams: (fd, answer) => datagrams.answer(fd, answer),
+    answerDatagrams: (fd, answer, first) => datagrams.answer(fd, answer, first),
     openSocket: (namespace, socket) => guarded(() => calls.openSocket(namespace, socket)),
     nftApply: (namespace, changes) => guarded(() => calls.nftApply(namespace, changes)),
     nftElements: (namespace, set) => guarded(() => calls.nftElements(namespace, set)),

@@ -6,6 +6,7 @@ import { netdProtocol, statePath, type HeldResolver, type NetdState } from '../c
 import type { LookupCounters, ResolverConfig } from '../core/ports/net-helper.ts';
 import type { LightHost } from '../host/index.ts';
 import { CacheBudget } from './dns/cache.ts';
+import { makeQuickTable } from './dns/quick-answers.ts';
 import { planRedirect, resolverAddress } from './dns/redirect.ts';
 import { Resolver, type ResolverDeps } from './dns/resolver.ts';
 import { Upstream } from './dns/upstream.ts';
@@ -21,6 +22,7 @@ export class Holdings {
   readonly #runRoot: string;
   readonly #resolvers = new Map<string, Resolver>();
   readonly #cacheBudget = new CacheBudget();
+  readonly #quickTable = makeQuickTable();
   readonly #hostUpstream: Upstream;
   #saving: NodeJS.Timeout | undefined;
   #frozen = false;
@@ -79,6 +81,7 @@ export class Holdings {
       host: this.#host,
       zones: this.zones,
       cacheBudget: this.#cacheBudget,
+      quickTable: this.#quickTable,
       hostUpstream: this.#hostUpstream,
     };
     const resolver = new Resolver(deps, held);

@@ -96,6 +96,27 @@ isolated(import.meta.filename, () => {
     assert.equal(await lookup(web, 'resolve4', 'backend'), 'ENOTFOUND', "a link is the asker's own");
   });
 
+  test('a burst from one socket: each query has its answer, addresses in changing order, all counted', async () => {
+    const asker = await world.run('burst', { NetworkMode: 'app' });
+    // 64 at once leave room in any socket; ids tell which came back.
+    const script = `const u = require('dgram').createSocket('udp4'); const seen = new Set(), orders = new Set();
+      const ask = (id) => u.send(Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 4, 112, 111, 111, 108, 0, 0, 1, 0, 1]));
+      let next = 0; const round = () => { for (let n = 0; n < 64; n++) ask(next++); };
+      u.on('message', (m) => { seen.add(m.readUInt16BE(0)); orders.add(m.subarray(34, 38).join('.') + ' ' + m.subarray(50, 54).join('.'));
+        if (seen.size === next) if (next < 1280) round(); else { console.log(JSON.stringify({ seen: seen.size, orders: [...orders] })); u.close(); } });
+      u.connect(53, '127.0.0.11', round);`;
+    const child = spawn('nsenter', [`--net=${asker.namespace.path}`, process.execPath, '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const told = JSON.parse(await output(child)) as { seen: number; orders: string[] };
+    const [one, two] = [web, client].map(({ record }) => record.endpoints['app']?.ipv4);
+    assert.equal(told.seen, 1280);
+    assert.deepEqual(told.orders.toSorted(), [`${one} ${two}`, `${two} ${one}`].toSorted());
+    const own = (await world.helper.lookups(ctx))[asker.record.id];
+    assert.deepEqual([own?.queries, own?.answered, own?.limited], [1280, 1280, 0]);
+    await world.stop(asker);
+  });
+
   test('the rest is asked behind; what does not exist, does not answer or may not be asked is told as such', async () => {
     assert.deepEqual(await lookup(client, 'resolve4', 'example.test'), ['203.0.113.7']);
     assert.equal(await lookup(client, '', 'example.test', true), '203.0.113.7', 'by TCP');

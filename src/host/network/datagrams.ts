@@ -1,19 +1,20 @@
 /**
  * Datagrams by the batch: what waits on a socket is read by one system call and answered by another. Node reads and sends
- * one at a time, and spends several times as long on each as a name server on its answer.
+ * one at a time, and spends several times as long on each as a name server on its answer. Nothing is allocated for one.
  */
 
 import { addressOf, libc, readErrno } from '../ffi/libc.ts';
-import { formatIp, ipFromBytes } from '../../core/ip.ts';
+import { DatagramOutput } from './datagram-output.ts';
 
 const MSG_DONTWAIT = 0x40;
 const EINTR = 4;
+const AF_INET = 2;
 const batch = 64;
-/** Larger datagrams are cut, as a name server that reads into a buffer of its own does. */
+/** Larger datagrams are cut, as a name server that reads into a buffer of its own does; no answer may be larger. */
 const datagramBytes = 4096;
 /** struct mmsghdr: a msghdr of 56 bytes and the number of bytes; struct iovec; struct sockaddr_in. */
 const headBytes = 64;
-const lengthAt = 56;
+const lengthWord = 14;
 const vectorBytes = 16;
 const addressBytes = 16;
 
@@ -22,85 +23,97 @@ export interface DatagramSource {
   readonly port: number;
 }
 
-/** Answers at once, or undefined for none (or for one that comes later, by other means). */
-export type DatagramAnswer = (message: Buffer, from: () => DatagramSource) => Uint8Array | undefined;
-
-interface Ring {
-  readonly heads: Buffer;
-  readonly vectors: Buffer;
-  readonly addresses: Buffer;
-  readonly data: Buffer;
+/** The bytes from `start` to `end`; they hold until the answer has been given. */
+export interface Datagram {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly source: () => DatagramSource;
 }
 
-function makeRing(): Ring {
-  const ring: Ring = {
-    heads: Buffer.alloc(batch * headBytes),
-    vectors: Buffer.alloc(batch * vectorBytes),
-    addresses: Buffer.alloc(batch * addressBytes),
-    data: Buffer.alloc(batch * datagramBytes),
-  };
-  const [vectors, addresses, data] = [ring.vectors, ring.addresses, ring.data].map(addressOf);
-  for (let at = 0; at < batch; at++) {
-    const head = at * headBytes;
-    const vector = at * vectorBytes;
-    ring.heads.writeBigUInt64LE((addresses ?? 0n) + BigInt(at * addressBytes), head);
-    ring.heads.writeUInt32LE(addressBytes, head + 8);
-    ring.heads.writeBigUInt64LE((vectors ?? 0n) + BigInt(vector), head + 16);
-    ring.heads.writeBigUInt64LE(1n, head + 24);
-    ring.vectors.writeBigUInt64LE((data ?? 0n) + BigInt(at * datagramBytes), vector);
-    ring.vectors.writeUInt32LE(datagramBytes, vector + 8);
-  }
-  return ring;
+/** Writes the answer into `out` from `at` on, 4096 bytes at most; its bytes, or 0 for none (or for one that comes later, by other means). */
+export type DatagramAnswer = (datagram: Datagram, out: Buffer, at: number) => number;
+
+/** One that was read by other means, and is answered with the others. */
+export interface ReadDatagram {
+  readonly message: Buffer;
+  readonly source: DatagramSource;
+}
+
+/** The first two words of struct sockaddr_in, as they lie in memory. */
+const portWordOf = (port: number): number => (AF_INET | ((port & 0xff) << 24) | ((port >> 8) << 16)) >>> 0;
+
+function addressWordOf(address: string): number {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
 }
 
 /** Of IPv4 sockets. One for a thread: its buffers are used again by each call. */
 export class Datagrams {
-  readonly #received = makeRing();
-  readonly #answers = makeRing();
+  readonly #heads = Buffer.alloc(batch * headBytes);
+  readonly #headWords = new Uint32Array(this.#heads.buffer, this.#heads.byteOffset, this.#heads.length / 4);
+  readonly #vectors = Buffer.alloc(batch * vectorBytes);
+  readonly #addresses = Buffer.alloc(batch * addressBytes);
+  readonly #addressWords = new Uint32Array(
+    this.#addresses.buffer,
+    this.#addresses.byteOffset,
+    this.#addresses.length / 4,
+  );
+  readonly #data = Buffer.alloc(batch * datagramBytes);
+  /** Room for a batch and one that was read by other means. */
+  readonly #output = new DatagramOutput(batch + 1, datagramBytes);
+  #current = 0;
+  readonly #datagram = { bytes: this.#data, start: 0, end: 0, source: () => this.#source() };
 
-  /** Reads up to 64 waiting datagrams and sends their answers; how many there were. */
-  answer(fd: number, answer: DatagramAnswer): number {
-    const { heads, addresses, data } = this.#received;
-    for (let at = 0; at < batch; at++) heads.writeUInt32LE(addressBytes, at * headBytes + 8);
-    const count = this.#receive(fd);
-    let answers = 0;
-    for (let at = 0; at < count; at++) {
-      const start = at * datagramBytes;
-      const message = data.subarray(start, start + heads.readUInt32LE(at * headBytes + lengthAt));
-      const address = at * addressBytes;
-      const from = (): DatagramSource => ({
-        address: formatIp(ipFromBytes(addresses.subarray(address + 4, address + 8))),
-        port: addresses.readUInt16BE(address + 2),
-      });
-      const response = answer(message, from);
-      if (response === undefined || response.length > datagramBytes) continue;
-      this.#place(answers++, response, addresses.subarray(address, address + addressBytes));
+  constructor() {
+    for (let at = 0; at < batch; at++) {
+      const head = at * headBytes;
+      this.#heads.writeBigUInt64LE(addressOf(this.#addresses) + BigInt(at * addressBytes), head);
+      this.#heads.writeUInt32LE(addressBytes, head + 8);
+      this.#heads.writeBigUInt64LE(addressOf(this.#vectors) + BigInt(at * vectorBytes), head + 16);
+      this.#heads.writeBigUInt64LE(1n, head + 24);
+      this.#vectors.writeBigUInt64LE(addressOf(this.#data) + BigInt(at * datagramBytes), at * vectorBytes);
+      this.#vectors.writeUInt32LE(datagramBytes, at * vectorBytes + 8);
     }
-    this.#send(fd, answers);
+  }
+
+  /** Reads up to 64 waiting datagrams and sends their answers; how many there were. `first` is answered before them. */
+  answer(fd: number, answer: DatagramAnswer, first?: ReadDatagram): number {
+    if (first !== undefined) this.#answerRead(answer, first);
+    const count = this.#receive(fd);
+    const datagram = this.#datagram;
+    for (let at = 0; at < count; at++) {
+      this.#current = at;
+      datagram.start = at * datagramBytes;
+      datagram.end = datagram.start + (this.#headWords[at * 16 + lengthWord] ?? 0);
+      // The kernel writes the address's length there; it is the same for all of this family.
+      this.#headWords[at * 16 + 2] = addressBytes;
+      const size = answer(datagram, this.#output.data, this.#output.end);
+      if (size === 0) continue;
+      this.#output.add(size, this.#addressWords[at * 4] ?? 0, this.#addressWords[at * 4 + 1] ?? 0);
+    }
+    this.#output.send(fd);
     return count;
+  }
+
+  #answerRead(answer: DatagramAnswer, { message, source }: ReadDatagram): void {
+    const datagram = { bytes: message, start: 0, end: message.length, source: () => source };
+    const size = answer(datagram, this.#output.data, this.#output.end);
+    if (size > 0) this.#output.add(size, portWordOf(source.port), addressWordOf(source.address));
+  }
+
+  #source(): DatagramSource {
+    const at = this.#current * addressBytes;
+    return {
+      address: this.#addresses.subarray(at + 4, at + 8).join('.'),
+      port: this.#addresses.readUInt16BE(at + 2),
+    };
   }
 
   #receive(fd: number): number {
     for (;;) {
-      const count = libc.recvmmsg(fd, this.#received.heads, batch, MSG_DONTWAIT, null);
+      const count = libc.recvmmsg(fd, this.#heads, batch, MSG_DONTWAIT, null);
       if (count >= 0 || readErrno() !== EINTR) return Math.max(0, count);
-    }
-  }
-
-  #place(at: number, response: Uint8Array, to: Uint8Array): void {
-    this.#answers.data.set(response, at * datagramBytes);
-    this.#answers.addresses.set(to, at * addressBytes);
-    this.#answers.vectors.writeUInt32LE(response.length, at * vectorBytes + 8);
-  }
-
-  /** What the socket does not take is lost, as datagrams are; the rest goes on behind the one that failed. */
-  #send(fd: number, count: number): void {
-    let done = 0;
-    while (done < count) {
-      const heads = this.#answers.heads.subarray(done * headBytes);
-      const sent = libc.sendmmsg(fd, heads, count - done, MSG_DONTWAIT);
-      if (sent < 0 && readErrno() === EINTR) continue;
-      done += Math.max(1, sent);
     }
   }
 }

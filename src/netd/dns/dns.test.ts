@@ -159,6 +159,9 @@ test('the rate limit lets a burst through, then a trickle', () => {
   );
   assert.ok(limit.take(100));
   assert.ok(!limit.take(100));
+  assert.ok(!limit.take(300, 3), 'what costs more waits longer');
+  assert.ok(limit.take(400, 3));
+  assert.ok(!limit.take(400));
 });
 
 /** A response with records of `type`, TTL and data each, in the answer or the authority part. */

@@ -1,4 +1,4 @@
-/** A bucket of tokens: how many queries a second one container may ask before the rest are dropped. */
+/** A bucket of tokens: how much one container may ask in a second before the rest is dropped. */
 
 export class RateLimit {
   readonly #perSecond: number;
@@ -14,11 +14,11 @@ export class RateLimit {
   }
 
   /** `now` in milliseconds, never going back. */
-  take(now: number): boolean {
+  take(now: number, tokens = 1): boolean {
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#last) * this.#perSecond) / 1000);
     this.#last = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
+    if (this.#tokens < tokens) return false;
+    this.#tokens -= tokens;
     return true;
   }
 }

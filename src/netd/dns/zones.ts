@@ -39,8 +39,15 @@ function indexNames(names: readonly ZoneName[]): ReadonlyMap<string, ZoneName> {
 
 export class Zones {
   readonly #zones = new Map<string, IndexedZone>();
+  #generation = 0;
+
+  /** Another number after each change. */
+  get generation(): number {
+    return this.#generation;
+  }
 
   set(zone: Zone): void {
+    this.#generation++;
     if (zone.names.length === 0) this.#zones.delete(zone.networkId);
     else this.#zones.set(zone.networkId, { zone, byName: indexNames(zone.names), byAddress: undefined });
   }
