@@ -24,18 +24,20 @@ test('the Python SDK', async () => {
 });
 
 /** Installed once into the cache: a client for tests, no dependency of the engine. */
-function installDockerode(): string {
-  const folder = join(import.meta.dirname, '../../.cache/dockerode');
-  if (!existsSync(join(folder, 'node_modules/dockerode'))) {
+function installClient(name: string, version: string): string {
+  const folder = join(import.meta.dirname, '../../.cache', name);
+  if (!existsSync(join(folder, 'node_modules', name))) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"private":true}\n');
-    execFileSync('npm', ['install', '--no-save', '--ignore-scripts', 'dockerode@4.0.9'], {
+    execFileSync('npm', ['install', '--no-save', '--ignore-scripts', `${name}@${version}`], {
       cwd: folder,
       stdio: 'pipe',
     });
   }
   return folder;
 }
+
+const installDockerode = (): string => installClient('dockerode', '4.0.9');
 
 test('dockerode', async () => {
   const folder = installDockerode();
@@ -57,6 +59,16 @@ test('dockerode: every operation on containers and execs', async () => {
   const script = join(import.meta.dirname, 'dockerode-containers.cjs');
   const archive = tarOf({ name: 'by-ode', content: 'from dockerode' }).toString('base64');
   const outcome = await runProgram(process.execPath, [script, folder, engine.socket, archive]);
+  assert.equal(outcome.stdout.trim(), 'done', outcome.stderr + engine.log().slice(-2000));
+  assert.equal(await engine.ok('docker', ['ps', '-aq']), '');
+});
+
+test('Testcontainers: networks, waits, copies, execs', async () => {
+  const folder = installClient('testcontainers', '12.0.4');
+  const script = join(import.meta.dirname, 'testcontainers.cjs');
+  // Ryuk, its helper for clean-up, is an image of a public registry.
+  const settings = [`DOCKER_HOST=unix://${engine.socket}`, 'TESTCONTAINERS_RYUK_DISABLED=true'];
+  const outcome = await runProgram('env', [...settings, process.execPath, script, folder]);
   assert.equal(outcome.stdout.trim(), 'done', outcome.stderr + engine.log().slice(-2000));
   assert.equal(await engine.ok('docker', ['ps', '-aq']), '');
 });
