@@ -1,6 +1,6 @@
 /**
  * A tree of Debian 13 with its docker.io, unpacked from the packages that apt picks and never configured: enough to run dockerd
- * in it, and nothing of it touches this host.
+ * in it, and nothing of it touches this host. Its docker compose, one binary, is unpacked by itself.
  */
 
 import { execFile } from 'node:child_process';
@@ -75,4 +75,22 @@ export async function unpackTrixie(): Promise<string> {
   settle(temporary);
   renameSync(temporary, tree);
   return tree;
+}
+
+/** The folder of CLI plugins with Debian 13's `docker compose`, unpacked once. */
+export async function unpackCompose(): Promise<string> {
+  const folder = join(cache, 'compose');
+  const plugins = 'usr/libexec/docker/cli-plugins';
+  if (existsSync(folder)) return join(folder, plugins);
+  const options = aptOptions();
+  await run('apt-get', [...options, 'update'], { maxBuffer: 16 << 20 });
+  const temporary = `${folder}.tmp`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  await run('apt-get', [...options, 'download', 'docker-compose'], { cwd: temporary });
+  const file = readdirSync(temporary).find((name) => name.endsWith('.deb'));
+  if (file === undefined) throw new Error('apt has downloaded no docker-compose');
+  await run('dpkg-deb', ['-x', join(temporary, file), temporary]);
+  renameSync(temporary, folder);
+  return join(folder, plugins);
 }
