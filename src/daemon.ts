@@ -16,6 +16,7 @@ import { buildNetworks } from './daemon/networks.ts';
 import type { DaemonOptions } from './daemon/options.ts';
 import { productVersion } from './daemon/version.ts';
 import { createSystemService } from './services/system/index.ts';
+import { closeMappedView } from './storage/index.ts';
 
 export interface Daemon {
   /** The addresses on which the API answers. */
@@ -63,6 +64,7 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     await records.close();
     await storage.workers.close();
     await releaseRuntimes(base.host, base.runRoot);
+    await closeMappedView(base.host, base.mappedView);
     await base.host.close();
   };
   return { addresses, close: () => (closing ??= close()) };

@@ -16,6 +16,7 @@
 
 #include "client.h"
 #include "log-file.h"
+#include "namespaces.h"
 #include "reap.h"
 #include "runtime.h"
 #include "shim.h"
@@ -121,6 +122,7 @@ static void after_batch(void) {
 }
 
 int main(int argc, char **argv) {
+  if (argc > 1 && argc < 4 && strcmp(argv[1], "--namespaces") == 0) return namespaces_hold(argv[2]);
   const char *wrong = options_parse(&shim.options, argc, argv);
   if (wrong) {
     dprintf(2, "slipway-shim: %s\n", wrong);

@@ -66,6 +66,10 @@ static const char *take(struct options *to, const char *name, const char *value)
     to->rows = (uint16_t)atoi(value);
   } else if (strcmp(name, "--columns") == 0) {
     to->columns = (uint16_t)atoi(value);
+  } else if (strcmp(name, "--root-uid") == 0) {
+    to->root_uid = (uint32_t)strtoul(value, NULL, 10);
+  } else if (strcmp(name, "--root-gid") == 0) {
+    to->root_gid = (uint32_t)strtoul(value, NULL, 10);
   } else if (strcmp(name, "--control") == 0) {
     to->control = atoi(value);
   } else {

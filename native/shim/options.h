@@ -32,6 +32,8 @@ struct options {
   int open_stdin;
   int stdin_once;
   uint16_t rows, columns;
+  /* Root of the container's user namespace as the host counts it; 0 with the host's own. */
+  uint32_t root_uid, root_gid;
   /* Stream bits of each attachment that is already connected; descriptors 4, 5, ... in this order. 3 is the daemon's. */
   uint8_t initial[MAX_INITIAL];
   int initial_count;

@@ -16,6 +16,7 @@
 #include "client.h"
 #include "console.h"
 #include "log-file.h"
+#include "pipes.h"
 #include "text.h"
 
 /* What a survivor outside the pid namespace may still pour out while we drain after the exit. */
@@ -120,11 +121,6 @@ static void on_console(struct source *source, uint32_t events) {
   session_accept_console(OWNER(source, console));
 }
 
-static int open_pipe(int ends[2], int ours) {
-  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-  return fcntl(ends[ours], F_SETFL, O_NONBLOCK);
-}
-
 int session_open_stdio(struct session *session, int open_stdin, int child[3]) {
   child[0] = child[1] = child[2] = -1;
   session->in.handle = on_in;
@@ -137,20 +133,21 @@ int session_open_stdio(struct session *session, int open_stdin, int child[3]) {
     session->console.fd = console_listen(path);
     if (session->console.fd < 0) return -1;
     loop_set(&session->console, EPOLLIN);
-    return 0;
+    return pipe_open_unused(child, 1);
   }
   int ends[2];
   if (open_stdin) {
-    if (open_pipe(ends, 1) < 0) return -1;
+    if (pipe_open(ends, 1) < 0) return -1;
     child[0] = ends[0];
     session->in.fd = ends[1];
   } else {
     session->stdin_closed = 1;
+    if (pipe_open_unused(child, 0) < 0) return -1;
   }
-  if (open_pipe(ends, 0) < 0) return -1;
+  if (pipe_open(ends, 0) < 0) return -1;
   session->out.fd = ends[0];
   child[1] = ends[1];
-  if (open_pipe(ends, 0) < 0) return -1;
+  if (pipe_open(ends, 0) < 0) return -1;
   session->err.fd = ends[0];
   child[2] = ends[1];
   return 0;

@@ -10,6 +10,7 @@ import { invalid } from '../core/errors.ts';
 import { EventBus } from '../core/events.ts';
 import { newId } from '../core/ids.ts';
 import type { Logger } from '../core/log.ts';
+import { rootOf } from '../core/model/id-mapping.ts';
 import type { LogDriver } from '../core/ports/log-driver.ts';
 import type { RecordStore } from '../core/ports/record-store.ts';
 import { createHost, openUnixDatagram, setUpCgroups, trimHeap, type KernelHost } from '../host/index.ts';
@@ -22,12 +23,14 @@ import {
   readMachineFacts,
 } from '../runtime/index.ts';
 import {
+  closeMappedView,
   openContentStore,
   openLocalVolumes,
   openOverlay2,
   openSqliteRecords,
   openTrash,
   StorageWorkers,
+  type Remap,
 } from '../storage/index.ts';
 import { loadAppArmorProfile } from './apparmor.ts';
 import { unifiedControllers } from './cgroup-facts.ts';
@@ -36,6 +39,7 @@ import { lightenRuntimes } from './light-runtimes.ts';
 import type { DaemonOptions } from './options.ts';
 import { locatePrograms, type Programs } from './programs.ts';
 import { prepareRealtime } from './realtime.ts';
+import { checkReachable, hostAccounts, resolveRemap } from './remap.ts';
 import { chooseDefault, configuredRuntimes, findProgram, seccompCaches } from './runtimes.ts';
 
 /** The engine's own id, made at the first start. */
@@ -54,7 +58,7 @@ function makeRoots(options: DaemonOptions): { readonly dataRoot: string; readonl
   return { dataRoot: realpathSync(options.dataRoot), runRoot: realpathSync(options.runRoot) };
 }
 
-async function openStorage(host: KernelHost, log: Logger, dataRoot: string) {
+async function openStorage(host: KernelHost, log: Logger, dataRoot: string, remap: Remap | undefined) {
   const workers = new StorageWorkers({
     attributesUrl: new URL('../host/file-attributes.ts', import.meta.url),
     onThreadEnd: trimHeap,
@@ -63,8 +67,8 @@ async function openStorage(host: KernelHost, log: Logger, dataRoot: string) {
   const [records, blobs, snapshots, volumes] = await Promise.all([
     openSqliteRecords({ path: join(dataRoot, 'state.db') }),
     openContentStore({ workers }, join(dataRoot, 'content')),
-    openOverlay2({ host, workers, trash, log }, dataRoot),
-    openLocalVolumes({ host, workers, trash }, dataRoot),
+    openOverlay2({ host, workers, trash, log, remap }, dataRoot),
+    openLocalVolumes({ host, workers, trash, owner: remap && rootOf(remap.mapping) }, dataRoot),
   ]);
   return { workers, trash, records, blobs, snapshots, volumes };
 }
@@ -125,14 +129,19 @@ export async function openBase(options: DaemonOptions, log: Logger) {
   const logDrivers = openLogDrivers(options);
   const { dataRoot, runRoot } = makeRoots(options);
   const programs = locatePrograms(options);
-  const host = createHost();
+  const mapping = resolveRemap(log, options.containerDefaults.usernsRemap, hostAccounts);
+  const view = join(runRoot, 'remapped');
+  const remap = mapping && { mapping, view };
+  if (mapping !== undefined) checkReachable([dataRoot, runRoot], mapping);
+  const host = createHost({ shimPath: programs.shim });
+  await closeMappedView(host, view);
   await setUpCgroups(host, ctx, {
     mountMissing: options.fixCgroups,
     favorDynmods: options.fixCgroups,
     recordPath: join(runRoot, 'cgroup-setup.json'),
   });
   const [storage, oci] = await Promise.all([
-    openStorage(host, log, dataRoot),
+    openStorage(host, log, dataRoot, remap),
     openRuntimes(ctx, host, options, runRoot, programs),
   ]);
   const id = await engineId(storage.records);
@@ -155,6 +164,8 @@ export async function openBase(options: DaemonOptions, log: Logger) {
     platform,
     events,
     logDrivers,
+    remap,
+    mappedView: view,
   };
 }
 

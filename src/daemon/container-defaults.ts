@@ -16,6 +16,8 @@ export interface ContainerDefaults {
   readonly seccompProfile: string | undefined;
   /** Where containers' cgroups lie; undefined for one named for the instance. */
   readonly cgroupParent: string | undefined;
+  /** As given to `--userns-remap`; empty for none. */
+  readonly usernsRemap: string;
   /** Microseconds that containers may use together for real-time tasks, of each period; 0 for none. v1 only. */
   readonly cpuRealtimeRuntime: number;
   readonly cpuRealtimePeriod: number;
@@ -45,6 +47,8 @@ export const containerFlagsHelp = `      --default-ulimit NAME=SOFT[:HARD] Ulimi
       --cgroup-parent PATH         Where containers' cgroups lie (default: one named for the instance)
       --cpu-rt-runtime MICROSECONDS  What containers may use together for real-time tasks (cgroup v1)
       --cpu-rt-period MICROSECONDS   Of each such period
+      --userns-remap USER[:GROUP]  Run containers in user namespaces with the ids that /etc/subuid and /etc/subgid
+                                   give to this user (or uid[:gid]); default makes and takes the user dockremap
       --exec-opt NAME=VALUE        native.cgroupdriver=cgroupfs is the one there is
 `;
 
@@ -111,11 +115,6 @@ function refuseMissing(values: Values): void {
     }
     throw invalid(`--exec-opt: unknown option ${option}`);
   }
-  if ((values['userns-remap'] ?? '') !== '') {
-    throw invalid(
-      '--userns-remap: this engine does not remap users; containers share the host’s user namespace',
-    );
-  }
   if (values['selinux-enabled']) {
     throw invalid(
       '--selinux-enabled: this engine sets no SELinux labels of its own; a container may name one with --security-opt label=',
@@ -141,6 +140,7 @@ export function parseContainerDefaults(values: Values): ContainerDefaults {
     noNewPrivileges: values['no-new-privileges'],
     seccompProfile: readProfile(values['seccomp-profile']),
     cgroupParent: values['cgroup-parent'] || undefined,
+    usernsRemap: values['userns-remap'] ?? '',
     cpuRealtimeRuntime: microseconds('cpu-rt-runtime', values['cpu-rt-runtime']),
     cpuRealtimePeriod: microseconds('cpu-rt-period', values['cpu-rt-period']),
   };

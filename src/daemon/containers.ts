@@ -55,6 +55,7 @@ export function buildContainers(
       defaultShmSize: options.containerDefaults.shmSize,
       defaultIpcMode: options.containerDefaults.ipcMode,
       defaultCgroupnsMode: options.containerDefaults.cgroupnsMode,
+      idMapping: base.remap?.mapping,
       platform: `${platform.os}/${platform.architecture}`,
     },
   });

@@ -22,6 +22,7 @@ export function engineFacts(base: Base): EngineFacts {
     debug: options.logLevel === 'debug',
     labels: options.labels,
     storage: base.storage.snapshots,
+    userNamespaces: base.remap !== undefined,
     cgroupDriver: 'cgroupfs',
     cgroupVersion: oci.layout.version === 2 ? 2 : 1,
     defaultRuntime: oci.defaultRuntime,

@@ -1,7 +1,8 @@
 /** The daemon's Host: quick calls on the main thread, mounts on the thread pool, network work in the kernel worker. */
 
 import { readFileSync, stat } from 'node:fs';
-import type { Host } from '../core/ports/host.ts';
+import { unavailable } from '../core/errors.ts';
+import type { Host, SpawnOptions } from '../core/ports/host.ts';
 import { cgroupLayout } from './cgroup/layout.ts';
 import { readFacts } from './facts.ts';
 import { closeQuietly } from './ffi/kernel-error.ts';
@@ -9,16 +10,20 @@ import { libc } from './ffi/libc.ts';
 import { createLane, type Lane } from './lane.ts';
 import { createNetworkWatch } from './network/watch.ts';
 import { openInRoot, syncfs } from './mount/files.ts';
+import { mountIdMapped } from './mount/id-mapped.ts';
 import { parseMountInfo } from './mount/mountinfo.ts';
 import { mount, mountsUnder, unmount } from './mount/mounts.ts';
 import { openPidfd, readProcessStat, signalPidfd, duplicateFd } from './process/pidfd.ts';
 import { socketpair } from './process/socketpair.ts';
 import { spawnChild } from './process/spawn.ts';
 import { createChildWaiter } from './process/wait.ts';
+import { createUserNamespace } from './user-namespaces.ts';
 
 export interface HostOptions {
   /** The worker's file; the default is right from source and in the bundle. */
   readonly workerUrl?: URL;
+  /** slipway-shim, which makes user namespaces; without it there are none. */
+  readonly shimPath?: string;
 }
 
 /** A Host with the means that tests need. */
@@ -58,6 +63,24 @@ export function createHost(options: HostOptions = {}): KernelHost {
     closeFd: closeQuietly,
     socketpair,
 
+    mountIdMapped,
+    async createUserNamespace(request) {
+      if (options.shimPath === undefined) throw unavailable('no program to make user namespaces');
+      const deps = {
+        spawn: async (program: SpawnOptions) => spawnChild(program),
+        waitChild: (pid: number) => children.wait(pid),
+        socketpair,
+      };
+      const made = await createUserNamespace(deps, options.shimPath, request);
+      try {
+        await lane.call('link', { fd: made.network.fd }, [{ op: 'setLink', name: 'lo', up: true }]);
+        return made;
+      } catch (error) {
+        closeQuietly(made.user.fd);
+        closeQuietly(made.network.fd);
+        throw error;
+      }
+    },
     mount: (request) => mount(request, (inDirectory) => lane.call('mountInDirectory', inDirectory)),
     unmount,
     mounts: mountsUnder,

@@ -102,6 +102,22 @@ function mounts(host: Host, directory: string): void {
     await host.unmount(`${target}2`, { detach: true });
   });
 
+  it('mounts a directory under other ids', async () => {
+    const [source, target] = [join(directory, 'ids-source'), join(directory, 'ids-target')];
+    mkdirSync(source);
+    mkdirSync(target);
+    const ranges = [{ inside: 0, outside: 100_000, size: 10 }];
+    const { user, network } = await host.createUserNamespace({ uids: ranges, gids: ranges });
+    await host.mountIdMapped({ source, target, userNamespace: user.fd });
+    assert.deepEqual(
+      (await host.mounts(target)).map((mount) => [mount.target, mount.propagation]),
+      [[target, 'private']],
+    );
+    await host.unmount(target);
+    host.closeFd(user.fd);
+    host.closeFd(network.fd);
+  });
+
   it('refuses a mount on nothing, and a flag that is none', async () => {
     await assert.rejects(tmpfs(join(directory, 'nothing')), fails('ENOENT'));
     assert.deepEqual(await host.mounts(join(directory, 'nothing')), []);

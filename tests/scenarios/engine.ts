@@ -3,7 +3,15 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -37,7 +45,8 @@ export interface Engine {
   background(client: Client, args: readonly string[]): ChildProcess;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
-  start(): Promise<void>;
+  /** With the arguments of `startEngine`, or with these in their place. */
+  start(args?: readonly string[]): Promise<void>;
   /** Removes all that the engine made. */
   close(): Promise<void>;
   log(): string;
@@ -84,24 +93,33 @@ export async function busyboxArchive(): Promise<string> {
 
 /** Starts an engine with the busybox image loaded. */
 export async function startEngine(
-  options: { args?: readonly string[]; images?: readonly string[] } = {},
+  options: {
+    args?: readonly string[];
+    images?: readonly string[];
+    /** A command that replaces itself by the daemon, whose command line follows. */
+    launcher?: readonly string[];
+  } = {},
 ): Promise<Engine> {
   const folder = mkdtempSync('/tmp/slip-');
+  // Containers with user namespaces pass through it.
+  chmodSync(folder, 0o711);
   const instance = `t${randomBytes(3).toString('hex')}`;
   const socket = join(folder, 's.sock');
   const logFile = join(folder, 'slipwayd.log');
   let child: ChildProcess | undefined;
 
-  const start = async (): Promise<void> => {
+  const start = async (more: readonly string[] = options.args ?? []): Promise<void> => {
     const output = openSync(logFile, 'a');
-    const args = [
+    const [program = '', ...args] = [
+      ...(options.launcher ?? []),
+      join(repository, 'dist/bin/slipwayd'),
       `--instance=${instance}`,
       `--data-root=${join(folder, 'data')}`,
       `--run-root=${join(folder, 'run')}`,
       `--host=unix://${socket}`,
-      ...(options.args ?? []),
+      ...more,
     ];
-    const started = spawn(join(repository, 'dist/bin/slipwayd'), args, {
+    const started = spawn(program, args, {
       stdio: ['ignore', output, output],
       detached: true,
       cwd: '/',

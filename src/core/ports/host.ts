@@ -1,4 +1,5 @@
 import type { Ctx } from '../ctx.ts';
+import type { IdMapping } from '../model/id-mapping.ts';
 import type { NftChange, NftHost } from './nft.ts';
 
 /** Descriptors are plain numbers in the daemon's one descriptor table; whoever gets one closes it. */
@@ -32,6 +33,24 @@ export interface MountRequest {
   readonly data?: string;
   /** Working directory for a relative target and the relative paths of an overlay (short ones: all must fit in a page). */
   readonly cwd?: string;
+}
+
+/** A directory mounted a second time, its files under other ids. */
+export interface IdMappedMount {
+  readonly source: string;
+  readonly target: string;
+  /** Descriptor of a user namespace: what it has inside are the ids on disk, what outside those that the mount shows. */
+  readonly userNamespace: number;
+}
+
+/** A new user namespace with these ids, or one that is there by its path. */
+export type UserNamespaceRequest = IdMapping | { readonly join: string };
+
+/** Descriptors are the caller's to close. */
+export interface UserNamespace {
+  readonly user: { readonly fd: number; readonly path: string };
+  /** A new one that belongs to it, with loopback up. */
+  readonly network: { readonly fd: number; readonly path: string };
 }
 
 export interface MountPoint {
@@ -245,6 +264,8 @@ export interface Host extends NftHost<NamespaceRef> {
 
   // mounts
   mount(request: MountRequest): Promise<void>;
+  /** Private; fails with ENOSYS or EINVAL where kernel or filesystem cannot. */
+  mountIdMapped(request: IdMappedMount): Promise<void>;
   /** Idempotent; `detach` is MNT_DETACH. */
   unmount(target: string, options?: { detach?: boolean }): Promise<void>;
   /** Mount points at or below a path (from /proc/self/mountinfo), in order of mounting. */
@@ -257,6 +278,9 @@ export interface Host extends NftHost<NamespaceRef> {
     path: string,
     options?: { flags?: number; mode?: number; noSymlinks?: boolean },
   ): Promise<number>;
+
+  /** A user namespace with these ids, and a network namespace of its own. */
+  createUserNamespace(request: UserNamespaceRequest): Promise<UserNamespace>;
 
   // network namespaces
   /** A new network namespace with loopback up; the descriptor keeps it alive. */

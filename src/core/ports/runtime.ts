@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { Ctx } from '../ctx.ts';
+import type { Owner } from '../model/id-mapping.ts';
 
 /** What a start hands to the runtime. All paths absolute. */
 export interface TaskSpec {
@@ -34,6 +35,8 @@ export interface TaskSpec {
   readonly runtime: string;
   /** cgroup directories to read OOM counts from and to remove after the exit (absolute, one per hierarchy). */
   readonly cgroupPaths: readonly string[];
+  /** Root of the container's user namespace as the host counts it; its streams are given to it. */
+  readonly root?: Owner | undefined;
   /** Attachments that must see the output from its first byte. */
   readonly attachments: readonly AttachOptions[];
 }

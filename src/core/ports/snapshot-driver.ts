@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Compression } from '../compression.ts';
 import type { Ctx } from '../ctx.ts';
+import type { IdMapping } from '../model/id-mapping.ts';
 
 export interface MountedSnapshot {
   /** Absolute path of the container's root filesystem. */
@@ -135,8 +136,15 @@ export interface SnapshotDriver {
   ): Promise<Readonly<Record<string, string>>>;
   /** Makes a writable snapshot on top of a layer (undefined: empty). */
   prepare(key: string, parent: string | undefined): Promise<void>;
-  /** Mounts it and returns its path; a second call while mounted returns the same path. `volatile` skips syncs: for containers that are removed on exit. */
-  mount(key: string, options: { volatile: boolean }): Promise<MountedSnapshot>;
+  /**
+   * Mounts it and returns its path; a second call while mounted returns the same path. `volatile` skips syncs: for containers that
+   * are removed on exit. `ids`: files show the host's ids of a container with this mapping, which must be the engine's own; what is
+   * mounted otherwise is mounted anew. What the host's root makes there then belongs to nobody inside until it gets an owner.
+   */
+  mount(
+    key: string,
+    options: { readonly volatile: boolean; readonly ids?: IdMapping | undefined },
+  ): Promise<MountedSnapshot>;
   /** Idempotent. */
   unmount(key: string): Promise<void>;
   /** As `unmount`, at some time soon; a `mount` before that finds it mounted. Failures are logged. */

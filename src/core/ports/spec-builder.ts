@@ -1,6 +1,7 @@
 import type { Ctx } from '../ctx.ts';
 import type { ContainerRecord } from '../model/container.ts';
 import type { HostConfig } from '../model/container-spec.ts';
+import type { IdMapping } from '../model/id-mapping.ts';
 
 /** A user of the container's own files, looked up. */
 export interface ResolvedUser {
@@ -39,6 +40,8 @@ export interface SpecInput {
     readonly uts: NamespaceChoice;
     readonly cgroup: NamespaceChoice;
   };
+  /** By whose ids the container's users are; undefined for the host's own. */
+  readonly userNamespace?: { readonly path: string; readonly mapping: IdMapping } | undefined;
   /** Static init program on the host, when one was asked for. */
   readonly initPath: string | undefined;
   /** Whether `cwd` exists in the image or was made. */

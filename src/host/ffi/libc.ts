@@ -129,11 +129,31 @@ const syscallOpenat2 = declare<[number, number, string, Pointer, number]>(
   'long syscall(long number, long directory, const char *path, void *how, size_t size)',
 );
 
+const syscallOpenTree = declare<[number, number, string, number]>(
+  'long syscall(long number, long directory, const char *path, long flags)',
+);
+const syscallMountSetattr = declare<[number, number, string, number, Pointer, number]>(
+  'long syscall(long number, long directory, const char *path, long flags, void *attributes, size_t size)',
+);
+const syscallMoveMount = declare<[number, number, string, number, string, number]>(
+  'long syscall(long number, long from, const char *fromPath, long to, const char *toPath, long flags)',
+);
+const [OPEN_TREE_CLONE, O_CLOEXEC, AT_EMPTY_PATH, AT_FDCWD, MOVE_MOUNT_F_EMPTY_PATH] = [
+  1, 0o2000000, 0x1000, -100, 4,
+];
+
 /** System calls for which the C library of Debian 12 has no function; the numbers are the same on x86-64 and arm64. */
 export const syscalls = {
   pidfdOpen: (pid: number): number => syscallWithNumbers(434, pid, 0, 0, 0),
   pidfdSendSignal: (pidfd: number, signal: number): number => syscallWithNumbers(424, pidfd, signal, 0, 0),
   pidfdGetfd: (pidfd: number, fd: number): number => syscallWithNumbers(438, pidfd, fd, 0, 0),
+  /** A detached copy of the mount at `path`, from there down. */
+  openTree: (path: string): number => syscallOpenTree(428, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC),
+  /** `attributes` is struct mount_attr: four 64-bit words, set, clear, propagation, user namespace. */
+  mountSetattr: (tree: number, attributes: Uint8Array): number =>
+    syscallMountSetattr(442, tree, '', AT_EMPTY_PATH, attributes, attributes.length),
+  moveMount: (tree: number, target: string): number =>
+    syscallMoveMount(429, tree, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH),
   /** `how` is struct open_how: three 64-bit words, flags, mode, resolve. */
   openat2(
     directory: number,

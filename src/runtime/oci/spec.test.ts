@@ -400,3 +400,23 @@ test('an exec has the capabilities of its container, all when privileged', () =>
   assert.deepEqual(exec(false).capabilities.bounding, []);
   assert.deepEqual(exec(true).capabilities.bounding, facts.capabilities);
 });
+
+test('a user namespace is joined by its path, with its map, and pings are for its own groups', () => {
+  const mapping = {
+    uids: [{ inside: 0, outside: 100_000, size: 65_536 }],
+    gids: [
+      { inside: 0, outside: 200_000, size: 1000 },
+      { inside: 1000, outside: 300_000, size: 10 },
+    ],
+  };
+  const made = spec(input({}, {}, { userNamespace: { path: '/proc/1/fd/8', mapping } }));
+  assert.deepEqual(made.linux.namespaces.at(-1), { type: 'user', path: '/proc/1/fd/8' });
+  const { uidMappings, gidMappings, sysctl } = made.linux as unknown as Record<string, unknown>;
+  assert.deepEqual(uidMappings, [{ containerID: 0, hostID: 100_000, size: 65_536 }]);
+  assert.deepEqual(gidMappings, [
+    { containerID: 0, hostID: 200_000, size: 1000 },
+    { containerID: 1000, hostID: 300_000, size: 10 },
+  ]);
+  assert.equal((sysctl as Record<string, string>)['net.ipv4.ping_group_range'], '0 1009');
+  assert.equal(Object.hasOwn(spec(input()).linux, 'uidMappings'), false);
+});

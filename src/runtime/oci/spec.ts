@@ -5,6 +5,7 @@ import type {
   ExecProcessInput,
   SpecMount,
 } from '../../core/ports/spec-builder.ts';
+import { idsFromZero, type IdRange } from '../../core/model/id-mapping.ts';
 import { profileOf } from './apparmor.ts';
 import { containerCapabilities } from './capabilities.ts';
 import { cgroupsPath, limitResources } from './cgroups.ts';
@@ -54,14 +55,31 @@ function namespaceEntries(input: SpecInput): readonly object[] {
     if (choice === 'private') entries.push({ type });
     else if (choice !== 'host') entries.push({ type, path: choice.path });
   }
+  if (input.userNamespace !== undefined) entries.push({ type: 'user', path: input.userNamespace.path });
   return entries;
+}
+
+/** The kernel takes only groups that the namespace has. */
+const highestGroup = ({ userNamespace }: SpecInput): number =>
+  userNamespace === undefined ? 2_147_483_647 : idsFromZero(userNamespace.mapping.gids) - 1;
+
+/** The namespace has its map already; runtimes want to be told as well. */
+function idMappings({ userNamespace }: SpecInput): object {
+  if (userNamespace === undefined) return {};
+  const told = ({ inside, outside, size }: IdRange): object => ({
+    containerID: inside,
+    hostID: outside,
+    size,
+  });
+  const { uids, gids } = userNamespace.mapping;
+  return { uidMappings: uids.map(told), gidMappings: gids.map(told) };
 }
 
 function sysctls(input: SpecInput): Record<string, string> {
   const own: Record<string, string> = {};
   if (input.namespaces.network !== 'host') {
     own['net.ipv4.ip_unprivileged_port_start'] = '0';
-    own['net.ipv4.ping_group_range'] = '0 2147483647';
+    own['net.ipv4.ping_group_range'] = `0 ${highestGroup(input)}`;
   }
   const domain = input.record.config.Domainname ?? '';
   if (domain !== '' && input.namespaces.uts === 'private') own['kernel.domainname'] = domain;
@@ -171,6 +189,7 @@ export function containerSpec(facts: MachineFacts, input: SpecInput, parts: Spec
       resources: { devices: parts.rules, ...limitResources(facts, hostConfig) },
       cgroupsPath: cgroupsPath(facts.cgroupParent, hostConfig, id),
       namespaces: namespaceEntries(input),
+      ...idMappings(input),
       ...(parts.nodes.length > 0 ? { devices: parts.nodes } : {}),
       ...(parts.seccomp === undefined ? {} : { seccomp: parts.seccomp }),
       ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),

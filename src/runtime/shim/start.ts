@@ -43,6 +43,9 @@ function shimArguments(deps: ShimDeps, spec: TaskSpec): string[] {
   }
   args.push('--terminal', spec.terminal ? '1' : '0', '--rows', String(rows), '--columns', String(columns));
   args.push('--open-stdin', spec.openStdin ? '1' : '0', '--stdin-once', spec.stdinOnce ? '1' : '0');
+  if (spec.root !== undefined) {
+    args.push('--root-uid', String(spec.root.uid), '--root-gid', String(spec.root.gid));
+  }
   for (const path of oomCgroups(spec.cgroupPaths)) args.push('--cgroup', path);
   args.push('--control', '1');
   for (const { stdin, stdout, stderr } of spec.attachments) {

@@ -3,22 +3,26 @@
  * are mounted, and where it has volumes, binds or images these are bound into a view of them that exists for the copy alone.
  */
 
-import { accessSync, closeSync, constants as C, openSync, readFileSync } from 'node:fs';
+import { accessSync, closeSync, constants as C, fchownSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
 import { forbidden, isErrno } from '../../core/errors.ts';
 import { isActive, type ContainerRecord, type MountPoint } from '../../core/model/container.ts';
+import type { IdMapping, Owner } from '../../core/model/id-mapping.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
 import type { Room } from './deps.ts';
 import { mountImage, unmountImage } from './image-mounts.ts';
 import { viewsDirectory } from './paths.ts';
 import { causedBy, ensureDirectory } from './rootfs-files.ts';
 import type { Entry } from './table.ts';
+import { idsOf, idsOfProcess, ownerIn, remapOf } from './remap.ts';
 
 export interface OpenRoot {
   /** Absolute; what lies below it is to be reached by `openInRoot` alone. */
   readonly path: string;
+  /** Under which of the host's ids the container's own are there. */
+  readonly ids: IdMapping | undefined;
   close(): Promise<void>;
 }
 
@@ -31,38 +35,57 @@ function runningRoot({ record }: Entry): OpenRoot | undefined {
   const { pid } = record.state;
   if (!isActive(record.state) || pid === 0) return undefined;
   let fd: number | undefined;
+  let ids: IdMapping | undefined;
   try {
     fd = openSync(`/proc/${pid}/root`, C.O_RDONLY | C.O_DIRECTORY);
+    ids = idsOfProcess(pid);
     if (!readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(record.id)) throw new Error('not its process');
   } catch {
     if (fd !== undefined) closeSync(fd);
     return undefined;
   }
   const held = fd;
-  return { path: `/proc/self/fd/${held}`, close: async () => closeSync(held) };
+  return { path: `/proc/self/fd/${held}`, ids, close: async () => closeSync(held) };
 }
 
 /** Where a mount goes, made when it is missing. The descriptor is to be closed. */
-async function mountTarget(room: Room, view: string, mount: MountPoint, source: string): Promise<number> {
+async function mountTarget(
+  room: Room,
+  view: string,
+  mount: MountPoint,
+  source: string,
+  owner: Owner,
+): Promise<number> {
   const open = (): Promise<number> => room.host.openInRoot(view, mount.destination, { flags: C.O_RDONLY });
   try {
     return await open();
   } catch (error) {
     if (!causedBy(error, 'ENOENT')) throw error;
   }
-  if ((await stat(source)).isDirectory()) await ensureDirectory(room.host, view, mount.destination);
+  if ((await stat(source)).isDirectory()) await ensureDirectory(room.host, view, mount.destination, owner);
   else {
     const parent = posix.dirname(mount.destination);
-    await ensureDirectory(room.host, view, parent);
+    await ensureDirectory(room.host, view, parent, owner);
     const flags = C.O_WRONLY | C.O_CREAT | C.O_EXCL;
-    room.host.closeFd(await room.host.openInRoot(view, mount.destination, { flags, mode: 0o644 }));
+    const fd = await room.host.openInRoot(view, mount.destination, { flags, mode: 0o644 });
+    try {
+      fchownSync(fd, owner.uid, owner.gid);
+    } finally {
+      room.host.closeFd(fd);
+    }
   }
   return await open();
 }
 
-async function bindInto(room: Room, view: string, mount: MountPoint, source: string): Promise<void> {
+async function bindInto(
+  room: Room,
+  view: string,
+  mount: MountPoint,
+  source: string,
+  owner: Owner,
+): Promise<void> {
   const bind = async (flags: readonly string[]): Promise<void> => {
-    const fd = await mountTarget(room, view, mount, source);
+    const fd = await mountTarget(room, view, mount, source, owner);
     try {
       await room.host.mount({ source, target: `/proc/self/fd/${fd}`, fstype: '', flags });
     } finally {
@@ -80,11 +103,12 @@ async function sourceOf(
   room: Room,
   ctx: Ctx,
   undo: UndoStack,
+  record: ContainerRecord,
   user: string,
   mount: MountPoint,
 ): Promise<string | undefined> {
   if (mount.type === 'tmpfs') return undefined;
-  if (mount.type === 'image') return (await mountImage(room, undo, mount)).source;
+  if (mount.type === 'image') return (await mountImage(room, undo, record, mount)).source;
   const { name } = mount;
   if (mount.type === 'volume' && name !== undefined) {
     undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, user));
@@ -113,8 +137,8 @@ async function buildView(
   undo.push('view of the filesystem', () => removeView(room, path));
   await room.host.mount({ source: layers, target: path, fstype: '', flags: ['bind', 'private'] });
   for (const mount of record.mounts.toSorted((a, b) => depth(a) - depth(b))) {
-    const source = await sourceOf(room, ctx, undo, user, mount);
-    if (source !== undefined) await bindInto(room, path, mount, source);
+    const source = await sourceOf(room, ctx, undo, record, user, mount);
+    if (source !== undefined) await bindInto(room, path, mount, source, ownerIn(room, record));
   }
   if (record.hostConfig.ReadonlyRootfs === true)
     await room.host.mount({ source: '', target: path, fstype: '', flags: ['remount', 'bind', 'ro'] });
@@ -147,15 +171,17 @@ async function closeView(room: Room, entry: Entry, view: View): Promise<void> {
 
 async function stoppedRoot(room: Room, ctx: Ctx, entry: Entry): Promise<OpenRoot> {
   const { record } = entry;
-  const { path: layers } = await room.snapshots.mount(record.snapshotKey, { volatile: false });
+  const ids = remapOf(room, record);
+  const { path: layers } = await room.snapshots.mount(record.snapshotKey, { volatile: false, ids });
   copies.set(entry, (copies.get(entry) ?? 0) + 1);
   const plain =
     record.hostConfig.ReadonlyRootfs !== true && record.mounts.every(({ type }) => type === 'tmpfs');
-  if (plain) return { path: layers, close: () => closeLayers(room, entry) };
+  if (plain) return { path: layers, ids, close: () => closeLayers(room, entry) };
   try {
     const view = await withUndo(ctx, (undo) => buildView(room, ctx, undo, record, layers));
     return {
       path: view.path,
+      ids,
       close: async () => {
         try {
           await room.queue.run(entry.id, () => closeView(room, entry, view));
@@ -193,9 +219,10 @@ export async function openRoot(room: Room, ctx: Ctx, entry: Entry): Promise<Open
 /** The layers alone, without mounts. */
 export async function openLayers(room: Room, entry: Entry): Promise<OpenRoot> {
   return await room.queue.run(entry.id, async () => {
-    const { path } = await room.snapshots.mount(entry.record.snapshotKey, { volatile: false });
+    const ids = idsOf(room, entry.record);
+    const { path } = await room.snapshots.mount(entry.record.snapshotKey, { volatile: false, ids });
     copies.set(entry, (copies.get(entry) ?? 0) + 1);
-    return { path, close: () => closeLayers(room, entry) };
+    return { path, ids, close: () => closeLayers(room, entry) };
   });
 }
 

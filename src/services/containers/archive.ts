@@ -124,7 +124,7 @@ export async function getArchive(
   const root = await openRoot(room, ctx, entry);
   try {
     const found = await locate(room, entry.record, root.path, path);
-    const options = { attributes: room.attributes, oneFilesystem: false };
+    const options = { attributes: room.attributes, oneFilesystem: false, ids: root.ids };
     const archive = streamOf(
       tarEntry(found.parent, found.base, Buffer.from(found.name).toString('latin1'), options),
       async () => {
@@ -198,6 +198,7 @@ export async function putArchive(room: Room, ctx: Ctx, ref: string, input: PutAr
         path,
         noOverwriteDirNonDir: input.noOverwriteDirNonDir,
         owner,
+        ids: root.ids,
       },
       archive,
     );
@@ -213,7 +214,8 @@ export async function exportContainer(room: Room, _ctx: Ctx, ref: string): Promi
   const root = await openLayers(room, entry);
   const fd = await room.host.openInRoot(root.path, '/', { flags: C.O_RDONLY | C.O_DIRECTORY });
   emitContainer(room, entry.record, 'export');
-  return streamOf(tarChildren(fd, { attributes: room.attributes, oneFilesystem: true }), async () => {
+  const options = { attributes: room.attributes, oneFilesystem: true, ids: root.ids };
+  return streamOf(tarChildren(fd, options), async () => {
     room.host.closeFd(fd);
     await root.close();
   });

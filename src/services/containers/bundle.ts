@@ -1,11 +1,12 @@
 /** The files that the engine puts into every container: hosts, hostname, resolv.conf. */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { SpecMount } from '../../core/ports/spec-builder.ts';
 import type { Room } from './deps.ts';
 import { sharedWith } from './namespaces.ts';
 import { bundleDirectory, hostnamePath, hostsPath, resolvConfPath } from './paths.ts';
+import { ownerIn } from './remap.ts';
 
 const localHosts = `127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
@@ -29,7 +30,11 @@ export function writeNetworkFiles(room: Room, record: ContainerRecord): void {
   const { options, networks } = room;
   const usesHost = record.hostConfig.NetworkMode === 'host';
   mkdirSync(bundleDirectory(options, record.id), { recursive: true, mode: 0o711 });
-  const write = (path: string, text: string): void => writeFileSync(path, text, { mode: 0o644 });
+  const owner = ownerIn(room, record);
+  const write = (path: string, text: string): void => {
+    writeFileSync(path, text, { mode: 0o644 });
+    if (owner.uid !== 0 || owner.gid !== 0) chownSync(path, owner.uid, owner.gid);
+  };
   write(
     hostsPath(options, record.id),
     hostsFile(networks.hostEntries(record), usesHost ? ownHosts() : localHosts),

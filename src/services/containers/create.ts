@@ -17,6 +17,7 @@ import type { PlannedMount } from './parse-mount.ts';
 import { planMounts } from './plan-mounts.ts';
 import { newEntry } from './table.ts';
 import type { CreateInput, CreateResult } from './types.ts';
+import { checkRemap, ownerIn } from './remap.ts';
 import { checkHealthPolicy, validateCreate } from './validate.ts';
 import { fillVolumes, realizeMounts } from './volumes.ts';
 
@@ -125,6 +126,7 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
   const defaults = defaultsOf(room);
   const normal = withContainerIds(room, normalizeHostConfig(input.hostConfig, defaults));
   validateCreate(input.config, normal, { cpus: availableParallelism(), runtimes: options.runtimes });
+  checkRemap(room, normal);
   const { hostConfig, warnings } = room.specs.validate(normal);
   const config = planConfig(input.config, image, hostConfig, id, defaults);
   checkHealthPolicy(hostConfig.RestartPolicy, config);
@@ -157,7 +159,14 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
 
 async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Promise<void> {
   const { id } = planned.record;
-  const mounts: readonly MountPoint[] = await realizeMounts(room, ctx, undo, id, planned.mounts);
+  const mounts: readonly MountPoint[] = await realizeMounts(
+    room,
+    ctx,
+    undo,
+    id,
+    planned.mounts,
+    ownerIn(room, planned.record),
+  );
   const record: ContainerRecord = { ...planned.record, mounts };
   const entry = newEntry(record);
   undo.push('container record', () => room.records.commit([{ op: 'delete', kind: 'container', id }]));

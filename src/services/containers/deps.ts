@@ -1,6 +1,7 @@
 import type { EventBus } from '../../core/events.ts';
 import type { KeyedQueue } from '../../core/keyed-queue.ts';
 import type { Logger } from '../../core/log.ts';
+import type { IdMapping } from '../../core/model/id-mapping.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import type { Host } from '../../core/ports/host.ts';
 import type { LogDriver } from '../../core/ports/log-driver.ts';
@@ -31,6 +32,8 @@ export interface ContainerOptions {
   readonly defaultIpcMode?: 'private' | 'shareable';
   /** Undefined chooses by the cgroup layout. */
   readonly defaultCgroupnsMode?: 'private' | 'host' | undefined;
+  /** The ids of containers that do not ask for the host's users; undefined: all have the host's. */
+  readonly idMapping?: IdMapping | undefined;
   /** `os/arch` of this host. */
   readonly platform: string;
 }
@@ -38,7 +41,14 @@ export interface ContainerOptions {
 /** What of the host this room calls. */
 export type ContainerHost = Pick<
   Host,
-  'mount' | 'unmount' | 'openInRoot' | 'closeFd' | 'processStat' | 'cgroupLayout' | 'mounts'
+  | 'mount'
+  | 'unmount'
+  | 'openInRoot'
+  | 'closeFd'
+  | 'processStat'
+  | 'cgroupLayout'
+  | 'mounts'
+  | 'createUserNamespace'
 >;
 
 export interface ContainerDeps {

@@ -10,6 +10,7 @@ import type { SpecMount } from '../../core/ports/spec-builder.ts';
 import type { UndoStack } from '../../core/undo.ts';
 import type { Room } from './deps.ts';
 import type { PlannedMount } from './parse-mount.ts';
+import { remapOf } from './remap.ts';
 
 /** The snapshots that a container has besides its root filesystem. */
 export const imageSnapshots = (record: ContainerRecord): readonly string[] =>
@@ -47,7 +48,12 @@ async function checkSubpath(room: Room, root: string, subpath: string): Promise<
 }
 
 /** Makes the image's files reachable on the host and gives the bind of them. */
-export async function mountImage(room: Room, undo: UndoStack, mount: MountPoint): Promise<SpecMount> {
+export async function mountImage(
+  room: Room,
+  undo: UndoStack,
+  record: ContainerRecord,
+  mount: MountPoint,
+): Promise<SpecMount> {
   const key = mount.snapshotKey ?? '';
   const image = room.images.get(mount.imageId ?? '');
   if (image === undefined) throw invalid(`the mounted image ${mount.imageId} is not there any more`);
@@ -58,7 +64,7 @@ export async function mountImage(room: Room, undo: UndoStack, mount: MountPoint)
     // Of a former start.
     if (!isKind(error, 'conflict')) throw error;
   }
-  const { path } = await room.snapshots.mount(key, { volatile: false });
+  const { path } = await room.snapshots.mount(key, { volatile: false, ids: remapOf(room, record) });
   if (mount.subpath !== undefined) await checkSubpath(room, path, mount.subpath);
   return {
     destination: mount.destination,

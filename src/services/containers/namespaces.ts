@@ -1,13 +1,16 @@
 /** Which namespaces a container gets, shares or joins. */
 
+import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { conflict, invalid } from '../../core/errors.ts';
 import type { UndoStack } from '../../core/undo.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { HostConfig } from '../../core/model/container-spec.ts';
 import type { NamespaceChoice, SpecInput, SpecMount } from '../../core/ports/spec-builder.ts';
+import type { Owner } from '../../core/model/id-mapping.ts';
 import type { Room } from './deps.ts';
 import { shmDirectory } from './paths.ts';
+import { ownerIn, remapOf } from './remap.ts';
 
 /** The container that a mode `container:REF` names. `notFound` when there is none. */
 export function sharedWith(room: Pick<Room, 'table'>, mode: string): ContainerRecord | undefined {
@@ -98,6 +101,11 @@ export function sharedIpcMounts(room: Room, record: ContainerRecord): readonly S
     source: 'mqueue',
     options: ['nosuid', 'noexec', 'nodev'],
   };
+  // The host's queues cannot be mounted by the users of another namespace, only bound.
+  if (mode === 'host' && remapOf(room, record) !== undefined) {
+    const shared = ['/dev/shm', '/dev/mqueue'].filter((path) => existsSync(path));
+    return shared.map((path) => bind(path, path));
+  }
   if (mode === 'host') return [bind('/dev/shm', '/dev/shm'), queues];
   if (mode === 'shareable') return [bind('/dev/shm', shmDirectory(room.options, record.id))];
   const other = sharedWith(room, mode);
@@ -111,6 +119,8 @@ export function sharedIpcMounts(room: Room, record: ContainerRecord): readonly S
   return [bind('/dev/shm', shmDirectory(room.options, other.id)), queues];
 }
 
+const ownedBy = ({ uid, gid }: Owner): string => (uid === 0 && gid === 0 ? '' : `,uid=${uid},gid=${gid}`);
+
 /** Makes the shared memory of a container whose IPC namespace others may join. */
 export async function mountSharedMemory(room: Room, undo: UndoStack, record: ContainerRecord): Promise<void> {
   if (record.hostConfig.IpcMode !== 'shareable') return;
@@ -122,7 +132,7 @@ export async function mountSharedMemory(room: Room, undo: UndoStack, record: Con
     target,
     fstype: 'tmpfs',
     flags: ['nosuid', 'nodev', 'noexec'],
-    data: `mode=1777,size=${record.hostConfig.ShmSize ?? 0}`,
+    data: `mode=1777,size=${record.hostConfig.ShmSize ?? 0}${ownedBy(ownerIn(room, record))}`,
   });
 }
 

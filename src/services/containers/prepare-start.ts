@@ -1,9 +1,10 @@
 /** The steps of a start before the process: network, root filesystem, files, and the input of the OCI spec. */
 
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Ctx } from '../../core/ctx.ts';
-import { unavailable } from '../../core/errors.ts';
+import { internal, unavailable } from '../../core/errors.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
+import type { Owner } from '../../core/model/id-mapping.ts';
 import type { ResolvedUser, SpecInput } from '../../core/ports/spec-builder.ts';
 import type { TaskSpec } from '../../core/ports/runtime.ts';
 import type { UndoStack } from '../../core/undo.ts';
@@ -15,6 +16,8 @@ import { guardMounts } from './mount-guard.ts';
 import { chooseNamespaces, hostnameInside, sharedIpcMounts } from './namespaces.ts';
 import { ensureDirectory } from './rootfs-files.ts';
 import type { Entry } from './table.ts';
+import { makeOwned, ownerIn, remapOf } from './remap.ts';
+import { joinedUserNamespace } from './user-namespace.ts';
 import { imageUser } from './user.ts';
 import { mountVolumes } from './volumes.ts';
 
@@ -37,11 +40,39 @@ export interface Prepared {
   rootPath: string;
   /** As they were published in the end; undefined where nothing was. */
   ports: ContainerRecord['ports'] | undefined;
-  /** A namespace made for this start; its descriptor is ours until the container's process holds it. */
+  /** Namespaces made for this start; their descriptors are ours until the container's process holds them. */
   network: { readonly fd: number; readonly path: string } | undefined;
+  user: { readonly fd: number; readonly path: string } | undefined;
 }
 
-export const newPrepared = (): Prepared => ({ rootPath: '', network: undefined, ports: undefined });
+export const newPrepared = (): Prepared => ({
+  rootPath: '',
+  network: undefined,
+  user: undefined,
+  ports: undefined,
+});
+
+/** Idempotent. */
+export function closeNamespaces(room: Room, prepared: Prepared): void {
+  for (const held of [prepared.network, prepared.user]) if (held !== undefined) room.host.closeFd(held.fd);
+  prepared.network = undefined;
+  prepared.user = undefined;
+}
+
+/** With a user namespace the network belongs to it: else nobody inside could set it up, or mount /sys. */
+async function makeNamespaces(
+  room: Room,
+  ctx: Ctx,
+  record: ContainerRecord,
+  prepared: Prepared,
+): Promise<{ readonly path: string }> {
+  const mapping = remapOf(room, record);
+  if (mapping === undefined) return (prepared.network = await room.networks.createNamespace(ctx));
+  const joined = joinedUserNamespace(room, record);
+  const made = await room.host.createUserNamespace(joined === undefined ? mapping : { join: joined });
+  prepared.user = made.user;
+  return (prepared.network = made.network);
+}
 
 export async function prepareNetwork(
   room: Room,
@@ -52,13 +83,9 @@ export async function prepareNetwork(
 ): Promise<void> {
   const mode = record.hostConfig.NetworkMode ?? '';
   if (mode === 'host' || mode.startsWith('container:')) return;
-  undo.push('network namespace', () => {
-    if (prepared.network !== undefined) room.host.closeFd(prepared.network.fd);
-    prepared.network = undefined;
-  });
-  const made = await room.networks.createNamespace(ctx);
-  prepared.network = made;
-  const namespace = { path: made.path };
+  undo.push('network namespace', () => closeNamespaces(room, prepared));
+  const { path: namespacePath } = await makeNamespaces(room, ctx, record, prepared);
+  const namespace = { path: namespacePath };
   undo.push('network attachment', (own) => room.networks.detach(own, record, namespace));
   prepared.ports = await room.networks.attach(ctx, record, namespace);
 }
@@ -72,23 +99,24 @@ export async function prepareRoot(
   undo.push('root filesystem', () => room.snapshots.unmount(record.snapshotKey));
   const { path } = await room.snapshots.mount(record.snapshotKey, {
     volatile: record.hostConfig.AutoRemove === true,
+    ids: remapOf(room, record),
   });
   prepared.rootPath = path;
 }
 
 export async function prepareFiles(room: Room, record: ContainerRecord): Promise<void> {
   writeNetworkFiles(room, record);
-  await recreateBindSources(record);
+  await recreateBindSources(record, ownerIn(room, record));
 }
 
 /** `-v` makes a missing source at every start; `--mount` never does. */
-async function recreateBindSources(record: ContainerRecord): Promise<void> {
+async function recreateBindSources(record: ContainerRecord, owner: Owner): Promise<void> {
   if ((record.hostConfig.Binds ?? []).length === 0) return;
   const strict = new Set((record.hostConfig.Mounts ?? []).map((mount) => mount.Target));
   for (const mount of record.mounts) {
     if (mount.type !== 'bind' || strict.has(mount.destination)) continue;
     const found = await stat(mount.source).catch(() => undefined);
-    if (found === undefined) await mkdir(mount.source, { recursive: true });
+    if (found === undefined) await makeOwned(mount.source, owner);
   }
 }
 
@@ -111,7 +139,8 @@ export async function specInput(
 ): Promise<SpecInput> {
   const user: ResolvedUser = await imageUser(room, entry, prepared.rootPath);
   const workingDir = record.config.WorkingDir || '/';
-  if (workingDir !== '/') await ensureDirectory(room.host, prepared.rootPath, workingDir);
+  if (workingDir !== '/')
+    await ensureDirectory(room.host, prepared.rootPath, workingDir, ownerIn(room, record));
   const volumes = record.mounts.length === 0 ? [] : await mountVolumes(room, ctx, undo, record);
   await guardMounts(room.host, prepared.rootPath, volumes);
   const namespaces = chooseNamespaces(room, record, prepared.network?.path);
@@ -123,9 +152,22 @@ export async function specInput(
     env: containerEnv(record, room.networks.linkEnvironment(record), user.home),
     hostname: namespaces.uts === 'private' ? hostnameInside(room, record) : '',
     namespaces,
+    userNamespace: userNamespaceOf(room, record, prepared),
     initPath: record.hostConfig.Init === true ? initProgram(room) : undefined,
     workingDir,
   };
+}
+
+function userNamespaceOf(
+  room: Room,
+  record: ContainerRecord,
+  prepared: Prepared,
+): SpecInput['userNamespace'] {
+  const mapping = remapOf(room, record);
+  if (mapping === undefined) return undefined;
+  const path = prepared.user?.path ?? joinedUserNamespace(room, record);
+  if (path === undefined) throw internal(`no user namespace was made for container ${record.id}`);
+  return { path, mapping };
 }
 
 /** Where the shim writes the output, how much of it is kept, and what stands in every line. */

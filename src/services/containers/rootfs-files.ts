@@ -1,8 +1,9 @@
 /** Reads and makes things inside a container's root filesystem without ever being led out of it. */
 
-import { constants, fstatSync, mkdirSync, readSync } from 'node:fs';
+import { constants, fstatSync, lchownSync, mkdirSync, readSync } from 'node:fs';
 import { posix } from 'node:path';
 import { invalid, isErrno, toSlipwayError } from '../../core/errors.ts';
+import type { Owner } from '../../core/model/id-mapping.ts';
 import type { ResolvedUser } from '../../core/ports/spec-builder.ts';
 import type { ContainerHost } from './deps.ts';
 import { resolveUser } from './user-files.ts';
@@ -57,8 +58,16 @@ export async function lookupUser(
   return resolveUser({ user, groupAdd, passwd, group });
 }
 
-/** Makes sure that a directory is there, with its parents, owned by root, mode 0755. Links are followed inside the root only. */
-export async function ensureDirectory(host: ContainerHost, root: string, path: string): Promise<void> {
+/**
+ * Makes sure that a directory is there, with its parents, mode 0755; those that are new belong to `owner` (as the host counts).
+ * Links are followed inside the root only.
+ */
+export async function ensureDirectory(
+  host: ContainerHost,
+  root: string,
+  path: string,
+  owner: Owner,
+): Promise<void> {
   const parts = posix
     .normalize(path)
     .split('/')
@@ -68,7 +77,7 @@ export async function ensureDirectory(host: ContainerHost, root: string, path: s
     const next = posix.join(done, part);
     const fd = await openDirectory(host, root, next);
     if (fd !== undefined) host.closeFd(fd);
-    else await makeIn(host, root, done, part);
+    else await makeIn(host, root, done, part, owner);
     done = next;
   }
 }
@@ -85,10 +94,17 @@ async function openDirectory(host: ContainerHost, root: string, path: string): P
   }
 }
 
-async function makeIn(host: ContainerHost, root: string, parent: string, name: string): Promise<void> {
+async function makeIn(
+  host: ContainerHost,
+  root: string,
+  parent: string,
+  name: string,
+  { uid, gid }: Owner,
+): Promise<void> {
   const fd = await host.openInRoot(root, parent, { flags: constants.O_RDONLY | constants.O_DIRECTORY });
   try {
     mkdirSync(`/proc/self/fd/${fd}/${name}`, { mode: 0o755 });
+    if (uid !== 0 || gid !== 0) lchownSync(`/proc/self/fd/${fd}/${name}`, uid, gid);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
   } finally {

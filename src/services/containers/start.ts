@@ -1,7 +1,8 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict, isKind, notModified, toSlipwayError, type SlipwayError } from '../../core/errors.ts';
 import { never, type ContainerRecord } from '../../core/model/container.ts';
-import type { Task } from '../../core/ports/runtime.ts';
+import { rootOf } from '../../core/model/id-mapping.ts';
+import type { Task, TaskSpec } from '../../core/ports/runtime.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
 import { applyLimits } from './apply-limits.ts';
@@ -16,6 +17,7 @@ import { tendLog } from './log-tending.ts';
 import { mountSharedMemory } from './namespaces.ts';
 import { bundleDirectory, exitPath } from './paths.ts';
 import {
+  closeNamespaces,
   newPrepared,
   prepareFiles,
   prepareNetwork,
@@ -27,6 +29,7 @@ import {
 import { removeInQueue } from './remove.ts';
 import { startFailure } from './start-errors.ts';
 import { newEnded, type Entry } from './table.ts';
+import { checkRemap, remapOf } from './remap.ts';
 
 /** Starts a container; `notModified` when it runs already. */
 export async function startContainer(room: Room, ctx: Ctx, ref: string): Promise<void> {
@@ -140,6 +143,7 @@ async function start(
   options: StartOptions,
 ): Promise<void> {
   const before = entry.record;
+  checkRemap(room, before.hostConfig);
   undo.push('claims of addresses and ports', () => room.networks.release(entry.id));
   const planned = withEndpoints(room, before);
   const reservation = room.networks.reserve(planned);
@@ -163,10 +167,14 @@ async function start(
   const input = await specInput(room, ctx, undo, entry, starting, prepared);
   const ociSpec = await room.specs.container(ctx, input);
   const task = await runTask(room, ctx, undo, entry, starting, ociSpec);
-  if (prepared.network !== undefined) room.host.closeFd(prepared.network.fd);
-  prepared.network = undefined;
+  closeNamespaces(room, prepared);
   const published = { ...starting, ports: prepared.ports ?? starting.ports };
   await commitRunning(room, undo, entry, published, task, options);
+}
+
+function rootForStreams(room: Room, record: ContainerRecord): TaskSpec['root'] {
+  const mapping = remapOf(room, record);
+  return mapping === undefined ? undefined : rootOf(mapping);
 }
 
 async function runTask(
@@ -194,6 +202,7 @@ async function runTask(
       ociSpec,
       terminal: config.Tty === true,
       ...(hostConfig.ConsoleSize == null ? {} : { consoleSize: hostConfig.ConsoleSize }),
+      root: rootForStreams(room, record),
       openStdin: config.OpenStdin === true,
       stdinOnce: config.StdinOnce === true,
       log: taskLog(room, record),

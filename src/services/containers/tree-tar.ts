@@ -17,6 +17,7 @@ import {
 import { promisify } from 'node:util';
 import { deviceNumbers } from '../../core/device-numbers.ts';
 import { isErrno } from '../../core/errors.ts';
+import { overflowId, toContainerId, type IdMapping, type IdRange } from '../../core/model/id-mapping.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import {
   encodeHeader,
@@ -50,7 +51,13 @@ export interface TreeOptions {
   readonly attributes: FileAttributes;
   /** Leave out what lies on other filesystems. */
   readonly oneFilesystem: boolean;
+  /** Under which of the host's ids the container's are there; the archive names the container's. */
+  readonly ids: IdMapping | undefined;
 }
+
+/** As the container sees it: somebody of the host's is nobody there. */
+const inside = (ranges: readonly IdRange[] | undefined, id: number): number =>
+  ranges === undefined ? id : (toContainerId(ranges, id) ?? overflowId);
 
 class TreeReader {
   readonly #options: TreeOptions;
@@ -149,8 +156,8 @@ class TreeReader {
     return simpleHeader(name, {
       type,
       mode: stats.mode & 0o7777,
-      uid: stats.uid,
-      gid: stats.gid,
+      uid: inside(this.#options.ids?.uids, stats.uid),
+      gid: inside(this.#options.ids?.gids, stats.gid),
       size: type === 'file' ? stats.size : 0,
       mtime: Math.floor(stats.mtimeMs / 1000),
       xattrs: this.#xattrs(path, type),

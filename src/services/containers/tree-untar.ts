@@ -23,6 +23,7 @@ import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { invalid, isErrno } from '../../core/errors.ts';
+import { rootOf, toHostId, type IdMapping, type Owner } from '../../core/model/id-mapping.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import { tarEntries, type TarHeader } from '../../core/tar/index.ts';
 import type { ContainerHost } from './deps.ts';
@@ -41,6 +42,8 @@ export interface UntarInput {
   /** Directory inside it. */
   readonly path: string;
   readonly noOverwriteDirNonDir: boolean;
+  /** Under which of the host's ids the container's are there; archive and `owner` name the container's. */
+  readonly ids: IdMapping | undefined;
   /** Who owns everything, instead of whom the archive names. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
 }
@@ -65,10 +68,19 @@ function targetOf(input: UntarInput, name: string): string {
   return posix.join(input.path, clean);
 }
 
+/** `invalid` in dockerd's words for an id that the container does not have. */
+function outside(ids: IdMapping | undefined, { uid, gid }: Owner): Owner {
+  if (ids === undefined) return { uid, gid };
+  const host = { uid: toHostId(ids.uids, uid), gid: toHostId(ids.gids, gid) };
+  if (host.uid === undefined) throw invalid(`container ID ${uid} cannot be mapped to a host ID`);
+  if (host.gid === undefined) throw invalid(`container ID ${gid} cannot be mapped to a host ID`);
+  return { uid: host.uid, gid: host.gid };
+}
+
 async function openParent(input: UntarInput, path: string): Promise<number> {
   const parent = posix.dirname(path);
   try {
-    await ensureDirectory(input.host, input.root, parent);
+    await ensureDirectory(input.host, input.root, parent, rootOf(input.ids));
     return await input.host.openInRoot(input.root, parent, { flags: C.O_RDONLY | C.O_DIRECTORY });
   } catch (error) {
     if (!causedBy(error, 'ENOENT', 'ELOOP', 'ENOTDIR')) throw error;
@@ -194,7 +206,8 @@ async function setTimes(input: UntarInput, times: ReadonlyMap<string, number>): 
 export async function untarInto(input: UntarInput, archive: Readable): Promise<void> {
   const times = new Map<string, number>();
   for await (const entry of tarEntries(archive as AsyncIterable<Buffer>)) {
-    const header = { ...entry.header, ...input.owner };
+    const named = { ...entry.header, ...input.owner };
+    const header = { ...named, ...outside(input.ids, named) };
     const path = targetOf(input, header.name);
     // `./` is the target itself, which is there.
     if (path === posix.normalize(input.path).replace(/(.)\/+$/, '$1')) continue;

@@ -1,14 +1,16 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import type { ContainerRecord, MountPoint } from '../../core/model/container.ts';
+import type { Owner } from '../../core/model/id-mapping.ts';
 import type { SpecMount } from '../../core/ports/spec-builder.ts';
 import type { UndoStack } from '../../core/undo.ts';
 import type { Room } from './deps.ts';
 import { imageMount, mountImage, unmountImage } from './image-mounts.ts';
 import type { PlannedMount } from './parse-mount.ts';
 import { mergeTmpfsOptions } from './tmpfs-options.ts';
+import { makeOwned, remapOf } from './remap.ts';
 
 async function realizeVolume(
   room: Room,
@@ -42,14 +44,14 @@ async function realizeVolume(
   };
 }
 
-async function checkBind(mount: PlannedMount): Promise<void> {
+async function checkBind(mount: PlannedMount, owner: Owner): Promise<void> {
   const found = await stat(mount.source).catch(() => undefined);
   if (found !== undefined) return;
   if (!mount.createSource) {
     throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
   }
   try {
-    await mkdir(mount.source, { recursive: true });
+    await makeOwned(mount.source, owner);
   } catch (error) {
     throw invalid(
       `error while creating mount source path '${mount.source}': ${error instanceof Error ? error.message : ''}`,
@@ -65,6 +67,7 @@ export async function realizeMounts(
   undo: UndoStack,
   containerId: string,
   planned: readonly PlannedMount[],
+  owner: Owner,
 ): Promise<readonly MountPoint[]> {
   const mounts: MountPoint[] = [];
   for (const [index, mount] of planned.entries()) {
@@ -76,7 +79,7 @@ export async function realizeMounts(
       mounts.push(await realizeVolume(room, ctx, undo, mount));
       continue;
     }
-    if (mount.type === 'bind') await checkBind(mount);
+    if (mount.type === 'bind') await checkBind(mount, owner);
     mounts.push({
       type: mount.type,
       source: mount.source,
@@ -118,7 +121,10 @@ export async function fillVolumes(
   );
   if (wanted.length === 0) return;
   undo.push('snapshot mounted to fill volumes', () => room.snapshots.unmount(record.snapshotKey));
-  const { path } = await room.snapshots.mount(record.snapshotKey, { volatile: false });
+  const { path } = await room.snapshots.mount(record.snapshotKey, {
+    volatile: false,
+    ids: remapOf(room, record),
+  });
   for (const mount of wanted) {
     const name = mount.name ?? '';
     undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, record.id));
@@ -198,7 +204,7 @@ export async function mountVolumes(
       continue;
     }
     if (mount.type === 'image') {
-      mounts.push(await mountImage(room, undo, mount));
+      mounts.push(await mountImage(room, undo, record, mount));
       continue;
     }
     if (mount.type === 'volume') {

@@ -56,16 +56,17 @@ function limitsV2(): HostLimits {
   };
 }
 
-function securityOptions(cgroupVersion: 1 | 2): string[] {
+function securityOptions(cgroupVersion: 1 | 2, userNamespaces: boolean): string[] {
   const options: string[] = [];
   if (read('/sys/module/apparmor/parameters/enabled').startsWith('Y')) options.push('name=apparmor');
   if (/^Seccomp:/m.test(read('/proc/self/status'))) options.push('name=seccomp,profile=builtin');
   if (existsSync('/sys/fs/selinux/enforce')) options.push('name=selinux');
+  if (userNamespaces) options.push('name=userns');
   if (cgroupVersion === 2 || existsSync('/proc/self/ns/cgroup')) options.push('name=cgroupns');
   return options;
 }
 
-export function readHostFacts(cgroupVersion: 1 | 2): HostFacts {
+export function readHostFacts(cgroupVersion: 1 | 2, userNamespaces = false): HostFacts {
   const osRelease = parseOsRelease(read('/etc/os-release') || read('/usr/lib/os-release'));
   return {
     kernelVersion: release(),
@@ -80,7 +81,7 @@ export function readHostFacts(cgroupVersion: 1 | 2): HostFacts {
     bridgeNfIptables: read('/proc/sys/net/bridge/bridge-nf-call-iptables').trim() === '1',
     bridgeNfIp6tables: read('/proc/sys/net/bridge/bridge-nf-call-ip6tables').trim() === '1',
     limits: cgroupVersion === 2 ? limitsV2() : limitsV1(),
-    securityOptions: securityOptions(cgroupVersion),
+    securityOptions: securityOptions(cgroupVersion, userNamespaces),
   };
 }
 

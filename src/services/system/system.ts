@@ -40,7 +40,7 @@ async function info(deps: SystemDeps, host: HostFacts): Promise<EngineInfo> {
   return {
     engine: deps.engine,
     // The name and the switches of the kernel may change while the daemon runs.
-    host: { ...host, ...readHostFacts(deps.engine.cgroupVersion) },
+    host: { ...host, ...readHostFacts(deps.engine.cgroupVersion, deps.engine.userNamespaces) },
     containers: deps.containers.counts(),
     images: images.length,
     driverStatus: deps.engine.storage.status(),
@@ -61,7 +61,7 @@ async function info(deps: SystemDeps, host: HostFacts): Promise<EngineInfo> {
 }
 
 export function createSystemService(deps: SystemDeps): SystemService {
-  const host = readHostFacts(deps.engine.cgroupVersion);
+  const host = readHostFacts(deps.engine.cgroupVersion, deps.engine.userNamespaces);
   return {
     info: () => info(deps, host),
     repair: async (ctx, dryRun) => (await deps.repair(ctx, { dryRun })).map(explainAction),

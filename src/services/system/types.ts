@@ -26,6 +26,8 @@ export interface EngineFacts {
     readonly name: string;
     status(): readonly (readonly [string, string])[];
   };
+  /** Whether containers get user namespaces (`--userns-remap`). */
+  readonly userNamespaces?: boolean;
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
   readonly cgroupVersion: 1 | 2;
   readonly defaultRuntime: string;

@@ -4,11 +4,12 @@
  */
 
 import { lookup } from 'node:dns/promises';
-import { mkdir, readdir } from 'node:fs/promises';
+import { chown, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backgroundCtx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import type { StringMap } from '../../core/model/container-spec.ts';
+import type { Owner } from '../../core/model/id-mapping.ts';
 import type { Host, MountRequest } from '../../core/ports/host.ts';
 import type { VolumeDriver } from '../../core/ports/volume-driver.ts';
 import type { Trash } from '../trash.ts';
@@ -18,6 +19,8 @@ export interface LocalVolumesDeps {
   readonly host: Pick<Host, 'mount' | 'mounts' | 'unmount'>;
   readonly workers: StorageWorkers;
   readonly trash: Trash;
+  /** To whom new volumes are given: root of the containers' user namespaces; the host's root where undefined. */
+  readonly owner?: Owner | undefined;
 }
 
 const known = ['type', 'o', 'device', 'size'];
@@ -118,7 +121,9 @@ class LocalVolumes implements VolumeDriver {
     validate(options);
     const mountpoint = join(this.#path(name), '_data');
     await mkdir(this.#path(name), { mode: 0o701, recursive: true });
-    await mkdir(mountpoint, { mode: 0o755, recursive: true });
+    const made = await mkdir(mountpoint, { mode: 0o755, recursive: true });
+    const { owner } = this.#deps;
+    if (made !== undefined && owner !== undefined) await chown(mountpoint, owner.uid, owner.gid);
     return { mountpoint };
   }
 

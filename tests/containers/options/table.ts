@@ -115,8 +115,16 @@ export const observed: readonly Observed[] = [
 
   // What keeps it apart
   {
-    flags: ['userns', 'cgroupns'],
-    fields: ['HostConfig.UsernsMode', 'HostConfig.CgroupnsMode'],
+    flags: ['userns'],
+    fields: ['HostConfig.UsernsMode'],
+    by: [
+      'security/userns.test.ts',
+      'what needs the host’s users is refused in dockerd’s words, and runs with --userns=host',
+    ],
+  },
+  {
+    flags: ['cgroupns'],
+    fields: ['HostConfig.CgroupnsMode'],
     by: [isolation, "each namespace is the container's own, or the host's when that is asked for"],
   },
   {

@@ -15,6 +15,15 @@ export function links(host: Host): void {
       assert.deepEqual(await host.routes(namespace), []);
     }));
 
+  it('the network of a new user namespace has loopback and nothing else', async () => {
+    const ranges = [{ inside: 0, outside: 100_000, size: 10 }];
+    const { user, network } = await host.createUserNamespace({ uids: ranges, gids: ranges });
+    const [lo, ...others] = await host.links({ fd: network.fd });
+    assert.deepEqual([lo?.name, lo?.up, others.length], ['lo', true, 0]);
+    const again = await host.createUserNamespace({ join: user.path });
+    for (const { fd } of [user, network, again.user, again.network]) host.closeFd(fd);
+  });
+
   it('a namespace is reached by its descriptor, by its path, and opened again', () =>
     inNetns(host, async (namespace) => {
       await host.link({ fd: namespace.fd }, bridge('br0'));

@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream';
 import type { Compression } from '../../../core/compression.ts';
 import type { Ctx } from '../../../core/ctx.ts';
 import { conflict, invalid, isErrno, isKind, notFound } from '../../../core/errors.ts';
+import type { IdMapping } from '../../../core/model/id-mapping.ts';
 import { chainIdOf } from '../../../core/model/image.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { Host } from '../../../core/ports/host.ts';
@@ -27,14 +28,27 @@ import type { LayerFile } from '../../worker/protocol.ts';
 import { Layers } from './layers.ts';
 import { fromSnapshot, type Layout } from './layout.ts';
 import { StagedLayers } from './staged.ts';
+import { mountDirectory, showsIds, type MappedView, type Remap } from './mapped-view.ts';
 import { MountPoints } from './mount-points.ts';
 import { SnapshotMounts } from './mounts.ts';
 
 export interface Overlay2Deps {
-  readonly host: Pick<Host, 'mount' | 'unmount' | 'syncfs' | 'openInRoot' | 'closeFd'>;
+  readonly host: Pick<
+    Host,
+    | 'mount'
+    | 'unmount'
+    | 'mounts'
+    | 'mountIdMapped'
+    | 'createUserNamespace'
+    | 'syncfs'
+    | 'openInRoot'
+    | 'closeFd'
+  >;
   readonly workers: StorageWorkers;
   readonly trash: Trash;
   readonly log: Logger;
+  /** The ids of containers with a user namespace; without it there are none. */
+  readonly remap?: Remap | undefined;
 }
 
 /** What one page of mount options leaves for lower directories: some 200 layers. */
@@ -59,13 +73,15 @@ export class Overlay2Driver implements SnapshotDriver {
   readonly #layers: Layers;
   readonly #staged: StagedLayers;
   readonly #backing: string;
+  readonly #view: MappedView | undefined;
   readonly #mounts: SnapshotMounts;
   readonly #points: MountPoints;
   /** Layers under way, by chain id: a second request waits, and so does a layer that stands on one. */
   readonly #unpacking = new Map<string, Promise<Unpacked>>();
 
-  constructor(deps: Overlay2Deps, layout: Layout, backing: string) {
+  constructor(deps: Overlay2Deps, layout: Layout, backing: string, view: MappedView | undefined) {
     this.#deps = deps;
+    this.#view = view;
     this.#layout = layout;
     this.#layers = new Layers(layout, deps.trash);
     this.#staged = new StagedLayers(deps.workers, layout, this.#layers);
@@ -248,9 +264,15 @@ export class Overlay2Driver implements SnapshotDriver {
     return join(this.#layout.snapshot(key), 'merged');
   }
 
-  async mount(key: string, options: { volatile: boolean }): Promise<MountedSnapshot> {
+  async mount(
+    key: string,
+    options: { readonly volatile: boolean; readonly ids?: IdMapping | undefined },
+  ): Promise<MountedSnapshot> {
     const target = this.mountPath(key);
-    if (await this.#mounts.keep(key)) return { path: target };
+    if (await this.#mounts.keep(key)) {
+      if (showsIds(this.#layout.snapshot(key), options.ids)) return { path: target };
+      await this.#mounts.unmount(key);
+    }
     const parent = await this.snapshotParent(key);
     const lower = parent === undefined ? fromSnapshot('empty') : await this.#lowerOf(parent);
     if (lower.length > maxLower)
@@ -262,7 +284,7 @@ export class Overlay2Driver implements SnapshotDriver {
       fstype: 'overlay',
       flags: [],
       data: options.volatile ? `${data},volatile` : data,
-      cwd: this.#layout.snapshot(key),
+      cwd: await mountDirectory(this.#layout, this.#view, key, options.ids),
     };
     try {
       await this.#deps.host.mount(request);

@@ -5,6 +5,7 @@ import type { SnapshotDriver } from '../../../core/ports/snapshot-driver.ts';
 import { Overlay2Driver, type Overlay2Deps } from './driver.ts';
 import { removeDanglingLinks } from './layers.ts';
 import { createLayout } from './layout.ts';
+import { openMappedView } from './mapped-view.ts';
 
 /** Magic numbers of statfs(2), with the names that Docker gives them. */
 const filesystems: ReadonlyMap<number, string> = new Map([
@@ -40,7 +41,8 @@ export async function openOverlay2(deps: Overlay2Deps, dataRoot: string): Promis
     );
   for (const name of await readdir(layout.staging)) await deps.trash.discard(join(layout.staging, name));
   await removeDanglingLinks(layout);
-  const driver = new Overlay2Driver(deps, layout, backing);
+  const view = deps.remap === undefined ? undefined : await openMappedView(deps.host, layout, deps.remap);
+  const driver = new Overlay2Driver(deps, layout, backing, view);
   await driver.recover();
   return driver;
 }

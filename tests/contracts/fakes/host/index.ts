@@ -56,6 +56,13 @@ export function createFakeHost(options: FakeHostOptions = {}): FakeHost {
     duplicateFd: (_pidfd, theirFd) => descriptors.open(descriptors.get(theirFd)),
     socketpair: () => [descriptors.open({ kind: 'pair' }), descriptors.open({ kind: 'pair' })],
     mount: async (request) => mounts.mount(request),
+    mountIdMapped: async ({ source, target }) =>
+      mounts.mount({ source, target, fstype: '', flags: ['bind'] }),
+    createUserNamespace: async () => {
+      const fd = descriptors.open({ kind: 'pair' });
+      const user = { fd, path: `/proc/${process.pid}/fd/${fd}` };
+      return { user, network: namespaces.create() };
+    },
     unmount: async (target) => mounts.unmount(target),
     mounts: async (under) => mounts.under(under),
     syncfs: fakeSyncfs,
