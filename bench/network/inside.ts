@@ -29,7 +29,7 @@ async function attachTimes(rounds: number): Promise<number[]> {
       NetworkMode: 'app',
       PortBindings: Object.fromEntries([port(0), port(1), port(2)]),
     });
-    const record = { ...planned, ...world.networks.reserve(planned) };
+    const record = { ...planned, ...(await world.networks.reserve(planned)) };
     const namespace = await world.networks.createNamespace(ctx);
     const start = performance.now();
     const ports = await world.networks.attach(ctx, record, namespace);

@@ -112,6 +112,8 @@ export class World {
   readonly records = memoryRecords();
   readonly events = new EventBus();
   readonly boxes = new Map<string, Box>();
+  /** Records of containers that ended while no daemon was there to see it. */
+  readonly ended = new Map<string, ContainerRecord>();
   helper: NetHelper;
   networks: NetworksService;
   upstream = '';
@@ -196,7 +198,7 @@ export class World {
   }
 
   async launch(planned: ContainerRecord): Promise<Box> {
-    const record = { ...planned, ...this.networks.reserve(planned) };
+    const record = { ...planned, ...(await this.networks.reserve(planned)) };
     const namespace = await this.networks.createNamespace(ctx);
     try {
       const ports = await this.networks.attach(ctx, record, namespace);
@@ -260,7 +262,7 @@ export class World {
     });
     service.bindContainers({
       find: (reference) => this.#find(reference).record,
-      list: () => [...this.boxes.values()].map((box) => box.record),
+      list: () => [...[...this.boxes.values()].map((box) => box.record), ...this.ended.values()],
       update: async (_ctx, id, change) => {
         const box = this.#find(id);
         const record = await change(box.record);

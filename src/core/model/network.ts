@@ -6,6 +6,8 @@ export interface IpamPool {
   readonly ipRange?: string;
   readonly gateway: string;
   readonly auxAddresses?: StringMap;
+  /** What another program that gives the addresses calls it. */
+  readonly poolId?: string;
 }
 
 /** One network. Its addresses in use are derived from the containers' records, never stored here. */

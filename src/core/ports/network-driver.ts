@@ -1,5 +1,6 @@
 import type { Ctx } from '../ctx.ts';
 import type { NetworkRecord } from '../model/network.ts';
+import type { IpamDriver } from './ipam-driver.ts';
 
 /** A network namespace by a path that stays valid as long as its holder lives (`/proc/PID/fd/N`, `/proc/PID/ns/net`, a bind mount). */
 export interface NamespaceHandle {
@@ -65,4 +66,10 @@ export interface DriverPlugins {
   load(ctx: Ctx, name: string): Promise<NetworkDriver | undefined>;
   /** One that was loaded before. */
   loaded(name: string): NetworkDriver | undefined;
+  /** `notFound` where no such plugin announces itself; `unavailable` or `internal` where it fails. */
+  loadIpam(ctx: Ctx, name: string): Promise<IpamDriver>;
 }
+
+/** Docker's words for what needs a cluster that this host is not part of. */
+export const noSwarm =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';

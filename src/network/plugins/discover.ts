@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalid } from '../../core/errors.ts';
-import type { PluginAddress } from './client.ts';
+import type { PluginAddress, PluginTls } from './client.ts';
 
 export interface PluginFolders {
   readonly sockets: string;
@@ -31,24 +31,55 @@ function read(path: string): string | undefined {
   }
 }
 
-/** `unix:///path`, `tcp://host:port`. */
-export function parseAddress(text: string): PluginAddress {
+/** What `https://` means where nothing else is said: the system's authorities, no certificate of our own. */
+const plainTls: PluginTls = { caFile: '', certFile: '', keyFile: '', insecureSkipVerify: false };
+
+/**
+ * `unix:///path`, `tcp://host:port`, `https://host:port`. With `tls` a TCP address is never spoken to in the clear, whatever
+ * its scheme; dockerd does so only with `https`.
+ */
+export function parseAddress(text: string, tls?: PluginTls): PluginAddress {
   const unix = /^unix:\/\/(\/.+)$/.exec(text.trim());
   if (unix?.[1] !== undefined) return { socketPath: unix[1] };
-  const tcp = /^(?:tcp|http):\/\/([^:/]+|\[[^\]]+\]):(\d{1,5})\/?$/.exec(text.trim());
-  const port = Number(tcp?.[2]);
-  if (tcp?.[1] === undefined || port < 1 || port > 65_535)
+  const tcp = /^(tcp|http|https):\/\/([^:/]+|\[[^\]]+\]):(\d{1,5})\/?$/.exec(text.trim());
+  const port = Number(tcp?.[3]);
+  if (tcp?.[2] === undefined || port < 1 || port > 65_535)
     throw invalid(
-      `${JSON.stringify(text.trim())} is no address of a plugin: unix:///PATH or tcp://HOST:PORT`,
+      `${JSON.stringify(text.trim())} is no address of a plugin: unix:///PATH, tcp://HOST:PORT or https://HOST:PORT`,
     );
-  return { host: tcp[1].replace(/^\[(.*)\]$/, '$1'), port };
+  const used = tls ?? (tcp[1] === 'https' ? plainTls : undefined);
+  return { host: tcp[2].replace(/^\[(.*)\]$/, '$1'), port, ...(used === undefined ? {} : { tls: used }) };
 }
 
+interface SpecFile {
+  readonly Addr?: unknown;
+  readonly TLSConfig?: {
+    readonly CAFile?: unknown;
+    readonly CertFile?: unknown;
+    readonly KeyFile?: unknown;
+    readonly InsecureSkipVerify?: unknown;
+  } | null;
+}
+
+function parseJson(text: string, path: string): SpecFile {
+  try {
+    return (JSON.parse(text) ?? {}) as SpecFile;
+  } catch (error) {
+    throw invalid(`${path} is no JSON: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 function fromJson(text: string, path: string): PluginAddress {
-  const value = JSON.parse(text) as { readonly Addr?: unknown; readonly TLSConfig?: unknown };
-  if (value.TLSConfig !== undefined && value.TLSConfig !== null)
-    throw invalid(`${path}: plugins behind TLS are not supported`);
-  return parseAddress(typeof value.Addr === 'string' ? value.Addr : '');
+  const { Addr, TLSConfig } = parseJson(text, path);
+  if (TLSConfig === undefined || TLSConfig === null) return parseAddress(textOf(Addr));
+  return parseAddress(textOf(Addr), {
+    caFile: textOf(TLSConfig.CAFile),
+    certFile: textOf(TLSConfig.CertFile),
+    keyFile: textOf(TLSConfig.KeyFile),
+    insecureSkipVerify: TLSConfig.InsecureSkipVerify === true,
+  });
 }
 
 /** Undefined where nothing of that name is announced. */

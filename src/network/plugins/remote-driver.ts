@@ -12,7 +12,7 @@ import type { EndpointPlan, NamespaceHandle, NetworkDriver } from '../../core/po
 import { planDefaultRoute } from '../drivers/default-route.ts';
 
 export type RemoteHost = Pick<Host, 'link' | 'links'>;
-export type Call = (method: string, body: object) => Promise<Readonly<Record<string, unknown>>>;
+export type Call = (method: string, body?: object) => Promise<Readonly<Record<string, unknown>>>;
 
 const ids = (plan: EndpointPlan) => ({ NetworkID: plan.network.id, EndpointID: plan.endpointId });
 

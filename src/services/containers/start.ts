@@ -146,7 +146,8 @@ async function start(
   checkRemap(room, before.hostConfig);
   undo.push('claims of addresses and ports', () => room.networks.release(entry.id));
   const planned = withEndpoints(room, before);
-  const reservation = room.networks.reserve(planned);
+  const claimed = room.networks.reserve(planned);
+  const reservation = claimed instanceof Promise ? await claimed : claimed;
   const starting: ContainerRecord = {
     ...withState(before, { status: 'starting', error: '', oomKilled: false }),
     endpoints: { ...planned.endpoints, ...reservation.endpoints },

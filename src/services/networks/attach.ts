@@ -1,11 +1,11 @@
 /** Puts a starting container on its networks, and takes an ended one off them. */
 
 import type { Ctx } from '../../core/ctx.ts';
-import { internal, isKind, notFound } from '../../core/errors.ts';
+import { internal, isKind } from '../../core/errors.ts';
 import type { ContainerRecord, EndpointRecord, PublishedPort } from '../../core/model/container.ts';
 import type { EndpointPlan, NamespaceHandle } from '../../core/ports/network-driver.ts';
 import { withUndo } from '../../core/undo.ts';
-import { driverOf, type Networks } from './deps.ts';
+import { driverFor, driverOf, type Networks } from './deps.ts';
 import { namedEndpoints, publishNamesOf, refreshResolver, resolverConfig } from './names.ts';
 import { connectivityError, gatewayEndpoint, release } from './reserve.ts';
 import { scheduleSweep } from './sweep.ts';
@@ -67,9 +67,7 @@ export async function attachInterfaces(
   // One after another: eth0 before eth1, and the kernel's RTNL lock would queue them anyway.
   for (const endpoint of Object.values(only)) {
     const plan = endpointPlan(room, record, record.endpoints, endpoint);
-    const { driver: name } = plan.network;
-    const driver = driverOf(room, name) ?? (await room.plugins?.load(ctx, name));
-    if (driver === undefined) throw notFound(`plugin ${JSON.stringify(name)} not found`);
+    const driver = await driverFor(room, ctx, plan.network.driver);
     await driver.attach(ctx, namespace, plan);
   }
 }
@@ -216,6 +214,6 @@ export async function detach(
     await takeOff(room, ctx, current, namespace);
   } finally {
     room.detaching.delete(record.id);
-    if (mark.releaseAfter) release(room.state, record.id);
+    if (mark.releaseAfter) release(room, record.id);
   }
 }

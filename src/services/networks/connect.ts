@@ -8,12 +8,13 @@ import type { NetworkRecord } from '../../core/model/network.ts';
 import type { NamespaceHandle } from '../../core/ports/network-driver.ts';
 import { withUndo } from '../../core/undo.ts';
 import { endpointPlan } from './attach.ts';
-import { directoryOf, driverOf, type Networks } from './deps.ts';
+import { directoryOf, driverFor, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
 import { checkSpec, emptyEndpoint, isUserDefined } from './endpoints.ts';
 import { namedEndpoints, publishNames, resolverConfig } from './names.ts';
 import { moveGateway } from './move-gateway.ts';
-import { claimEndpoint, gatewayEndpoint, releaseEndpoint } from './reserve.ts';
+import { claimEndpoint, releaseEndpoint } from './claim-endpoint.ts';
+import { gatewayEndpoint } from './reserve.ts';
 
 type Endpoints = Readonly<Record<string, EndpointRecord>>;
 
@@ -54,10 +55,14 @@ async function join(
   const entry = room.state.find(network.id);
   const before = room.state.attached.get(record.id);
   const hadResolver = namedEndpoints(room.state, record.endpoints).length > 0;
+  // Until it is among the attached nobody removes the network.
+  room.state.joining.set(record.id, { name: record.name, networkIds: [network.id] });
   return withUndo(ctx, async (undo) => {
+    undo.push('join', () => room.state.joining.delete(record.id));
     const taken = new Set(Object.values(record.endpoints).map((other) => other.interfaceName));
-    const claimed = claimEndpoint(entry, endpoint, taken);
-    undo.push('addresses', () => releaseEndpoint(room.state, claimed));
+    const driver = await driverFor(room, ctx, network.driver);
+    const claimed = await claimEndpoint(room, entry, endpoint, taken);
+    undo.push('addresses', () => releaseEndpoint(room, claimed));
     const joined: ContainerRecord = {
       ...record,
       endpoints: { ...record.endpoints, [network.name]: claimed },
@@ -67,12 +72,12 @@ async function join(
       if (before === undefined) room.state.attached.delete(record.id);
     });
     remember(room, joined);
+    room.state.joining.delete(record.id);
     // The default route comes afterwards, when the network that has it so far gives it up.
     const former = gatewayEndpoint(room.state, record.endpoints);
     const plan = { ...endpointPlan(room, joined, joined.endpoints, claimed), defaultRoute: false };
-    const driver = driverOf(room, network.driver);
-    undo.push('interface', (own) => driver?.detach(own, namespace, plan));
-    await driver?.attach(ctx, namespace, plan);
+    undo.push('interface', (own) => driver.detach(own, namespace, plan));
+    await driver.attach(ctx, namespace, plan);
     if (isUserDefined(network)) {
       const config = resolverConfig(room, { record: joined, endpoints: joined.endpoints });
       undo.push('names', (own) => publishNames(room, own, network.id));
@@ -129,9 +134,9 @@ async function leave(
   const plan = endpointPlan(room, record, record.endpoints, endpoint);
   const former = gatewayEndpoint(room.state, record.endpoints);
   const left: ContainerRecord = { ...record, endpoints: without(record.endpoints, network.name) };
-  await driverOf(room, network.driver)?.detach(ctx, namespace, plan);
+  await (await driverFor(room, ctx, network.driver)).detach(ctx, namespace, plan);
   remember(room, left);
-  releaseEndpoint(room.state, endpoint);
+  releaseEndpoint(room, endpoint);
   if (isUserDefined(network)) {
     await publishNames(room, ctx, network.id);
     const attached = { record: left, endpoints: left.endpoints };

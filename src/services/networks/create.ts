@@ -3,14 +3,17 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict, forbidden, invalid, notFound } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
-import { formatCidr, formatIp, parseCidr, type Cidr } from '../../core/ip.ts';
+import { cidrsOverlap, formatCidr, formatIp, parseCidr, type Cidr } from '../../core/ip.ts';
 import { bridgeOption } from '../../core/model/bridge-settings.ts';
-import type { NetworkRecord } from '../../core/model/network.ts';
+import type { IpamPool, NetworkRecord } from '../../core/model/network.ts';
+import { noSwarm } from '../../core/ports/network-driver.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
-import { driverOf, type Networks } from './deps.ts';
+import { driverOf, loadIpam, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
-import { planPools, type PoolSurroundings } from './ipam/pools.ts';
+import { isRemote } from './ipam/leases.ts';
+import { planPools, type PoolPlan, type PoolSurroundings } from './ipam/pools.ts';
+import { requestPools } from './ipam/remote-pools.ts';
 import type { NetworkState } from './state.ts';
 import type { NetworkCreateRequest } from './types.ts';
 import { ensureWalls, firewallNetwork, removeWalls } from './walls.ts';
@@ -19,7 +22,11 @@ const predefinedNames = new Set(['bridge', 'host', 'none', 'default']);
 const singletons: Readonly<Record<string, string>> = { host: 'host', null: 'null', none: 'null' };
 
 export function usedSubnets(state: NetworkState): readonly Cidr[] {
-  return state.all().flatMap(({ network }) =>
+  // Another program's pools matter where they are bridges of this host; elsewhere they may even be the same for many networks.
+  const here = state
+    .all()
+    .filter(({ network }) => network.ipam.driver === 'default' || network.bridgeName !== undefined);
+  return here.flatMap(({ network }) =>
     network.ipam.pools.flatMap((pool) => {
       const parsed = parseCidr(pool.subnet);
       return parsed === undefined ? [] : [parsed.cidr];
@@ -36,6 +43,16 @@ export async function hostRoutes(room: Networks): Promise<readonly Cidr[]> {
   });
 }
 
+/** What needs a cluster, in Docker's words for a host that is in none. */
+function refuseClusterWide(request: NetworkCreateRequest): void {
+  if (request.scope === 'swarm' && request.driver !== 'overlay')
+    throw forbidden('cannot create a swarm scoped network when swarm is not active');
+  if (request.driver === 'overlay') throw forbidden(noSwarm);
+  if (request.ingress === true) throw forbidden('Ingress network can only be global scope network');
+  if (request.scope !== undefined && request.scope !== '' && request.scope !== 'local')
+    throw forbidden(noSwarm);
+}
+
 function checkRequest(room: Networks, request: NetworkCreateRequest): string {
   if (request.name.trim() === '') throw invalid('invalid network name: name is empty');
   if (request.name.includes('/') || request.name.includes('\0') || request.name.length > 255)
@@ -45,18 +62,16 @@ function checkRequest(room: Networks, request: NetworkCreateRequest): string {
   const driver = request.driver || 'bridge';
   const single = singletons[driver];
   if (single !== undefined) throw forbidden(`only one instance of "${single}" network is allowed`);
+  refuseClusterWide(request);
   if (driverOf(room, driver) === undefined) throw notFound(`plugin ${JSON.stringify(driver)} not found`);
-  const ipamDriver = request.ipam?.driver || 'default';
-  if (ipamDriver !== 'default') throw notFound(`plugin ${JSON.stringify(ipamDriver)} not found`);
+  // The engine's own drivers need addresses; that of a plugin may do without.
+  if (request.ipam?.driver === 'null' && room.drivers.some(({ name }) => name === driver))
+    throw invalid('ipv4 pool is empty');
   if (request.configOnly === true) throw invalid('config-only networks are not supported by this engine');
   if (request.enableIPv6 === true && !room.facts.ipv6)
     throw invalid(
       'IPv6 is not available on this host: the kernel has none, or it is switched off (ipv6.disable=1)',
     );
-  if (request.ingress === true)
-    throw forbidden('ingress network cannot be created: this node is not a swarm manager');
-  if (request.scope !== undefined && request.scope !== '' && request.scope !== 'local')
-    throw forbidden(`network scope ${request.scope} needs a swarm: this node is not a swarm manager`);
   return driver;
 }
 
@@ -111,29 +126,77 @@ export async function create(
   request: NetworkCreateRequest,
 ): Promise<{ id: string; warnings: readonly string[] }> {
   const asked = request.driver || 'bridge';
-  if (driverOf(room, asked) === undefined) await room.plugins?.load(ctx, asked);
+  if (asked !== 'overlay' && driverOf(room, asked) === undefined) await room.plugins?.load(ctx, asked);
   const driver = checkRequest(room, request);
+  refuseTakenName(room, request.name);
   const routes = await hostRoutes(room);
-  // From here to `add` nothing waits: two requests never choose the same subnet or name.
-  if (room.state.all().some((entry) => entry.network.name === request.name))
-    throw conflict(`network with name ${request.name} already exists`);
-  const { pools, warnings } = planPools(request, surroundings(room, routes));
-  const ipamOptions = request.ipam?.options;
-  const ipam = {
-    driver: 'default',
-    ...(ipamOptions === undefined ? {} : { options: { ...ipamOptions } }),
-    pools,
-  };
-  const planned = driverOf(room, driver)?.validate({ ...recordOf(request, driver), ipam });
-  if (planned === undefined) throw notFound(`plugin ${JSON.stringify(driver)} not found`);
-  checkBridgeName(room, planned);
   return withUndo(ctx, async (undo) => {
+    const given = await poolsOfPlugin(room, ctx, undo, request, routes);
+    // From here to `add` nothing waits: two requests never choose the same subnet or name.
+    refuseTakenName(room, request.name);
+    const { pools, warnings } = given ?? planPools(request, surroundings(room, routes));
+    const planned = plan(room, request, driver, pools);
     undo.push('claims of the network', () => room.state.remove(planned.id));
     room.state.add(planned);
     await room.queue.run(planned.id, () => realise(room, ctx, undo, planned));
     emitNetwork(room, planned, 'create');
     return { id: planned.id, warnings };
   });
+}
+
+function refuseTakenName(room: Networks, name: string): void {
+  if (room.state.all().some((entry) => entry.network.name === name))
+    throw conflict(`network with name ${name} already exists`);
+}
+
+/** The network's record, when its pools are known. */
+function plan(
+  room: Networks,
+  request: NetworkCreateRequest,
+  driver: string,
+  pools: readonly IpamPool[],
+): NetworkRecord {
+  const options = request.ipam?.options;
+  const ipam = {
+    driver: request.ipam?.driver || 'default',
+    ...(options === undefined ? {} : { options: { ...options } }),
+    pools,
+  };
+  const planned = driverOf(room, driver)?.validate({ ...recordOf(request, driver), ipam });
+  if (planned === undefined) throw notFound(`plugin ${JSON.stringify(driver)} not found`);
+  checkBridgeName(room, planned);
+  checkBridgeSubnets(room, planned);
+  return planned;
+}
+
+/** Undefined where the engine gives the addresses itself. */
+async function poolsOfPlugin(
+  room: Networks,
+  ctx: Ctx,
+  undo: UndoStack,
+  request: NetworkCreateRequest,
+  routes: readonly Cidr[],
+): Promise<PoolPlan | undefined> {
+  const name = request.ipam?.driver || 'default';
+  if (name === 'default') return undefined;
+  if (name === 'null') return { pools: [{ subnet: '0.0.0.0/0', gateway: '' }], warnings: [] };
+  const driver = await loadIpam(room, ctx, name);
+  return requestPools(ctx, undo, { driver, request, blocked: [...usedSubnets(room.state), ...routes] });
+}
+
+/** A program that gives addresses may give those of another bridge; `planPools` never does. */
+function checkBridgeSubnets(room: Networks, network: NetworkRecord): void {
+  if (network.bridgeName === undefined || !isRemote(network)) return;
+  const subnets = network.ipam.pools.flatMap((pool) => parseCidr(pool.subnet)?.cidr ?? []);
+  for (const { network: other } of room.state.all()) {
+    if (other.bridgeName === undefined) continue;
+    const taken = other.ipam.pools.flatMap((pool) => parseCidr(pool.subnet)?.cidr ?? []);
+    const shared = subnets.find((subnet) => taken.some((one) => cidrsOverlap(one, subnet)));
+    if (shared === undefined) continue;
+    throw forbidden(
+      `cannot create network ${network.id} (${network.bridgeName}): conflicts with network ${other.id} (${other.bridgeName}): networks have overlapping IPv${shared.family}`,
+    );
+  }
 }
 
 function surroundings(room: Networks, hostRoutes: readonly Cidr[]): PoolSurroundings {

@@ -1,15 +1,18 @@
 /** What the networks service is built from, and its own memory. */
 
-import { internal } from '../../core/errors.ts';
+import type { Ctx } from '../../core/ctx.ts';
+import { internal, notFound } from '../../core/errors.ts';
 import type { EventBus } from '../../core/events.ts';
 import type { KeyedQueue } from '../../core/keyed-queue.ts';
 import type { Logger } from '../../core/log.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { Firewall } from '../../core/ports/firewall.ts';
 import type { Host } from '../../core/ports/host.ts';
+import type { IpamDriver } from '../../core/ports/ipam-driver.ts';
 import type { NetHelper } from '../../core/ports/net-helper.ts';
 import type { DriverPlugins, NetworkDriver } from '../../core/ports/network-driver.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
+import type { Leases } from './ipam/leases.ts';
 import type { NetworkState } from './state.ts';
 import type { ContainerDirectory } from './types.ts';
 
@@ -54,6 +57,8 @@ export interface NetworksDeps {
 /** Deps together with the room's memory; every verb takes this. */
 export interface Networks extends NetworksDeps {
   readonly state: NetworkState;
+  /** Addresses that other programs give. */
+  readonly leases: Leases;
   /** One change at a time per network. */
   readonly queue: KeyedQueue;
   /** The way to containers, once the daemon has given it. */
@@ -71,6 +76,19 @@ export interface Networks extends NetworksDeps {
 
 export function driverOf(room: NetworksDeps, name: string): NetworkDriver | undefined {
   return room.drivers.find((driver) => driver.name === name) ?? room.plugins?.loaded(name);
+}
+
+/** The program that gives addresses under this name. `notFound` in Docker's words. */
+export async function loadIpam(room: NetworksDeps, ctx: Ctx, name: string): Promise<IpamDriver> {
+  if (room.plugins === undefined) throw notFound(`plugin ${JSON.stringify(name)} not found`);
+  return room.plugins.loadIpam(ctx, name);
+}
+
+/** The driver of a network that exists. A plugin is looked for again where the engine came up without it. */
+export async function driverFor(room: NetworksDeps, ctx: Ctx, name: string): Promise<NetworkDriver> {
+  const driver = driverOf(room, name) ?? (await room.plugins?.load(ctx, name));
+  if (driver === undefined) throw notFound(`plugin ${JSON.stringify(name)} not found`);
+  return driver;
 }
 
 export function listContainers(room: Networks): readonly ContainerRecord[] {

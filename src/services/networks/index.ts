@@ -9,22 +9,29 @@ import { connect, disconnect } from './connect.ts';
 import { create } from './create.ts';
 import { watchKernel } from './watch.ts';
 import { firewallNetwork, removeWalls } from './walls.ts';
-import { driverOf, type Networks, type NetworksDeps } from './deps.ts';
+import { driverFor, loadIpam, type Networks, type NetworksDeps } from './deps.ts';
+import { Leases } from './ipam/leases.ts';
 import { clearedEndpoint, planEndpoints, renamedEndpoints } from './endpoints.ts';
 import { hostEntries, linkEnvironment } from './hosts.ts';
 import { emitNetwork } from './emit.ts';
 import { namedEndpoints, refreshNames } from './names.ts';
-import { prune, remove } from './remove.ts';
+import { prune, releaseNetworkPools, remove } from './remove.ts';
 import { release, reserve } from './reserve.ts';
 import { parseResolvConf, resolvConf } from './resolv-conf.ts';
 import { restore, syncHelper } from './restore.ts';
-import { NetworkState } from './state.ts';
+import { NetworkState, type Claims } from './state.ts';
 import { changePorts } from './publish.ts';
 import { exposure } from './exposure.ts';
 import { trace } from './trace.ts';
 import { cancelSweep } from './sweep.ts';
 import { list, lookupsOf, viewOf } from './view.ts';
-import type { ContainerNetworking, NetworkLifecycle, NetworksService, NetworkVerbs } from './types.ts';
+import type {
+  ContainerNetworking,
+  NetworkLifecycle,
+  NetworkReservation,
+  NetworksService,
+  NetworkVerbs,
+} from './types.ts';
 import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 
@@ -65,19 +72,19 @@ function resolvConfOf(room: Networks, record: ContainerRecord): string {
   });
 }
 
+const reservationOf = ({ endpoints, ports }: Claims): NetworkReservation => ({ endpoints, ports });
+
 function networking(room: Networks): ContainerNetworking {
   return {
     planEndpoints: (input) => planEndpoints(input, (reference) => room.state.find(reference).network),
     reserve: (record) => {
-      const { endpoints, ports } = reserve(
-        { state: room.state, ipv6: room.facts.ipv6, bindAddress: room.defaults?.bindAddress },
-        record,
-      );
-      return { endpoints, ports };
+      const { state, leases, facts, defaults } = room;
+      const claims = reserve({ state, leases, ipv6: facts.ipv6, bindAddress: defaults?.bindAddress }, record);
+      return claims instanceof Promise ? claims.then(reservationOf) : reservationOf(claims);
     },
     release(containerId) {
       const detaching = room.detaching.get(containerId);
-      if (detaching === undefined) release(room.state, containerId);
+      if (detaching === undefined) release(room, containerId);
       else detaching.releaseAfter = true;
     },
     cleared: (endpoints) =>
@@ -117,14 +124,16 @@ async function removeAll(room: Networks, ctx: Ctx): Promise<void> {
   room.unwatch?.();
   for (const { network } of room.state.all()) {
     try {
-      await driverOf(room, network.driver)?.remove(ctx, network);
+      await (await driverFor(room, ctx, network.driver)).remove(ctx, network);
     } catch (error) {
       // A plugin that is gone must not keep the rest from being removed.
       room.log.warn('a network could not be removed by its driver', { network: network.name, error });
     }
+    await releaseNetworkPools(room, ctx, network);
     const walls = firewallNetwork(network);
     if (walls !== undefined) await removeWalls(room, ctx, walls);
   }
+  room.leases.close();
   for (const driver of room.drivers) await driver.removeStray(ctx, await driver.list(ctx));
   await room.firewall.clear(ctx);
   await room.helper.shutdown(ctx);
@@ -144,10 +153,20 @@ function lifecycle(room: Networks): NetworkLifecycle {
   };
 }
 
+function createLeases(deps: NetworksDeps, state: NetworkState): Leases {
+  return new Leases({
+    load: (ctx, name) => loadIpam(deps, ctx, name),
+    find: (networkId) => state.byId(networkId)?.network,
+    log: deps.log,
+  });
+}
+
 export function createNetworksService(deps: NetworksDeps): NetworksService {
+  const state = new NetworkState(deps.facts.ephemeralPorts);
   const room: Networks = {
     ...deps,
-    state: new NetworkState(deps.facts.ephemeralPorts),
+    state,
+    leases: createLeases(deps, state),
     queue: new KeyedQueue(),
     directory: { current: undefined },
     detaching: new Map(),

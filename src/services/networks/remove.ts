@@ -4,8 +4,10 @@ import type { Ctx } from '../../core/ctx.ts';
 import { forbidden, invalid, isKind } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
-import { driverOf, type Networks } from './deps.ts';
+import { driverFor, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
+import { isRemote } from './ipam/leases.ts';
+import { releasePools } from './ipam/remote-pools.ts';
 import type { NetworkFilters } from './types.ts';
 import { filterViews, viewOf } from './view.ts';
 import { firewallNetwork, removeWalls } from './walls.ts';
@@ -17,6 +19,8 @@ function activeEndpoints(room: Networks, network: NetworkRecord): readonly strin
     for (const endpoint of Object.values(claims.endpoints))
       if (endpoint.networkId === network.id)
         found.set(containerId, endpoint.dnsNames[0] ?? shortId(containerId));
+  for (const [containerId, { name, networkIds }] of room.state.joining)
+    if (networkIds.includes(network.id)) found.set(containerId, name);
   for (const { record } of room.state.members(network.id)) found.set(record.id, record.name);
   return [...found].map(([id, name]) => `name:"${name}" id:"${shortId(id)}"`);
 }
@@ -27,6 +31,22 @@ function refuseWhenActive(room: Networks, network: NetworkRecord): void {
   throw forbidden(
     `error while removing network: network ${network.name} id ${network.id} has active endpoints (${active.join(', ')})`,
   );
+}
+
+/** Addresses and pools that another program gave go back to it; where it is away the network goes all the same, as with Docker. */
+export async function releaseNetworkPools(room: Networks, ctx: Ctx, network: NetworkRecord): Promise<void> {
+  if (!isRemote(network)) return;
+  const failed = (error: unknown): void =>
+    room.log.warn('the addresses of a network could not be given back', {
+      network: network.name,
+      plugin: network.ipam.driver,
+      error,
+    });
+  try {
+    await room.leases.finish(network, (driver) => releasePools(ctx, driver, network.ipam.pools, failed));
+  } catch (error) {
+    failed(error);
+  }
 }
 
 async function removeNow(room: Networks, ctx: Ctx, network: NetworkRecord): Promise<void> {
@@ -41,10 +61,11 @@ async function removeNow(room: Networks, ctx: Ctx, network: NetworkRecord): Prom
       .some(
         ({ network: other }) => other.parentName !== undefined && other.parentName === network.parentName,
       );
-    if (!isShared) await driverOf(room, network.driver)?.remove(ctx, network);
+    if (!isShared) await (await driverFor(room, ctx, network.driver)).remove(ctx, network);
     if (walls !== undefined) await removeWalls(room, ctx, walls);
     await room.helper.setZone(ctx, network.id, network.name, []);
     await room.records.commit([{ op: 'delete', kind: 'network', id: network.id }]);
+    await releaseNetworkPools(room, ctx, network);
   } catch (error) {
     room.state.add(network);
     throw error;

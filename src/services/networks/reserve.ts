@@ -1,17 +1,18 @@
-/** Claims of a starting container: addresses on its networks and ports of the host. Synchronous, all or nothing. */
+/**
+ * Claims of a starting container: addresses on its networks and ports of the host, all or nothing. Synchronous but where
+ * another program gives the addresses of one of its networks.
+ */
 
 import { internal, toSlipwayError } from '../../core/errors.ts';
-import { derivedHex, newId } from '../../core/ids.ts';
-import { macOfIpv4 } from '../../core/ip.ts';
 import { bridgeSettings } from '../../core/model/bridge-settings.ts';
 import type { ContainerRecord, EndpointRecord } from '../../core/model/container.ts';
-import type { NetworkRecord } from '../../core/model/network.ts';
-import { clearedEndpoint } from './endpoints.ts';
+import { claimEndpoint, hasInterfaces, isBridge, releaseEndpoint, type ClaimDeps } from './claim-endpoint.ts';
+import { isRemote } from './ipam/leases.ts';
 import { portRequests, type PortRequest } from './ports/requests.ts';
 import type { ClaimedPort } from './ports/claims.ts';
 import type { Claims, NetworkEntry, NetworkState } from './state.ts';
 
-export interface ReserveDeps {
+export interface PortDeps {
   readonly state: NetworkState;
   /** Whether ports without address are published on `::` too. */
   readonly ipv6: boolean;
@@ -19,89 +20,7 @@ export interface ReserveDeps {
   readonly bindAddress?: string | undefined;
 }
 
-const isBridge = (network: NetworkRecord): boolean => network.driver === 'bridge';
-/** `host` and `none` have neither interface nor address. */
-const hasInterfaces = (network: NetworkRecord): boolean =>
-  network.driver !== 'host' && network.driver !== 'null';
-
-function claimAddresses(entry: NetworkEntry, endpoint: EndpointRecord): EndpointRecord {
-  const { network, addresses } = entry;
-  const wanted = endpoint.spec.IPAMConfig ?? {};
-  const claimed: string[] = [];
-  try {
-    let filled = endpoint;
-    // The gateway of an internal network leads nowhere: its containers get no route to it.
-    const gateway = (address: string): string => (network.internal ? '' : address);
-    if (addresses.has(4)) {
-      const got = wanted.IPv4Address ? addresses.claimStatic(wanted.IPv4Address) : addresses.claim(4);
-      claimed.push(got.address);
-      filled = {
-        ...filled,
-        ipv4: got.address,
-        ipv4PrefixLength: got.prefix,
-        ipv4Gateway: gateway(got.gateway),
-      };
-    }
-    if (addresses.has(6)) {
-      const got = wanted.IPv6Address ? addresses.claimStatic(wanted.IPv6Address) : addresses.claim(6);
-      claimed.push(got.address);
-      filled = {
-        ...filled,
-        ipv6: got.address,
-        ipv6PrefixLength: got.prefix,
-        ipv6Gateway: gateway(got.gateway),
-      };
-    }
-    return filled;
-  } catch (error) {
-    for (const address of claimed) addresses.release(address);
-    throw error;
-  }
-}
-
-function macOf(network: NetworkRecord, endpoint: EndpointRecord): string {
-  // An ipvlan interface has its parent's.
-  if (network.driver === 'ipvlan') return '';
-  if (endpoint.spec.MacAddress) return endpoint.spec.MacAddress.toLowerCase();
-  // On a macvlan parent an address is free again only when the kernel has collected the interface that had it.
-  if (endpoint.ipv4 !== '' && isBridge(network)) return macOfIpv4(endpoint.ipv4);
-  return `02:42:${(derivedHex(8, 'mac', endpoint.endpointId).match(/../g) ?? []).join(':')}`;
-}
-
-/** The first `eth<n>` that no other endpoint of the container has. */
-function freeInterface(prefix: string, taken: ReadonlySet<string>): string {
-  for (let index = 0; ; index++) {
-    const name = `${prefix}${index}`;
-    if (!taken.has(name)) return name;
-  }
-}
-
-/**
- * Addresses and kernel names for one endpoint. The host's interface has a new name at every start: the one before may
- * still be there for the moment that the kernel needs to collect a dead namespace.
- */
-export function claimEndpoint(
-  entry: NetworkEntry,
-  endpoint: EndpointRecord,
-  takenInterfaces: ReadonlySet<string>,
-): EndpointRecord {
-  const { network } = entry;
-  const endpointId = newId();
-  if (!hasInterfaces(network)) return { ...clearedEndpoint(endpoint), endpointId };
-  const filled = { ...claimAddresses(entry, clearedEndpoint(endpoint)), endpointId };
-  return {
-    ...filled,
-    macAddress: macOf(network, filled),
-    interfaceName: freeInterface(bridgeSettings(network).interfacePrefix, takenInterfaces),
-    // What hangs on a parent has no end on the host.
-    hostInterfaceName: isBridge(network) ? `veth${derivedHex(10, 'veth', endpointId)}` : '',
-  };
-}
-
-export function releaseEndpoint(state: NetworkState, endpoint: EndpointRecord): void {
-  const addresses = state.byId(endpoint.networkId)?.addresses;
-  for (const address of [endpoint.ipv4, endpoint.ipv6]) if (address !== '') addresses?.release(address);
-}
+export type ReserveDeps = PortDeps & ClaimDeps;
 
 /**
  * The endpoint that carries the default route and the published ports: the highest gateway priority among networks that
@@ -140,7 +59,7 @@ function routedPorts(
 }
 
 export function claimPorts(
-  deps: ReserveDeps,
+  deps: PortDeps,
   record: ContainerRecord,
   endpoints: Readonly<Record<string, EndpointRecord>>,
 ): readonly ClaimedPort[] {
@@ -177,33 +96,85 @@ export function connectivityError(record: ContainerRecord, gateway: EndpointReco
   );
 }
 
-export function reserve(deps: ReserveDeps, record: ContainerRecord): Claims {
-  const present = deps.state.claims.get(record.id);
-  if (present !== undefined) return present;
+const entryOf = (state: NetworkState, endpoint: EndpointRecord): NetworkEntry =>
+  state.byId(endpoint.networkId) ?? state.find(endpoint.networkName);
+
+const interfacesOf = (endpoints: ReadonlyMap<string, EndpointRecord>): ReadonlySet<string> =>
+  new Set([...endpoints.values()].map((other) => other.interfaceName));
+
+function giveBack(deps: ReserveDeps, endpoints: ReadonlyMap<string, EndpointRecord>): void {
+  for (const endpoint of endpoints.values()) releaseEndpoint(deps, endpoint);
+}
+
+/** The ports, when every endpoint has its addresses. */
+function complete(
+  deps: ReserveDeps,
+  record: ContainerRecord,
+  endpoints: ReadonlyMap<string, EndpointRecord>,
+): Claims {
+  const filled = Object.fromEntries(endpoints);
+  const claimedPorts = claimPorts(deps, record, filled);
+  const ports = claimedPorts.map(({ dynamic: _dynamic, ...port }) => port);
+  const claims: Claims = { endpoints: filled, ports, claimedPorts };
+  deps.state.claims.set(record.id, claims);
+  return claims;
+}
+
+type Planned = readonly (readonly [string, NetworkEntry, EndpointRecord])[];
+
+/** Nothing waits between the look at what is free and the claim of it. */
+function reserveHere(deps: ReserveDeps, record: ContainerRecord, planned: Planned): Claims {
   const endpoints = new Map<string, EndpointRecord>();
   try {
-    for (const [name, endpoint] of Object.entries(record.endpoints)) {
-      const entry = deps.state.byId(endpoint.networkId) ?? deps.state.find(endpoint.networkName);
-      const taken = new Set([...endpoints.values()].map((other) => other.interfaceName));
-      const current = { ...endpoint, networkId: entry.network.id };
-      endpoints.set(name, claimEndpoint(entry, current, taken));
+    for (const [name, entry, endpoint] of planned) {
+      const claimed = claimEndpoint(deps, entry, endpoint, interfacesOf(endpoints));
+      if (claimed instanceof Promise) throw internal(`addresses of network ${name} are not the engine's own`);
+      endpoints.set(name, claimed);
     }
-    const filled = Object.fromEntries(endpoints);
-    const claimedPorts = claimPorts(deps, record, filled);
-    const ports = claimedPorts.map(({ dynamic: _dynamic, ...port }) => port);
-    const claims: Claims = { endpoints: filled, ports, claimedPorts };
-    deps.state.claims.set(record.id, claims);
-    return claims;
+    return complete(deps, record, endpoints);
   } catch (error) {
-    for (const endpoint of endpoints.values()) releaseEndpoint(deps.state, endpoint);
+    giveBack(deps, endpoints);
     throw error;
   }
 }
 
-export function release(state: NetworkState, containerId: string): void {
+async function reserveThroughPlugins(
+  deps: ReserveDeps,
+  record: ContainerRecord,
+  planned: Planned,
+): Promise<Claims> {
+  const endpoints = new Map<string, EndpointRecord>();
+  const networkIds = planned.map(([, { network }]) => network.id);
+  // While it is being asked nobody removes these networks.
+  deps.state.joining.set(record.id, { name: record.name, networkIds });
+  try {
+    for (const [name, entry, endpoint] of planned)
+      endpoints.set(name, await claimEndpoint(deps, entry, endpoint, interfacesOf(endpoints)));
+    return complete(deps, record, endpoints);
+  } catch (error) {
+    giveBack(deps, endpoints);
+    throw error;
+  } finally {
+    deps.state.joining.delete(record.id);
+  }
+}
+
+export function reserve(deps: ReserveDeps, record: ContainerRecord): Claims | Promise<Claims> {
+  const present = deps.state.claims.get(record.id);
+  if (present !== undefined) return present;
+  const planned = Object.entries(record.endpoints).map(([name, endpoint]) => {
+    const entry = entryOf(deps.state, endpoint);
+    return [name, entry, { ...endpoint, networkId: entry.network.id }] as const;
+  });
+  const asks = planned.some(([, { network }]) => isRemote(network));
+  return asks ? reserveThroughPlugins(deps, record, planned) : reserveHere(deps, record, planned);
+}
+
+export function release(deps: ClaimDeps, containerId: string): void {
+  const { state } = deps;
   const claims = state.claims.get(containerId);
   if (claims === undefined) return;
   state.claims.delete(containerId);
-  for (const endpoint of Object.values(claims.endpoints)) releaseEndpoint(state, endpoint);
+  for (const endpoint of Object.values(claims.endpoints)) releaseEndpoint(deps, endpoint);
   if (claims.claimedPorts.length > 0) state.ports.release(containerId);
 }

@@ -11,6 +11,8 @@ import type { PortHold } from '../../core/ports/net-helper.ts';
 import { hostAndPort } from '../../core/ip.ts';
 import { attachInterfaces } from './attach.ts';
 import { planPredefined } from './create.ts';
+import { isRemote } from './ipam/leases.ts';
+import { restoreLeases } from './restore-leases.ts';
 import { restoreWalls } from './walls.ts';
 import { driverOf, type Networks } from './deps.ts';
 import { namedEndpoints, resolverConfig, zoneOf } from './names.ts';
@@ -40,7 +42,7 @@ function withBindAddress(room: Networks, stored: NetworkRecord): NetworkRecord {
 async function loadNetworks(room: Networks, ctx: Ctx, running: readonly RestoredContainer[]): Promise<void> {
   for (const stored of await room.records.list('network')) {
     try {
-      if (driverOf(room, stored.driver) === undefined) await room.plugins?.load(ctx, stored.driver);
+      await loadPlugin(room, ctx, stored);
       if (isOutdated(room, stored, running)) {
         await driverOf(room, stored.driver)?.remove(ctx, stored);
         await room.records.commit([{ op: 'delete', kind: 'network', id: stored.id }]);
@@ -60,6 +62,16 @@ async function loadNetworks(room: Networks, ctx: Ctx, running: readonly Restored
   }
 }
 
+/** A plugin that is away, or comes up later, is asked again when a container needs it. */
+async function loadPlugin(room: Networks, ctx: Ctx, { name, driver }: NetworkRecord): Promise<void> {
+  if (driverOf(room, driver) !== undefined) return;
+  try {
+    await room.plugins?.load(ctx, driver);
+  } catch (error) {
+    note(room, `the plugin ${driver} of network ${name} does not serve`, error);
+  }
+}
+
 function note(room: Networks, what: string, error: unknown): void {
   room.log.error(what, { error });
   room.notes.push(`WARNING: ${what}: ${error instanceof Error ? error.message : String(error)}`);
@@ -67,9 +79,11 @@ function note(room: Networks, what: string, error: unknown): void {
 
 function adoptAddresses(room: Networks, record: ContainerRecord): void {
   for (const endpoint of Object.values(record.endpoints)) {
-    const addresses = room.state.byId(endpoint.networkId)?.addresses;
+    const entry = room.state.byId(endpoint.networkId);
+    if (entry === undefined || isRemote(entry.network)) continue;
+    const { addresses } = entry;
     for (const address of [endpoint.ipv4, endpoint.ipv6]) {
-      if (address === '' || addresses === undefined) continue;
+      if (address === '') continue;
       try {
         addresses.claimStatic(address);
       } catch (error) {
@@ -225,6 +239,7 @@ export async function restore(
 ): Promise<void> {
   await loadNetworks(room, ctx, running);
   for (const { record } of running) adopt(room, record);
+  restoreLeases(room, running);
   await Promise.all([ensureNetworks(room, ctx), room.helper.ensureRunning(ctx)]);
   await restoreWalls(room, ctx);
   await repairEndpoints(room, ctx, running);

@@ -11,7 +11,7 @@ import { newId } from '../../core/ids.ts';
 import { silentLogger } from '../../core/log.ts';
 import type { HostConfig, NetworkingConfig } from '../../core/model/container-spec.ts';
 import { initialState, type ContainerRecord } from '../../core/model/container.ts';
-import { createNetworksService, type NetworksService } from './index.ts';
+import { createNetworksService, type NetworkReservation, type NetworksService } from './index.ts';
 
 const ctx = backgroundCtx();
 
@@ -122,8 +122,15 @@ class Fixture {
     };
   }
 
+  /** The engine's own addresses are claimed before anything else can run. */
+  reserve(record: ContainerRecord): NetworkReservation {
+    const claimed = this.service.reserve(record);
+    assert.ok(!(claimed instanceof Promise));
+    return claimed;
+  }
+
   async start(record: ContainerRecord): Promise<ContainerRecord> {
-    const reserved = { ...record, ...this.service.reserve(record) };
+    const reserved = { ...record, ...this.reserve(record) };
     this.containers.set(record.id, reserved);
     const ports = await this.service.attach(ctx, reserved, { path: `/fake/${record.name}` });
     const started = { ...reserved, ports };
@@ -167,7 +174,7 @@ test('without IPv6 in the kernel a network that wants it is refused, and others 
     NetworkMode: 'four',
     PortBindings: { '80/tcp': [{ HostPort: '80' }] },
   });
-  const { ports } = fixture.service.reserve(planned);
+  const { ports } = fixture.reserve(planned);
   assert.deepEqual(
     ports.map((port) => port.hostIp),
     ['0.0.0.0'],
@@ -269,9 +276,9 @@ test('claims that are released while the teardown runs are given back when it is
   const leaving = made.service.detach(ctx, record, { path: '/fake/web' });
   made.service.release(record.id);
   const other = made.plan('other', { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } });
-  assert.throws(() => made.service.reserve(other), /port is already allocated/);
+  assert.throws(() => made.reserve(other), /port is already allocated/);
   await leaving;
-  assert.equal(made.service.reserve(other).endpoints['bridge']?.ipv4, '172.17.0.2');
+  assert.equal(made.reserve(other).endpoints['bridge']?.ipv4, '172.17.0.2');
 });
 
 test('whatever call of a start fails, everything is as before', async () => {
@@ -295,7 +302,7 @@ test('whatever call of a start fails, everything is as before', async () => {
     assert.deepEqual(made.world(), before, `fault at call ${at}`);
     if (!failed && made.faults.calls < at) break;
     const probe = made.plan('probe', published);
-    const { endpoints, ports } = made.service.reserve(probe);
+    const { endpoints, ports } = made.reserve(probe);
     assert.deepEqual(
       [endpoints['app']?.ipv4, ports[0]?.hostPort],
       ['172.18.0.2', 8080],
@@ -337,8 +344,8 @@ test('a daemon that comes back knows who has what', async () => {
   made.service = made.make();
   await made.service.restore(ctx, [{ record, namespace: { path: '/fake/web' } }]);
   assert.deepEqual(made.world(), before);
-  assert.throws(() => made.service.reserve(made.plan('other', published)), /port is already allocated/);
-  const next = made.service.reserve(made.plan('next', { NetworkMode: 'app' }));
+  assert.throws(() => made.reserve(made.plan('other', published)), /port is already allocated/);
+  const next = made.reserve(made.plan('next', { NetworkMode: 'app' }));
   assert.equal(next.endpoints['app']?.ipv4, '172.18.0.3');
 });
 

@@ -28,6 +28,8 @@ export class NetworkState {
   readonly #idByName = new Map<string, string>();
   readonly claims = new Map<string, Claims>();
   readonly attached = new Map<string, Attached>();
+  /** Containers for which another program is being asked for addresses, by id. */
+  readonly joining = new Map<string, { readonly name: string; readonly networkIds: readonly string[] }>();
   readonly ports: PortClaims;
 
   constructor(ephemeral: { readonly first: number; readonly last: number }) {
@@ -42,6 +44,12 @@ export class NetworkState {
     this.#byId.set(network.id, entry);
     this.#idByName.set(network.name, network.id);
     return entry;
+  }
+
+  /** The same network with other facts, its name and pools being the same. */
+  replace(network: NetworkRecord): void {
+    const entry = this.#byId.get(network.id);
+    if (entry !== undefined) this.#byId.set(network.id, { ...entry, network });
   }
 
   remove(id: string): void {

@@ -184,13 +184,13 @@ export interface ContainerNetworking {
   }): Readonly<Record<string, EndpointRecord>>;
 
   /**
-   * At start: claims addresses and host ports for the record's endpoints and port bindings. Synchronous, all or
-   * nothing. Errors carry Docker's words (`... Bind for 0.0.0.0:80 failed: port is already allocated`).
+   * At start: claims addresses and host ports for the record's endpoints and port bindings. All or nothing, and at once
+   * but where another program gives the addresses of one of the networks. Errors carry Docker's words (`... Bind for 0.0.0.0:80 failed: port is already allocated`).
    * A second call without `release` gives back the same claims.
    */
-  reserve(record: ContainerRecord): NetworkReservation;
+  reserve(record: ContainerRecord): NetworkReservation | Promise<NetworkReservation>;
 
-  /** Gives the claims of a container back. Idempotent, synchronous. The record's endpoints are then `cleared`. */
+  /** Gives the claims of a container back. Idempotent, synchronous; other programs are told in the background. The record's endpoints are then `cleared`. */
   release(containerId: string): void;
 
   /** The endpoints of a container that no longer runs: specs kept, addresses and interface names emptied. */

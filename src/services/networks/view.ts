@@ -24,7 +24,9 @@ function membersOf(state: NetworkState, networkId: string): readonly NetworkMemb
 }
 
 export function viewOf(state: NetworkState, network: NetworkRecord): NetworkView {
-  const subnets = state.byId(network.id)?.addresses.counts() ?? [];
+  // What another program gives it counts itself.
+  const counted = network.ipam.driver === 'default';
+  const subnets = counted ? (state.byId(network.id)?.addresses.counts() ?? []) : [];
   return { network, members: membersOf(state, network.id), subnets };
 }
 

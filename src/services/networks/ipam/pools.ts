@@ -16,7 +16,7 @@ import { derivedHex } from '../../../core/ids.ts';
 import type { IpamPool } from '../../../core/model/network.ts';
 import type { NetworkCreateRequest } from '../types.ts';
 
-type PoolRequest = NonNullable<NonNullable<NetworkCreateRequest['ipam']>['config']>[number];
+export type PoolRequest = NonNullable<NonNullable<NetworkCreateRequest['ipam']>['config']>[number];
 
 export interface PoolSurroundings {
   /** Subnets of the engine's other networks. */
@@ -138,6 +138,27 @@ function planPool(request: PoolRequest, subnet: Cidr): IpamPool {
   };
 }
 
+/** What the user says of a pool that another program gives, checked as for our own. Throws `invalid`. */
+export function checkPool(request: PoolRequest, warnings: string[]): PoolRequest {
+  if (request.subnet === undefined || request.subnet === '') return request;
+  const subnet = readSubnet(request.subnet, warnings);
+  const { ipRange, auxAddresses } = planPool(request, subnet);
+  return {
+    subnet: formatCidr(subnet),
+    ...(ipRange === undefined ? {} : { ipRange }),
+    ...(auxAddresses === undefined ? {} : { auxAddresses }),
+    ...(request.gateway ? { gateway: request.gateway } : {}),
+  };
+}
+
+function readSubnet(text: string, warnings: string[]): Cidr {
+  const parsed = parseCidr(text);
+  if (parsed === undefined) throw problem(`invalid subnet ${text}: invalid CIDR block notation`);
+  if (parsed.address.value !== parsed.cidr.value)
+    warnings.push(`subnet ${text} has host bits set: ${formatCidr(parsed.cidr)} is used instead`);
+  return parsed.cidr;
+}
+
 /**
  * The pools of a new network. Host bits of a subnet are cleared with a warning, where dockerd refuses (a listed
  * deviation: the classroom's commands use them). Throws `invalid`, and `forbidden` for an overlap, in Docker's words.
@@ -156,14 +177,10 @@ export function planPools(
   const configs = request.ipam?.config ?? [];
   for (const config of configs) {
     if (config.subnet === undefined || config.subnet === '') continue;
-    const parsed = parseCidr(config.subnet);
-    if (parsed === undefined) throw problem(`invalid subnet ${config.subnet}: invalid CIDR block notation`);
-    const text = formatCidr(parsed.cidr);
-    if (parsed.address.value !== parsed.cidr.value)
-      warnings.push(`subnet ${config.subnet} has host bits set: ${text} is used instead`);
-    if ([...around.used, ...chosen].some((other) => cidrsOverlap(other, parsed.cidr)))
+    const subnet = readSubnet(config.subnet, warnings);
+    if ([...around.used, ...chosen].some((other) => cidrsOverlap(other, subnet)))
       throw forbidden('invalid pool request: Pool overlaps with other one on this address space');
-    add(config, parsed.cidr);
+    add(config, subnet);
   }
   const wanted: readonly (readonly [IpFamily, boolean])[] = [
     [4, request.enableIPv4 !== false],
