@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { clients, startEngine, type Engine } from './engine.ts';
+import { clients, eventually, startEngine, type Engine } from './engine.ts';
 
 let engine: Engine;
 before(async () => {
@@ -160,3 +161,27 @@ for (const client of clients) {
     });
   });
 }
+
+test('mount points count as changes, whether the runtime made them or they lay below', async () => {
+  const ok = async (...args: string[]): Promise<string> => await engine.ok('docker', args);
+  const mounts = ['-v', 'places:/data/sub', '--tmpfs', '/scratch'];
+  const points = join(engine.folder, 'data/overlay2/points');
+  const others = readdirSync(points);
+  for (const name of ['first', 'second']) await ok('run', '--name', name, ...mounts, 'busybox', 'true');
+  await eventually('a layer of mount points', async () =>
+    readdirSync(points).find((name) => name.includes('-') && !others.includes(name)),
+  );
+  await ok('create', '--name', 'third', ...mounts, 'busybox', 'sh', '-c', 'sleep 1000');
+  const upper = await ok('inspect', '-f', '{{.GraphDriver.Data.UpperDir}}', 'third');
+  assert.equal(await ok('diff', 'third'), '', 'it has not run yet');
+  await ok('start', 'third');
+  assert.deepEqual(readdirSync(upper), [], 'the runtime made nothing');
+  const first = await ok('diff', 'first');
+  assert.deepEqual(first.split('\n').sort(), ['A /data', 'A /data/sub', 'A /scratch']);
+  assert.equal(await ok('diff', 'third'), first);
+  const image = await ok('commit', 'third');
+  assert.equal(await ok('run', '--rm', image, 'ls', '-d', '/data/sub', '/scratch'), '/data/sub\n/scratch');
+  await ok('rm', '-f', 'first', 'second', 'third');
+  await ok('rmi', image);
+  await ok('volume', 'rm', 'places');
+});

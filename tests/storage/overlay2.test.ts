@@ -8,7 +8,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -201,6 +203,75 @@ test('what the runtime mounts over stands in a layer of its own, with the attrib
   for (const key of ['box', 'first']) await next.removeSnapshot(key);
   await next.removeLayer(top);
   assert.deepEqual(readdirSync(made), []);
+});
+
+test('places of mounts that two containers asked for stand in a layer below the next ones, and are theirs once they are claimed', async () => {
+  const { snapshots, root, host, workers, trash } = storage;
+  const top = await layer(
+    undefined,
+    { name: 'var/', type: 'directory', mode: 0o2775, uid: 3, gid: 4 },
+    { name: 'link', type: 'symlink', linkName: root },
+    { name: 'full/', type: 'directory' },
+  );
+  const places = [
+    { path: '/var/data', kind: 'directory' },
+    { path: '/conf/app.ini', kind: 'file' },
+    { path: '/link/inside', kind: 'directory' },
+    { path: '/full/', kind: 'directory' },
+    { path: '/dev/own', kind: 'directory' },
+    { path: '/scratch', kind: 'directory', mode: 0o1777 },
+  ] as const;
+  const points = join(root, 'overlay2/points');
+  const sets = (): string[] => readdirSync(points).filter((name) => name.includes('-'));
+  await snapshots.prepare('first', top, places);
+  await snapshots.prepare('second', top, places.toReversed());
+  await eventually('a layer of the set', async () => sets()[0]);
+  await snapshots.prepare('box', top, places);
+  assert.ok(readlinkSync(join(root, 'overlay2/snapshots/box/parent')).length < 60, 'the link needs a block');
+  const { path } = await snapshots.mount('box', { volatile: false });
+  assert.ok(statSync(join(path, 'var/data')).isDirectory());
+  assert.equal(statSync(join(path, 'var')).mode & 0o7777, 0o2775);
+  assert.ok(statSync(join(path, 'conf/app.ini')).isFile());
+  assert.equal(statSync(join(path, 'scratch')).mode & 0o7777, 0o1777);
+  assert.ok(!existsSync(join(root, 'inside')), 'made where a link of the image leads');
+  assert.deepEqual(readdirSync(join(path, 'dev')), []);
+  assert.deepEqual(await snapshots.changes(ctx, 'box'), []);
+  assert.equal(await snapshots.snapshotParent('box'), top);
+  // What somebody made of a place meanwhile stays.
+  rmSync(join(path, 'conf/app.ini'));
+  for (let round = 0; round < 2; round++) await snapshots.ownPlaces('box');
+  assert.deepEqual(await snapshots.changes(ctx, 'box'), [
+    { path: '/conf', kind: 'added' },
+    { path: '/conf/app.ini', kind: 'deleted' },
+    { path: '/scratch', kind: 'added' },
+    { path: '/var', kind: 'modified' },
+    { path: '/var/data', kind: 'added' },
+  ]);
+  // A new daemon keeps those that a snapshot stands on, and of the others some.
+  const [set = ''] = sets();
+  for (let i = 0; i < 40; i++) mkdirSync(join(points, `${set.split('-')[0]}-${String(i).padStart(14, '0')}`));
+  await snapshots.removeSnapshot('first');
+  const next = await openOverlay2({ host, workers, trash, log: silentLogger }, root);
+  assert.deepEqual(sets(), [set]);
+  await next.prepare('again', top, places);
+  assert.ok(existsSync(join((await next.mount('again', { volatile: true })).path, 'var/data')));
+  for (const key of ['box', 'second', 'again']) await next.removeSnapshot(key);
+  await next.removeLayer(top);
+  assert.deepEqual(readdirSync(points), []);
+});
+
+test('places that the image has need no layer', async () => {
+  const { snapshots, root } = storage;
+  const top = await layer(undefined, { name: 'data/', type: 'directory' });
+  const lacking = [{ path: '/lacking', kind: 'directory' }] as const;
+  const names = ['one', 'two', 'three'];
+  for (const name of names) await snapshots.prepare(name, top, [{ path: '/data', kind: 'directory' }]);
+  for (const name of names) await snapshots.prepare(`${name}-lacking`, top, lacking);
+  const points = join(root, 'overlay2/points');
+  // Made one after another, in the order in which they were asked for.
+  await eventually('the layers', async () => readdirSync(points).length >= 2 || undefined);
+  await snapshots.settle();
+  assert.equal(readdirSync(points).length, 2, 'what every container has, and the one with something in it');
 });
 
 test('an image whose etc leads elsewhere gets no files there', async () => {

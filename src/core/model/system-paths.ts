@@ -23,3 +23,6 @@ export const readonlyPaths: readonly string[] = [
   '/proc/sys',
   '/proc/sysrq-trigger',
 ];
+
+/** Where the init program appears in a container that asked for one. */
+export const initDestination = '/sbin/docker-init';

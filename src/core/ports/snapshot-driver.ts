@@ -66,6 +66,15 @@ export interface Growing {
   readonly movedTo: string;
 }
 
+/** Where a runtime will mount something: what has to exist there. */
+export interface MountPlace {
+  /** Absolute path in the container. */
+  readonly path: string;
+  readonly kind: 'directory' | 'file';
+  /** Of a directory; 0755 unless given. */
+  readonly mode?: number;
+}
+
 /**
  * Layered filesystems. Read-only layers are keyed by chain id, writable ones by a key of the caller's
  * (the container's id). Both can be listed; removing is idempotent.
@@ -134,8 +143,13 @@ export interface SnapshotDriver {
   describe(
     of: { readonly layer: string } | { readonly snapshot: string },
   ): Promise<Readonly<Record<string, string>>>;
-  /** Makes a writable snapshot on top of a layer (undefined: empty). */
-  prepare(key: string, parent: string | undefined): Promise<void>;
+  /**
+   * Makes a writable snapshot on top of a layer (undefined: empty). The driver may lay those `places` that the layer lacks below the snapshot,
+   * so that nobody has to make them in it; they are no changes then.
+   */
+  prepare(key: string, parent: string | undefined, places?: readonly MountPlace[]): Promise<void>;
+  /** Makes changes of a mounted snapshot out of the places that were laid below it, as if they had been made in it. Idempotent. */
+  ownPlaces(key: string): Promise<void>;
   /**
    * Mounts it and returns its path; a second call while mounted returns the same path. `volatile` skips syncs: for containers that
    * are removed on exit. `ids`: files show the host's ids of a container with this mapping, which must be the engine's own; what is

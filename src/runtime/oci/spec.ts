@@ -11,7 +11,7 @@ import { containerCapabilities } from './capabilities.ts';
 import { cgroupsPath, limitResources } from './cgroups.ts';
 import type { DeviceNode, DeviceRule } from './devices.ts';
 import type { MachineFacts } from './facts.ts';
-import { maskedPaths, readonlyPaths } from '../../core/model/system-paths.ts';
+import { initDestination, maskedPaths, readonlyPaths } from '../../core/model/system-paths.ts';
 import { defaultMounts, mergeMounts } from './mounts.ts';
 import { customSeccomp, defaultSeccomp, type SeccompSection } from './seccomp.ts';
 import { parseSecurityOptions, rlimits } from './security.ts';
@@ -19,8 +19,6 @@ import { processLabel } from './selinux.ts';
 
 const ociVersion = '1.0.2';
 const defaultShmSize = 67_108_864;
-/** Where the init program appears in the container. */
-const initDestination = '/sbin/docker-init';
 
 export function capabilitiesOf(facts: MachineFacts, host: HostConfig): readonly string[] {
   return containerCapabilities({

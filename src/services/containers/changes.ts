@@ -1,6 +1,10 @@
 import type { Ctx } from '../../core/ctx.ts';
+import { never } from '../../core/model/container.ts';
+import { initDestination } from '../../core/model/system-paths.ts';
 import type { FileChange } from '../../core/ports/snapshot-driver.ts';
+import { openLayers } from './archive-root.ts';
 import type { Room } from './deps.ts';
+import type { Entry } from './table.ts';
 
 /** What the runtime makes in every root filesystem so that it can mount over it: nobody's change. */
 const mountTargets = new Set([
@@ -10,7 +14,7 @@ const mountTargets = new Set([
   '/etc/hosts',
   '/etc/hostname',
   '/etc/resolv.conf',
-  '/sbin/docker-init',
+  initDestination,
 ]);
 
 const isEngines = (path: string): boolean => mountTargets.has(path) || path.startsWith('/dev/');
@@ -33,7 +37,20 @@ export function withoutMountTargets(changes: readonly FileChange[]): readonly Fi
 
 const parentOf = (path: string): string => path.slice(0, Math.max(1, path.lastIndexOf('/')));
 
+/** All changes, the engine's own among them. A container that ran has its mount points, whoever made them. */
+export async function allChanges(room: Room, ctx: Ctx, entry: Entry): Promise<readonly FileChange[]> {
+  const { snapshotKey: key, mounts, state } = entry.record;
+  if (mounts.length > 0 && state.startedAt !== never) {
+    const layers = await openLayers(room, entry);
+    try {
+      await room.snapshots.ownPlaces(key);
+    } finally {
+      await layers.close();
+    }
+  }
+  return await room.snapshots.changes(ctx, key);
+}
+
 export async function containerChanges(room: Room, ctx: Ctx, ref: string): Promise<readonly FileChange[]> {
-  const { record } = room.table.resolve(ref);
-  return withoutMountTargets(await room.snapshots.changes(ctx, record.snapshotKey));
+  return withoutMountTargets(await allChanges(room, ctx, room.table.resolve(ref)));
 }

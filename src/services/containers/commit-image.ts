@@ -5,11 +5,12 @@ import { conflict } from '../../core/errors.ts';
 import type { ContainerConfig } from '../../core/model/container-spec.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import { applyChanges } from '../images/index.ts';
-import { withoutMountTargets } from './changes.ts';
+import { allChanges, withoutMountTargets } from './changes.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { whilePaused } from './pause.ts';
 import { mergeImageConfig } from './plan-image.ts';
+import type { Entry } from './table.ts';
 import type { CommitImageInput } from './types.ts';
 
 function checkState(record: ContainerRecord, ref: string): void {
@@ -48,13 +49,13 @@ export function committedConfig(
   return Object.fromEntries(ofImages.flatMap((key) => (all[key] == null ? [] : [[key, all[key]]])));
 }
 
-async function layerOf(room: Room, ctx: Ctx, record: ContainerRecord) {
-  const all = await room.snapshots.changes(ctx, record.snapshotKey);
+async function layerOf(room: Room, ctx: Ctx, entry: Entry) {
+  const all = await allChanges(room, ctx, entry);
   const own = withoutMountTargets(all);
   if (own.length === 0) return undefined;
   const kept = new Set(own);
   const omit = all.filter((change) => !kept.has(change)).map((change) => change.path);
-  return await room.snapshots.diff(ctx, record.snapshotKey, { omit });
+  return await room.snapshots.diff(ctx, entry.record.snapshotKey, { omit });
 }
 
 /** Makes an image of the container's changes; a running container is paused meanwhile unless `pause` is false. */
@@ -70,7 +71,7 @@ export async function commitImage(
   const config = committedConfig(record.config, input.config, input.changes);
   const commit = async (): Promise<string> => {
     const image = await room.images.commit(ctx, {
-      layer: await layerOf(room, ctx, record),
+      layer: await layerOf(room, ctx, entry),
       baseImageId: record.imageId,
       config,
       createdBy: (record.config.Cmd ?? []).join(' '),

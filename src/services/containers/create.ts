@@ -3,12 +3,13 @@ import { availableParallelism, hostname } from 'node:os';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid, isKind, notFound, toSlipwayError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
-import type { ContainerRecord, MountPoint } from '../../core/model/container.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
 import type { ImageRecord } from '../../core/model/image.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
+import { initPlaces } from './mount-places.ts';
 import { withContainerIds } from './namespaces.ts';
 import { checkName, randomName } from './names.ts';
 import { containerDirectory, logPath } from './paths.ts';
@@ -159,14 +160,8 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
 
 async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Promise<void> {
   const { id } = planned.record;
-  const mounts: readonly MountPoint[] = await realizeMounts(
-    room,
-    ctx,
-    undo,
-    id,
-    planned.mounts,
-    ownerIn(room, planned.record),
-  );
+  const owner = ownerIn(room, planned.record);
+  const { mounts, places } = await realizeMounts(room, ctx, undo, id, planned.mounts, owner);
   const record: ContainerRecord = { ...planned.record, mounts };
   const entry = newEntry(record);
   undo.push('container record', () => room.records.commit([{ op: 'delete', kind: 'container', id }]));
@@ -177,7 +172,7 @@ async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Pr
   await settleAll([
     room.records.commit([{ op: 'put', kind: 'container', id, record }]),
     mkdir(containerDirectory(room.options, id), { recursive: true, mode: 0o710 }),
-    room.snapshots.prepare(id, parent),
+    room.snapshots.prepare(id, parent, [...places, ...initPlaces(record.hostConfig)]),
   ]);
   await fillVolumes(room, ctx, undo, record);
   room.table.add(entry);

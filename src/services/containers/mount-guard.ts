@@ -51,6 +51,30 @@ async function resolved(host: ContainerHost, root: string, path: string): Promis
   return path;
 }
 
+/**
+ * Whether no link is on the way, as far as the path exists: nearly always so, and by plain looks a tenth of the work. `seen`: what others found, for
+ * places that lie side by side.
+ */
+function isWithoutLinks(
+  root: string,
+  path: string,
+  seen: Map<string, 'plain' | 'missing' | 'link'>,
+): boolean {
+  let at = '';
+  for (const name of posix.normalize(path).split('/').slice(1)) {
+    at = `${at}/${name}`;
+    let found = seen.get(at);
+    if (found === undefined) {
+      const status = lstatSync(`${root}${at}`, { throwIfNoEntry: false });
+      found = status === undefined ? 'missing' : status.isSymbolicLink() ? 'link' : 'plain';
+      seen.set(at, found);
+    }
+    if (found === 'missing') return true;
+    if (found === 'link') return false;
+  }
+  return true;
+}
+
 /** A folder that becomes /dev must bring the real null device, and no link that leads the terminal elsewhere. */
 function checkDevices(mount: SpecMount): void {
   const nothing = lstatSync(join(mount.source, 'null'), { throwIfNoEntry: false });
@@ -83,9 +107,12 @@ export async function guardMounts(
   mounts: readonly SpecMount[],
 ): Promise<void> {
   checkRoot(root);
+  const seen = new Map<string, 'plain' | 'missing' | 'link'>();
   await Promise.all(
     mounts.map(async (mount) => {
-      const place = await resolved(host, root, mount.destination);
+      const place = isWithoutLinks(root, mount.destination, seen)
+        ? posix.normalize(mount.destination)
+        : await resolved(host, root, mount.destination);
       if (place === '/')
         throw invalid(`"${mount.source}" cannot be mounted at "${mount.destination}": it leads to /`);
       if ((place === '/proc' || place.startsWith('/proc/')) && !harmless.has(place)) {

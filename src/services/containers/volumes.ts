@@ -1,13 +1,16 @@
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import type { ContainerRecord, MountPoint } from '../../core/model/container.ts';
 import type { Owner } from '../../core/model/id-mapping.ts';
+import type { MountPlace } from '../../core/ports/snapshot-driver.ts';
 import type { SpecMount } from '../../core/ports/spec-builder.ts';
 import type { UndoStack } from '../../core/undo.ts';
 import type { Room } from './deps.ts';
 import { imageMount, mountImage, unmountImage } from './image-mounts.ts';
+import { placeOf } from './mount-places.ts';
 import type { PlannedMount } from './parse-mount.ts';
 import { mergeTmpfsOptions } from './tmpfs-options.ts';
 import { makeOwned, remapOf } from './remap.ts';
@@ -44,14 +47,16 @@ async function realizeVolume(
   };
 }
 
-async function checkBind(mount: PlannedMount, owner: Owner): Promise<void> {
+/** What its source is. */
+async function checkBind(mount: PlannedMount, owner: Owner): Promise<MountPlace['kind']> {
   const found = await stat(mount.source).catch(() => undefined);
-  if (found !== undefined) return;
+  if (found !== undefined) return found.isDirectory() ? 'directory' : 'file';
   if (!mount.createSource) {
     throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
   }
   try {
     await makeOwned(mount.source, owner);
+    return 'directory';
   } catch (error) {
     throw invalid(
       `error while creating mount source path '${mount.source}': ${error instanceof Error ? error.message : ''}`,
@@ -60,7 +65,7 @@ async function checkBind(mount: PlannedMount, owner: Owner): Promise<void> {
   }
 }
 
-/** Makes or finds what the mounts need on the host, and gives them in the record's form. */
+/** Makes or finds what the mounts need on the host, and gives them in the record's form, and what each needs in the container. */
 export async function realizeMounts(
   room: Room,
   ctx: Ctx,
@@ -68,9 +73,13 @@ export async function realizeMounts(
   containerId: string,
   planned: readonly PlannedMount[],
   owner: Owner,
-): Promise<readonly MountPoint[]> {
+): Promise<{ readonly mounts: readonly MountPoint[]; readonly places: readonly MountPlace[] }> {
   const mounts: MountPoint[] = [];
+  const places: MountPlace[] = [];
   for (const [index, mount] of planned.entries()) {
+    const kind = mount.type === 'bind' ? await checkBind(mount, owner) : 'directory';
+    const place = placeOf(mount, kind);
+    if (place !== undefined) places.push(place);
     if (mount.type === 'image') {
       mounts.push(imageMount(room, containerId, index, mount));
       continue;
@@ -79,7 +88,6 @@ export async function realizeMounts(
       mounts.push(await realizeVolume(room, ctx, undo, mount));
       continue;
     }
-    if (mount.type === 'bind') await checkBind(mount, owner);
     mounts.push({
       type: mount.type,
       source: mount.source,
@@ -90,7 +98,7 @@ export async function realizeMounts(
       ...(mount.options === undefined ? {} : { options: mount.options }),
     });
   }
-  return mounts;
+  return { mounts, places };
 }
 
 const bareByRoom = new WeakMap<object, Map<string, Set<string>>>();
@@ -185,6 +193,30 @@ function emitUnmount(room: Room, record: ContainerRecord, mount: MountPoint): vo
   room.events.emit({ type: 'volume', action: 'unmount', actorId: mount.name ?? '', attributes });
 }
 
+async function useVolume(
+  room: Room,
+  ctx: Ctx,
+  undo: UndoStack,
+  record: ContainerRecord,
+  mount: MountPoint,
+): Promise<void> {
+  const name = mount.name ?? '';
+  undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, record.id));
+  await room.volumes.mount(ctx, name, record.id);
+  undo.push(`event of volume ${name}`, () => emitUnmount(room, record, mount));
+  emitMount(room, record, mount);
+  await checkSubpath(room, name, mount.source);
+}
+
+/** Whether the source is a folder; `invalid` where a bind has none. */
+async function isFolderAt(mount: MountPoint, look: Promise<Stats | undefined> | undefined): Promise<boolean> {
+  const found = await (look ?? stat(mount.source).catch(() => undefined));
+  if (found === undefined && mount.type === 'bind') {
+    throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
+  }
+  return found?.isDirectory() ?? true;
+}
+
 /** Makes the volumes reachable and gives all mounts of the record in the OCI spec's form. */
 export async function mountVolumes(
   room: Room,
@@ -192,8 +224,12 @@ export async function mountVolumes(
   undo: UndoStack,
   record: ContainerRecord,
 ): Promise<readonly SpecMount[]> {
+  // Looked at side by side: each look is a turn through the thread pool, and a network filesystem may take long.
+  const looks = record.mounts.map((mount) =>
+    mount.type === 'bind' ? stat(mount.source).catch(() => undefined) : undefined,
+  );
   const mounts: SpecMount[] = [];
-  for (const mount of record.mounts) {
+  for (const [index, mount] of record.mounts.entries()) {
     if (mount.type === 'tmpfs') {
       mounts.push({
         destination: mount.destination,
@@ -201,30 +237,19 @@ export async function mountVolumes(
         source: 'tmpfs',
         options: mergeTmpfsOptions(mount.options ?? []),
       });
-      continue;
-    }
-    if (mount.type === 'image') {
+    } else if (mount.type === 'image') {
       mounts.push(await mountImage(room, undo, record, mount));
-      continue;
+    } else {
+      if (mount.type === 'volume') await useVolume(room, ctx, undo, record, mount);
+      const isFolder =
+        mount.type === 'volume' && mount.subpath === undefined ? true : await isFolderAt(mount, looks[index]);
+      mounts.push({
+        destination: mount.destination,
+        type: 'bind',
+        source: mount.source,
+        options: bindOptions(room, mount, isFolder),
+      });
     }
-    if (mount.type === 'volume') {
-      const name = mount.name ?? '';
-      undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, record.id));
-      await room.volumes.mount(ctx, name, record.id);
-      undo.push(`event of volume ${name}`, () => emitUnmount(room, record, mount));
-      emitMount(room, record, mount);
-      await checkSubpath(room, name, mount.source);
-    }
-    const found = await stat(mount.source).catch(() => undefined);
-    if (found === undefined && mount.type === 'bind') {
-      throw invalid(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
-    }
-    mounts.push({
-      destination: mount.destination,
-      type: 'bind',
-      source: mount.source,
-      options: bindOptions(room, mount, found?.isDirectory() ?? true),
-    });
   }
   return mounts;
 }

@@ -180,6 +180,7 @@ export function createMemorySnapshots(): MemorySnapshots {
       if (snapshots.has(key)) throw conflict(`snapshot ${key} already exists`);
       snapshots.set(key, { parent, files: new Map() });
     },
+    ownPlaces: async () => {},
     mount: async (key) => {
       snapshot(key);
       return { path: `/memory/${key}` };

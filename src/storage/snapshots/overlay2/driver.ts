@@ -4,7 +4,7 @@
  * short links: absolute names overflow the one page of mount options near a hundred layers.
  */
 
-import { chmod, chown, lstat, mkdir, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Compression } from '../../../core/compression.ts';
@@ -18,6 +18,7 @@ import type {
   FileChange,
   Growing,
   MountedSnapshot,
+  MountPlace,
   SnapshotDriver,
   StagedLayer,
 } from '../../../core/ports/snapshot-driver.ts';
@@ -29,8 +30,10 @@ import { Layers } from './layers.ts';
 import { fromSnapshot, type Layout } from './layout.ts';
 import { StagedLayers } from './staged.ts';
 import { mountDirectory, showsIds, type MappedView, type Remap } from './mapped-view.ts';
+import { copyPlacesUp } from './mount-places.ts';
 import { MountPoints } from './mount-points.ts';
 import { SnapshotMounts } from './mounts.ts';
+import { parentLink, readParentLink } from './parent-link.ts';
 
 export interface Overlay2Deps {
   readonly host: Pick<
@@ -63,8 +66,6 @@ type Source = {
 
 /** Said in so many words, so that a snapshot's upper directory holds all that was changed, whatever the kernel's defaults are. */
 const features = 'index=off,redirect_dir=off,metacopy=off';
-
-const shortName = (chainId: string): string => Buffer.from(chainId.slice(7), 'hex').toString('base64url');
 
 export class Overlay2Driver implements SnapshotDriver {
   readonly name = 'overlay2';
@@ -218,25 +219,17 @@ export class Overlay2Driver implements SnapshotDriver {
   }
 
   async snapshotParent(key: string): Promise<string | undefined> {
-    try {
-      const name = await readlink(join(this.#layout.snapshot(key), 'parent'));
-      return `sha256:${Buffer.from(name, 'base64url').toString('hex')}`;
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return undefined;
-      throw error;
-    }
+    return (await readParentLink(this.#layout.snapshot(key)))?.chainId;
   }
 
   sync(): Promise<void> {
     return this.#deps.host.syncfs(this.#layout.root);
   }
 
-  async prepare(key: string, parent: string | undefined): Promise<void> {
+  async prepare(key: string, parent: string | undefined, places: readonly MountPlace[] = []): Promise<void> {
     const path = this.#layout.snapshot(key);
-    if (parent !== undefined) {
-      await this.#layers.get(parent);
-      this.#points.makeSoon(parent);
-    }
+    if (parent !== undefined) await this.#layers.get(parent);
+    const set = parent === undefined ? undefined : this.#points.choose(parent, places);
     const rootOf = parent === undefined ? undefined : stat(this.#layers.diff(parent));
     try {
       await mkdir(path, { mode: 0o710 });
@@ -250,8 +243,7 @@ export class Overlay2Driver implements SnapshotDriver {
       mkdir(join(path, 'upper'), { mode: 0o755 }),
       mkdir(join(path, 'work'), { mode: 0o700 }),
       mkdir(join(path, 'merged'), { mode: 0o700 }),
-      // A link holds the parent's name in one call and needs no file; below 60 bytes it needs no block either.
-      parent === undefined ? undefined : symlink(shortName(parent), join(path, 'parent')),
+      parent === undefined ? undefined : symlink(parentLink({ chainId: parent, set }), join(path, 'parent')),
     ]);
     // The upper directory is the container's `/`: it takes after the image's.
     if (root !== undefined && (root.mode & 0o7777) !== 0o755)
@@ -273,8 +265,8 @@ export class Overlay2Driver implements SnapshotDriver {
       if (showsIds(this.#layout.snapshot(key), options.ids)) return { path: target };
       await this.#mounts.unmount(key);
     }
-    const parent = await this.snapshotParent(key);
-    const lower = parent === undefined ? fromSnapshot('empty') : await this.#lowerOf(parent);
+    const below = await readParentLink(this.#layout.snapshot(key));
+    const lower = below === undefined ? fromSnapshot('empty') : await this.#lowerOf(below.chainId, below.set);
     if (lower.length > maxLower)
       throw invalid(`max depth exceeded: snapshot ${key} stands on too many layers for one mount`);
     const data = `lowerdir=${lower},upperdir=upper,workdir=work,${features}`;
@@ -304,10 +296,23 @@ export class Overlay2Driver implements SnapshotDriver {
     return { path: target };
   }
 
-  async #lowerOf(parent: string): Promise<string> {
+  async #lowerOf(parent: string, set: string | undefined): Promise<string> {
     const { lower } = await this.#layers.get(parent);
-    const points = this.#points.of(parent);
+    const points = this.#points.of(parent, set);
     return fromSnapshot(points === undefined ? lower : `${points}:${lower}`);
+  }
+
+  async ownPlaces(key: string): Promise<void> {
+    const directory = this.#layout.snapshot(key);
+    const below = await readParentLink(directory);
+    if (below?.set === undefined) return;
+    const points = this.#points.of(below.chainId, below.set);
+    if (points === undefined) return;
+    await copyPlacesUp(this.#deps.host, {
+      layer: join(this.#layout.root, points),
+      upper: join(directory, 'upper'),
+      merged: join(directory, 'merged'),
+    });
   }
 
   unmount(key: string): Promise<void> {
@@ -325,7 +330,18 @@ export class Overlay2Driver implements SnapshotDriver {
   /** Goes on with what a daemon before this one did not finish. */
   async recover(): Promise<void> {
     await this.#mounts.recover();
-    await this.#points.recover();
+    await this.#points.recover(() => this.#setsInUse());
+  }
+
+  async #setsInUse(): Promise<ReadonlySet<string>> {
+    const sets = new Set<string>();
+    for (const parent of [this.#layout.snapshots, this.#layout.removed]) {
+      for (const name of await readdir(parent)) {
+        const set = (await readParentLink(join(parent, name)))?.set;
+        if (set !== undefined) sets.add(set);
+      }
+    }
+    return sets;
   }
 
   async changes(ctx: Ctx, key: string): Promise<readonly FileChange[]> {
