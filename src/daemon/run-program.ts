@@ -19,12 +19,15 @@ export const runProgram: RunProgram = (path, args) =>
       if (stderr.length < maxOutput) stderr += chunk.toString('utf8');
     });
     const finish = (status: number): void => {
-      // What the program wrote before its exit is in the pipes now.
-      setImmediate(() => {
-        child.stdout.destroy();
-        child.stderr.destroy();
-        resolve({ status, stdout, stderr });
-      });
+      // What the program wrote before its exit is in the pipes now. They are read in the next round of the event loop: the present one may have
+      // looked at them before another child's end had this one's noticed.
+      setImmediate(() =>
+        setImmediate(() => {
+          child.stdout.destroy();
+          child.stderr.destroy();
+          resolve({ status, stdout, stderr });
+        }),
+      );
     };
     child.once('error', (error) => {
       stderr += error.message;
