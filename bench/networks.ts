@@ -124,6 +124,7 @@ export async function roomRows(quick: boolean): Promise<Row[]> {
   const measured = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as Record<string, number>;
   const value = (name: string): number => measured[name] ?? Number.NaN;
   const none = { dockerd: undefined };
+  const runs = `half of the runs within ${Math.round(value('throughputSpread') * 100)}%`;
   return [
     {
       what: 'network: attach on a user-defined network with 3 ports',
@@ -147,14 +148,14 @@ export async function roomRows(quick: boolean): Promise<Row[]> {
       bar: { of: 'value', most: 1.3 },
     },
     {
-      what: 'network: container to container, to a bridge made by hand',
+      what: `network: container to container, to a bridge made by hand (${runs})`,
       unit: 'times',
       slipway: value('containers') / value('handBridge'),
       ...none,
       bar: { of: 'value', least: 0.97 },
     },
     {
-      what: 'network: host to container, to a pair made by hand',
+      what: `network: host to container, to a pair made by hand (${runs})`,
       unit: 'times',
       slipway: value('fromHost') / value('handPair'),
       ...none,

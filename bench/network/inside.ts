@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import { createFirewall } from '../../src/network/index.ts';
 import type { FirewallPort } from '../../src/core/ports/firewall.ts';
 import { ctx, inside, instance, serveScript, World, type Box } from '../../tests/network/world.ts';
-import { median } from '../measures.ts';
+import { median, spread } from '../measures.ts';
 
 const run = (command: string): string => execFileSync('sh', ['-c', command], { encoding: 'utf8' });
 run('ip link set lo up');
@@ -86,18 +86,17 @@ async function portTimes(web: Box): Promise<void> {
 }
 
 const iperf = async (server: Pick<Box, 'namespace'>, client: Pick<Box, 'namespace'>, address: string) => {
-  const seconds = quick ? '1' : '2';
   const child = spawn('nsenter', [`--net=${server.namespace.path}`, 'iperf3', '-s', '-1', '--forceflush'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(child.stdout, 'data');
-  const text = inside(client, 'iperf3', '-c', address, '-t', seconds, '-J');
+  const text = inside(client, 'iperf3', '-c', address, '-t', '1', '-J');
   await once(child, 'exit');
   const parsed = JSON.parse(text) as { end: { sum_received: { bits_per_second: number } } };
   return parsed.end.sum_received.bits_per_second / 1e9;
 };
 
-/** Beside pairs of interfaces made by hand: host to namespace directly, and two namespaces on a bridge without any rules. */
+/** In short turns, since the machine's own ups and downs are larger than what is measured. Beside pairs of interfaces made by hand: host to namespace directly, and two namespaces on a bridge without any rules. */
 async function throughput(web: Box, other: Box): Promise<void> {
   const host = { namespace: { fd: -1, path: '/proc/self/ns/net' } };
   const [one, two, bare] = [
@@ -117,13 +116,16 @@ async function throughput(web: Box, other: Box): Promise<void> {
   );
   const address = web.record.endpoints['bridge']?.ipv4 ?? '';
   const samples: Record<string, number[]> = { containers: [], handBridge: [], fromHost: [], handPair: [] };
-  for (let turn = 0; turn < (quick ? 1 : 5); turn++) {
+  for (let turn = 0; turn < (quick ? 3 : 25); turn++) {
     samples['containers']?.push(await iperf(web, other, address));
     samples['handBridge']?.push(await iperf(one, two, '10.98.0.2'));
     samples['fromHost']?.push(await iperf(web, host, address));
     samples['handPair']?.push(await iperf(bare, host, '10.97.0.2'));
   }
-  for (const [name, values] of Object.entries(samples)) result[name] = median(values);
+  for (const [name, values] of Object.entries(samples)) {
+    result[name] = median(values);
+    result['throughputSpread'] = Math.max(result['throughputSpread'] ?? 0, spread(values));
+  }
   for (const { namespace } of [one, two, bare]) world.host.closeFd(namespace.fd);
 }
 

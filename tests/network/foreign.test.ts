@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { eventually } from '../scenarios/engine.ts';
 import { isolated } from './isolated.ts';
 import { ctx, inside, servePage, World, type Box } from './world.ts';
 
@@ -83,6 +84,14 @@ isolated(import.meta.filename, () => {
     assert.match(run('nft list set inet sliptest closed'), /elements/);
     assert.throws(() => inside(outside, 'curl', '-sS', '-m', '1', page));
     await world.restart();
+    assert.throws(() => inside(outside, 'curl', '-sS', '-m', '1', page));
+    run('nft flush ruleset');
+    await eventually('what was not forwarded before is not after a flush either', () => {
+      const { stdout } = spawnSync('nft', ['list', 'set', 'inet', 'sliptest', 'closed'], {
+        encoding: 'utf8',
+      });
+      return Promise.resolve(stdout.includes('elements') ? true : undefined);
+    });
     assert.throws(() => inside(outside, 'curl', '-sS', '-m', '1', page));
     run('nft delete element inet sliptest closed { 2 }');
     assert.match(inside(outside, 'curl', '-sS', '-m', '2', page), /^behind/, 'it was our rule');

@@ -1,6 +1,7 @@
 /**
  * The engine's firewall: one nftables table for every network and every published port. Called by the networks
- * service. Nothing is kept here but the names of the bridges, for rules in other firewalls' chains; the kernel's table is the state.
+ * service. The kernel's table is the state; kept here are the names of the bridges, for rules in other firewalls' chains, and
+ * what a deleted table cannot tell any more.
  */
 
 import type { Ctx } from '../../core/ctx.ts';
@@ -71,6 +72,8 @@ class NftFirewall implements Firewall {
   readonly #host: FirewallHost;
   readonly #table: string;
   readonly #bridges = new Set<string>();
+  /** IP versions that the host did not forward, for a table that someone has deleted. */
+  #closed: readonly PlacedElement[] = [];
   readonly #forgetting = new Set<number>();
   #notes: readonly string[] = [];
 
@@ -181,6 +184,7 @@ class NftFirewall implements Firewall {
       { ...ref, change: 'deleteTable' },
     ]);
     this.#notes = [];
+    this.#closed = [];
   }
 
   status(): readonly string[] {
@@ -263,14 +267,16 @@ class NftFirewall implements Firewall {
       if (!isForwardingOff(version)) continue;
       const closed: PlacedElement = { set: 'closed', element: { key: versionByte(version) } };
       await this.#host.nftApply(undefined, this.#changes('addElements', [closed]));
+      this.#closed = [...this.#closed, closed];
       await enableForwarding(this.#host, version);
     }
   }
 
   async #closedVersions(): Promise<readonly PlacedElement[]> {
     const set = { family: 'inet', table: this.#table, set: 'closed' } as const;
-    const elements = (await this.#host.nftElements(undefined, set)) ?? [];
-    return elements.map((element) => ({ set: 'closed', element }));
+    const elements = await this.#host.nftElements(undefined, set);
+    if (elements !== undefined) this.#closed = elements.map((element) => ({ set: 'closed', element }));
+    return this.#closed;
   }
 
   async #meetForeignChains(ctx: Ctx): Promise<void> {

@@ -190,34 +190,35 @@ const chains: readonly ChainPlan[] = [
     chain: 'guard',
     hook: { type: 'filter', hook: 'prerouting', priority: -300, policy: 'accept' },
     rules: [
+      // Every packet of the host passes here: what costs least and excludes most comes first.
       {
         // route_localnet is on for the bridges (127.0.0.1:port needs it): without this a container reaches the host's loopback.
         comment: 'no way to the host loopback',
         expressions: [
-          ...inSet('iifname', 'bridges'),
           ...isVersion(4),
           ...addressIn('daddr', '127.0.0.0', 8),
+          ...inSet('iifname', 'bridges'),
           verdict('drop'),
         ],
       },
       {
         comment: 'forged source',
         expressions: [
-          ...inSet('iifname', 'bridges'),
-          ...inSet('iifname', 'isolated', true),
           ...isVersion(4),
+          ...inSet('iifname', 'bridges'),
           ...forgedSource,
+          ...inSet('iifname', 'isolated', true),
           verdict('drop'),
         ],
       },
       {
         comment: 'forged source6',
         expressions: [
-          ...inSet('iifname', 'bridges'),
-          ...inSet('iifname', 'isolated6', true),
           ...isVersion(6),
+          ...inSet('iifname', 'bridges'),
           ...linkLocal6,
           ...forgedSource,
+          ...inSet('iifname', 'isolated6', true),
           verdict('drop'),
         ],
       },
