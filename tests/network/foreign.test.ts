@@ -52,6 +52,40 @@ isolated(import.meta.filename, () => {
     await world.stop(box);
   });
 
+  test('what the administrator drops in DOCKER-USER stays dropped', async () => {
+    const box = await world.run('web', { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } });
+    world.keep(await servePage(box, 'through '));
+    const page = (): string => inside(outside, 'curl', '-sS', '-m', '2', 'http://192.0.2.2:8080/');
+    const refused = (): void => {
+      assert.throws(() => inside(outside, 'curl', '-sS', '-m', '1', 'http://192.0.2.2:8080/'));
+    };
+    const order = (): readonly string[] =>
+      run('nft list chain ip filter FORWARD')
+        .split('\n')
+        .flatMap((line) => /jump DOCKER-USER|sliptest: (?:in|out) sliptest0/.exec(line)?.[0] ?? []);
+    assert.match(page(), /^through/);
+    // As dockerd does when it comes up: its chain, and the way there at the head.
+    run(
+      'nft "add chain ip filter DOCKER-USER; insert rule ip filter FORWARD counter jump DOCKER-USER; add rule ip filter DOCKER-USER ip saddr 192.0.2.1 drop"',
+    );
+    refused();
+    await world.restart();
+    refused();
+    assert.deepEqual(order(), ['jump DOCKER-USER', 'sliptest: out sliptest0', 'sliptest: in sliptest0']);
+    // Its way there is lost, or stands behind ours: ours leads there all the same.
+    run('nft flush chain ip filter FORWARD');
+    await eventually('the rules are back', async () => (order().length === 3 ? true : undefined));
+    assert.equal(order()[0], 'jump DOCKER-USER');
+    refused();
+    run('nft flush chain ip filter DOCKER-USER');
+    assert.match(page(), /^through/);
+    await world.networks.removeAll(ctx);
+    assert.doesNotMatch(run('nft list table ip filter'), /sliptest|jump/);
+    run('nft delete chain ip filter DOCKER-USER');
+    await world.restart();
+    await world.stop(box);
+  });
+
   test('rules come once, go with their network, and all of them on clean', async () => {
     await world.restart();
     await world.networks.create(ctx, { name: 'extra' });

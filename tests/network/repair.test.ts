@@ -72,6 +72,38 @@ isolated(import.meta.filename, () => {
     }
   });
 
+  test('elements of our sets: taken away, or added by someone else', async () => {
+    const listed = (what: string, words: string, wanted: boolean): Promise<true> =>
+      eventually(`${what} is ${wanted ? 'back' : 'gone'}`, async () =>
+        run(`nft list ${what}`).includes(words) === wanted ? true : undefined,
+      );
+    run('nft flush map inet sliptest ports');
+    await listed('map inet sliptest ports', '8080', true);
+    assert.match(await answers(), /^web/);
+    const { network } = world.networks.inspect('app');
+    run(`nft 'delete element inet sliptest bridges { "${network.bridgeName}" }'`);
+    await listed('set inet sliptest bridges', `${network.bridgeName}`, true);
+    run(`nft 'add element inet sliptest unprotected { "${network.bridgeName}" }'`);
+    await listed('set inet sliptest unprotected', `${network.bridgeName}`, false);
+    assert.match(await answers(), /^web/);
+  });
+
+  test('our own changes of sets wake nobody, and neither does what others do in theirs', async () => {
+    const heard: string[] = [];
+    const end = world.host.watchNetwork((changes) => heard.push(...changes.map((change) => change.kind)));
+    const ports = { '80/tcp': [{ HostPort: '8090' }] };
+    const box = await world.run('quiet', { NetworkMode: 'app', PortBindings: ports });
+    await world.stop(box);
+    assert.deepEqual(
+      heard.filter((kind) => kind === 'elements' || kind === 'rules'),
+      [],
+    );
+    run('nft "add table inet other; add set inet other s { type mark; }; add element inet other s { 5 }"');
+    await eventually('the other table is heard of', async () => (heard.includes('rules') ? true : undefined));
+    end();
+    run('nft delete table inet other');
+  });
+
   test('a firewall that loads itself anew, with a chain that drops: let through once more', async () => {
     const load =
       'nft "add table inet wall; delete table inet wall; add table inet wall; add chain inet wall gate { type filter hook forward priority 10; policy drop; }"';

@@ -119,6 +119,7 @@ export class World {
   upstream = '';
   readonly #children: ChildProcess[] = [];
   readonly #outside: number[] = [];
+  #unwatch: (() => void) | undefined;
   /** What the daemon's flags say; taken by the next `restart`. */
   defaults: NetworkDefaults;
 
@@ -131,6 +132,8 @@ export class World {
   /** A daemon that was killed and comes back: new service and client, same records, kernel and slipway-net. */
   async restart(): Promise<void> {
     this.helper.close();
+    // The watch of a killed daemon ends with it.
+    this.#unwatch?.();
     this.helper = this.#makeHelper();
     this.networks = this.#makeService();
     await this.start();
@@ -251,7 +254,10 @@ export class World {
       }),
       firewall: createFirewall({ host: this.host, instance }),
       helper: this.helper,
-      host: this.host,
+      host: {
+        ...this.host,
+        watchNetwork: (listener) => (this.#unwatch = this.host.watchNetwork(listener)),
+      },
       facts: {
         ipv6: true,
         ephemeralPorts: { first: 32_768, last: 60_999 },

@@ -35,6 +35,8 @@ export interface FirewallPort {
 
 /** The engine's own table of rules: one atomic change a call, idempotent, listed for reconcile. */
 export interface Firewall {
+  /** Its name, by which the kernel tells of changes in it. */
+  readonly table: string;
   /** Makes the table equal to this whole picture, whatever stood there before. */
   restore(ctx: Ctx, networks: readonly FirewallNetwork[], ports: readonly FirewallPort[]): Promise<void>;
   /** As `publish`, fails where the table is not there (someone flushed it): `restore` is the answer. */

@@ -204,8 +204,10 @@ export interface NetworkStep {
 /** What someone changed in the host's network; by whom is not told, so it may have been the engine itself. */
 export type NetworkChange =
   | { readonly kind: 'linkDeleted'; readonly name: string }
-  /** A table was made or deleted, or its chains, rules or sets; elements of sets are not watched. */
+  /** A table was made or deleted, or its chains, rules or sets. */
   | { readonly kind: 'rules'; readonly table: string }
+  /** Elements of a set came or went, by someone else's doing. */
+  | { readonly kind: 'elements'; readonly table: string }
   /** More happened than the kernel could keep: anything may have changed. */
   | { readonly kind: 'lost' };
 

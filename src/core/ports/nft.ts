@@ -131,6 +131,8 @@ export type NftChange = NftTableRef &
         readonly comment?: string;
         /** Before all others of the chain instead of after them. */
         readonly first?: boolean;
+        /** Right behind the rule with this handle instead. */
+        readonly after?: bigint;
       }
     | { readonly change: 'deleteRule'; readonly chain: string; readonly handle: bigint }
   );
@@ -148,6 +150,8 @@ export interface NftRuleInfo extends NftTableRef {
   readonly chain: string;
   readonly handle: bigint;
   readonly comment: string;
+  /** Chains that it jumps or goes to, whatever it matches. */
+  readonly jumpsTo: readonly string[];
 }
 
 /** The part of the host that speaks nftables; `namespace` undefined is the host's own. */

@@ -42,10 +42,25 @@ function setOption(fd: number, level: number, name: number, value: Buffer): void
   checked(libc.setsockopt(fd, level, name, value, value.length), 'setsockopt', `netlink ${level}/${name}`);
 }
 
-/** Opens a socket in the thread's present namespace, connected to the kernel so that nobody else can answer. */
-export function openNetlink(of: number): number {
+/** Our changes carry this in the kernel's notifications: a bit that the kernel never gives by itself, and the process. */
+export const ownPortBase = (0x40000000 | ((process.pid & 0x3fffff) << 8)) >>> 0;
+
+/** Another process of this number, in a process namespace of its own, may have it: then the kernel chooses one. */
+function bindOwn(fd: number, number: number): void {
+  const address = Buffer.alloc(12);
+  address.writeUInt16LE(AF_NETLINK);
+  address.writeUInt32LE(ownPortBase | (number & 0xff), 4);
+  libc.bind(fd, address, address.length);
+}
+
+/**
+ * Opens a socket in the thread's present namespace, connected to the kernel so that nobody else can answer. With a number
+ * of the caller's own (the thread's) what it changes is known as this process's.
+ */
+export function openNetlink(of: number, own?: number): number {
   const fd = checked(libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, of), 'socket', 'netlink');
   try {
+    if (own !== undefined) bindOwn(fd, own);
     setOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, int32(1));
     setOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, int32(1));
     const timeout = Buffer.alloc(16);

@@ -1,5 +1,6 @@
 /** The state of a thread that does network work: its own namespace and its sockets there. Synchronous; any thread may have one. */
 
+import { threadId } from 'node:worker_threads';
 import type { NamespaceRef, ProgramNamespace } from '../../core/ports/host.ts';
 import { closeQuietly, kernelError } from '../ffi/kernel-error.ts';
 import { netlinkFamily, openNetlink } from '../netlink/socket.ts';
@@ -19,7 +20,8 @@ export function createNetworkThread(): NetworkThread {
   return {
     homeFd,
     route: () => (route >= 0 ? route : (route = openNetlink(netlinkFamily.route))),
-    netfilter: () => (netfilter >= 0 ? netfilter : (netfilter = openNetlink(netlinkFamily.netfilter))),
+    netfilter: () =>
+      netfilter >= 0 ? netfilter : (netfilter = openNetlink(netlinkFamily.netfilter, threadId)),
     close() {
       for (const fd of [route, netfilter, homeFd]) closeQuietly(fd);
     },

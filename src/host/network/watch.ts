@@ -1,7 +1,7 @@
 /**
  * Notices what others change in the host's network. Netlink sockets cannot be watched by Node's loop, so the kernel is
  * asked for SIGIO when something arrives, and the handler reads without waiting. Filters in the kernel keep back what
- * every start and stop of a container brings about (interfaces made, elements of sets), so that nothing is woken for it.
+ * every start and stop of a container brings about (interfaces made, our own elements of sets), so that nothing is woken for it.
  */
 
 import type { NetworkChange } from '../../core/ports/host.ts';
@@ -13,6 +13,7 @@ import {
   EAGAIN,
   EINTR,
   MSG_DONTWAIT,
+  ownPortBase,
   SOCK_RAW_CLOEXEC,
   SOL_NETLINK,
   netlinkFamily,
@@ -36,6 +37,9 @@ const tableName = 1;
 
 /** Instructions of classic BPF: a byte of the message loaded, compared, and the message taken or dropped. */
 const loadByte = (offset: number): Buffer => instruction(0x30, 0, 0, offset);
+/** Four bytes, read as if the first were the highest. */
+const loadWord = (offset: number): Buffer => instruction(0x20, 0, 0, offset);
+const and = (mask: number): Buffer => instruction(0x54, 0, 0, mask);
 const jumpIf = (value: number, then: number, otherwise: number): Buffer =>
   instruction(0x15, then, otherwise, value);
 const take = instruction(0x06, 0, 0, 0xffffffff);
@@ -52,6 +56,7 @@ function instruction(code: number, jumpTrue: number, jumpFalse: number, value: n
 
 /** Low byte of the message's type, and the family of an interface message, within struct nlmsghdr and what follows. */
 const typeByte = 4;
+const portWord = 12;
 const familyByte = 16;
 
 /** Interfaces deleted; not ports that left a bridge, which are told as messages of the bridge family. */
@@ -63,8 +68,29 @@ const onlyDeletedLinks = [
   drop,
   take,
 ];
-/** Neither elements of sets (12, 14) nor the number of each transaction (15). */
-const onlyRules = [loadByte(typeByte), jumpIf(12, 3, 0), jumpIf(14, 2, 0), jumpIf(15, 1, 0), take, drop];
+const newElements = 12;
+const deletedElements = 14;
+const transaction = 15;
+
+/** The sender of a change, as `loadWord` sees it, without the lowest byte, which tells our threads apart. */
+function ownPort(): number {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(ownPortBase);
+  return bytes.readUInt32BE(0) & 0x00ffffff;
+}
+
+/** Not the number of each transaction, nor elements of sets where they are our own doing. */
+const onlyRules = [
+  loadByte(typeByte),
+  jumpIf(transaction, 6, 0),
+  jumpIf(newElements, 1, 0),
+  jumpIf(deletedElements, 0, 3),
+  loadWord(portWord),
+  and(0x00ffffff),
+  jumpIf(ownPort(), 1, 0),
+  take,
+  drop,
+];
 
 const receiveBuffer = Buffer.alloc(64 * 1024);
 
@@ -100,6 +126,8 @@ function changeOf(message: NetlinkMessage): NetworkChange | undefined {
     ?.toString('utf8')
     .replace(/\0.*$/s, '');
   if (name === undefined) return undefined;
+  const isElements = isRules && [newElements, deletedElements].includes(message.type & 0xff);
+  if (isElements) return { kind: 'elements', table: name };
   if (isRules) return { kind: 'rules', table: name };
   return message.type === deleteLink ? { kind: 'linkDeleted', name } : undefined;
 }

@@ -4,7 +4,7 @@ import { backgroundCtx } from '../../core/ctx.ts';
 import { internal } from '../../core/errors.ts';
 import { silentLogger } from '../../core/log.ts';
 import type { FirewallNetwork, FirewallPort } from '../../core/ports/firewall.ts';
-import type { NftChainInfo } from '../../core/ports/nft.ts';
+import type { NftChainInfo, NftRuleInfo } from '../../core/ports/nft.ts';
 import { elementId, networkElements, portElement, portOfElement } from './elements.ts';
 import { createFirewall } from './index.ts';
 import { dropsForwards, planForeignRemoval, planForeignRules } from './foreign.ts';
@@ -187,6 +187,7 @@ test('chains of others that drop what we forward', () => {
     chain: 'FORWARD',
     handle: BigInt(at),
     comment,
+    jumpsTo: [],
   }));
   assert.equal(planForeignRules('slipway', ['br0'], chain, present).length, 1);
   assert.deepEqual(
@@ -195,4 +196,43 @@ test('chains of others that drop what we forward', () => {
     ),
     [1n],
   );
+});
+
+test('rules in foreign chains: behind the way into the chain that Docker leaves to the administrator', () => {
+  const ref = { family: 'ip', table: 'filter', chain: 'FORWARD' } as const;
+  const chain: NftChainInfo = { ...ref, hook: 'forward', type: 'filter', priority: 0, policy: 'drop' };
+  const users: NftChainInfo = { ...chain, chain: 'DOCKER-USER', hook: '', type: '', policy: '' };
+  const rule = (handle: bigint, comment: string, jumpsTo: readonly string[] = []): NftRuleInfo => ({
+    ...ref,
+    handle,
+    comment,
+    jumpsTo,
+  });
+  const planned = (rules: readonly NftRuleInfo[], chains = [chain, users]): readonly unknown[] =>
+    planForeignRules('slipway', ['br0'], chain, rules, chains).map((change) => {
+      if (change.change === 'deleteRule') return `delete ${change.handle}`;
+      if (change.change !== 'addRule') return change.change;
+      return `${change.comment} ${change.after === undefined ? 'first' : `after ${change.after}`}`;
+    });
+  const jump = rule(7n, '', ['DOCKER-USER']);
+  assert.deepEqual(planned([jump]), ['slipway: in br0 after 7', 'slipway: out br0 after 7']);
+  const [one, two] = [rule(8n, 'slipway: in br0'), rule(9n, 'slipway: out br0')];
+  assert.deepEqual(planned([jump, one, two]), [], 'they stand as they should');
+  assert.deepEqual(planned([one, jump, two]), ['delete 8', 'slipway: in br0 after 7']);
+  assert.deepEqual(
+    planned([one, two]),
+    [
+      'delete 8',
+      'delete 9',
+      'slipway: in br0 first',
+      'slipway: out br0 first',
+      'slipway: DOCKER-USER first first',
+    ],
+    'nothing leads there: we do',
+  );
+  const ours = rule(10n, 'slipway: DOCKER-USER first', ['DOCKER-USER']);
+  assert.deepEqual(planned([ours, one, two]), []);
+  assert.deepEqual(planned([one, two], [chain]), [], 'there is no such chain');
+  assert.deepEqual(planForeignRemoval('slipway', ['br0'], [ours, one]), []);
+  assert.equal(planForeignRemoval('slipway', [], [ours, one]).length, 2);
 });

@@ -77,9 +77,12 @@ class NftFirewall implements Firewall {
   readonly #forgetting = new Set<number>();
   #notes: readonly string[] = [];
 
+  readonly table: string;
+
   constructor(options: FirewallOptions) {
     this.#host = options.host;
     this.#table = options.instance;
+    this.table = options.instance;
   }
 
   async restore(
@@ -288,7 +291,7 @@ class NftFirewall implements Firewall {
       const where = `${chain.family} ${chain.table} ${chain.chain}`;
       try {
         const rules = await this.#host.nftRules(undefined, chain);
-        const changes = planForeignRules(this.#table, bridges, chain, rules);
+        const changes = planForeignRules(this.#table, bridges, chain, rules, chains);
         if (changes.length > 0) await this.#host.nftApply(undefined, changes);
         notes.push(
           `the chain ${where} drops forwarded packets: accept rules for the engine's bridges stand at its head`,

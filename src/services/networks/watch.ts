@@ -37,7 +37,10 @@ function sort(room: Networks, pending: Pending, changes: readonly NetworkChange[
   );
   for (const change of changes) {
     if (change.kind === 'rules') pending.rules = true;
-    else if (change.kind === 'lost') {
+    else if (change.kind === 'elements') {
+      // Sets of others change all the time, and mean nothing to us.
+      if (change.table === room.firewall.table) pending.rules = true;
+    } else if (change.kind === 'lost') {
       pending.rules = true;
       for (const name of bridges) pending.bridges.add(name);
     } else if (bridges.has(change.name)) pending.bridges.add(change.name);

@@ -18,6 +18,7 @@ export function createFakeFirewall(table: FakeTable = { current: undefined }): F
     return table.current;
   };
   return {
+    table: 'fake',
     async restore(_ctx, networks, ports) {
       table.current = {
         networks: new Map(networks.map((network) => [network.bridge, network])),

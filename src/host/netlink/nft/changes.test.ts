@@ -251,6 +251,12 @@ test('ip saddr 10.0.0.0/8 jump d', () => {
 test('a rule at the head of its chain, and one deleted by handle', () => {
   const [first] = encodeChange({ ...table, change: 'addRule', chain: 'c', expressions: [], first: true }, 1);
   assert.equal(first?.readUInt16LE(6), 0x401);
+  const [behind] = encodeChange(
+    { ...table, change: 'addRule', chain: 'c', expressions: [], after: 0x102n },
+    1,
+  );
+  assert.equal(behind?.readUInt16LE(6), 0xc01);
+  assert.match(behind?.toString('hex') ?? '', /0c0006000000000000000102/);
   sends(
     { ...table, change: 'deleteRule', chain: 'c', handle: 0x102n },
     '30000000 080a 0100 00000000 00000000 02 00 0000 0600 0100 7400 0000 0600 0200 6300 0000',

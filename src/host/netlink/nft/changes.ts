@@ -25,7 +25,14 @@ export const familyNumber: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 
 export const hookNumber = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
 export const chainAttribute = { table: 1, handle: 2, name: 3, hook: 4, policy: 5, type: 7 } as const;
 export const hookAttribute = { number: 1, priority: 2 } as const;
-export const ruleAttribute = { table: 1, chain: 2, handle: 3, expressions: 4, userdata: 7 } as const;
+export const ruleAttribute = {
+  table: 1,
+  chain: 2,
+  handle: 3,
+  expressions: 4,
+  position: 6,
+  userdata: 7,
+} as const;
 const setAttribute = {
   table: 1,
   name: 2,
@@ -202,6 +209,7 @@ function encodeRule(change: Extract<NftChange, { change: 'addRule' }>): Buffer {
     change,
     ...chainOf(change),
     nested(ruleAttribute.expressions, ...encodeExpressions(change.expressions)),
+    ...(change.after === undefined ? [] : [attribute(ruleAttribute.position, be64(change.after))]),
     ...comment(ruleAttribute.userdata, change.comment),
   );
 }

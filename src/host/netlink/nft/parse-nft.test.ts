@@ -43,7 +43,13 @@ test('a rule: handle and comment', () => {
     chain: 'c',
     handle: 7n,
     comment: 'web',
+    jumpsTo: [],
   });
+  const verdict = nested(2, nested(2, attribute(1, be32(-3)), attribute(2, text('DOCKER-USER'))));
+  const jump = nested(1, attribute(1, text('immediate')), nested(2, attribute(1, be32(0)), verdict));
+  const counter = nested(1, attribute(1, text('counter')), nested(2));
+  const jumping = answer(6, 2, ...names, attribute(3, be64(8n)), nested(4, counter, jump));
+  assert.deepEqual(parseRule(jumping)?.jumpsTo, ['DOCKER-USER']);
   assert.equal(parseRule(answer(6, 10, ...names)), undefined);
 });
 

@@ -108,6 +108,19 @@ export function parseChain(message: NetlinkMessage): NftChainInfo | undefined {
   };
 }
 
+const expression = { name: 1, data: 2 } as const;
+const immediateData = 2;
+
+/** A verdict is the value of an `immediate` expression. */
+function jumpOf(data: Buffer): readonly string[] {
+  const attributes = parseAttributes(data);
+  if (readText(attributes, expression.name) !== 'immediate') return [];
+  const immediate = parseAttributes(attributes.get(expression.data) ?? Buffer.alloc(0));
+  const held = parseAttributes(immediate.get(immediateData) ?? Buffer.alloc(0)).get(dataVerdict);
+  const verdict = held === undefined ? undefined : readVerdict(held);
+  return verdict !== undefined && 'chain' in verdict ? [verdict.chain] : [];
+}
+
 export function parseRule(message: NetlinkMessage): NftRuleInfo | undefined {
   const family = familyOf(message);
   if (!expects(message, nftType.newRule) || family === undefined) return undefined;
@@ -120,5 +133,8 @@ export function parseRule(message: NetlinkMessage): NftRuleInfo | undefined {
     chain: readText(attributes, ruleAttribute.chain),
     handle: handle.readBigUInt64BE(0),
     comment: readComment(attributes.get(ruleAttribute.userdata)),
+    jumpsTo: listAttributes(attributes.get(ruleAttribute.expressions) ?? Buffer.alloc(0)).flatMap(
+      ({ data }) => jumpOf(data),
+    ),
   };
 }

@@ -155,7 +155,10 @@ function applyChange(state: State, change: NftChange, handle: () => bigint): voi
       const { rules } = chainOf(state, change);
       checkExpressions(tableOf(state, change), change.expressions);
       const rule = { handle: handle(), comment: change.comment ?? '', expressions: change.expressions };
-      if (change.first === true) rules.unshift(rule);
+      const at = rules.findIndex((one) => one.handle === change.after);
+      if (change.after !== undefined && at < 0) throw refused('ENOENT', 'rule');
+      if (change.after !== undefined) rules.splice(at + 1, 0, rule);
+      else if (change.first === true) rules.unshift(rule);
       else rules.push(rule);
       return;
     }
@@ -201,12 +204,15 @@ export function createFakeTables(): FakeTables {
         })),
       ),
     rules: (ref) =>
-      (chainIfThere(ref)?.rules ?? []).map(({ handle, comment }) => ({
+      (chainIfThere(ref)?.rules ?? []).map(({ handle, comment, expressions }) => ({
         family: ref.family,
         table: ref.table,
         chain: ref.chain,
         handle,
         comment,
+        jumpsTo: expressions.flatMap((one) =>
+          one.expr === 'verdict' && 'chain' in one.verdict ? [one.verdict.chain] : [],
+        ),
       })),
     expressions: (ref) => (chainIfThere(ref)?.rules ?? []).map(({ expressions }) => expressions),
   };
