@@ -87,8 +87,8 @@ function explain(
 ): SlipwayError {
   const said = words(refusal);
   const name = familiar(repositoryName(asked.repository));
-  const isDenied =
-    refusal.code === 'DENIED' || refusal.code === 'UNAUTHORIZED' || status === 401 || status === 403;
+  if (refusal.code === 'UNAUTHORIZED') return new SlipwayError('forbidden', said);
+  const isDenied = refusal.code === 'DENIED' || status === 401 || status === 403;
   if (isDenied && asked.action === 'pull')
     return new SlipwayError(
       'notFound',
@@ -106,11 +106,18 @@ function explain(
   return new SlipwayError(kindOf(status), said);
 }
 
+/** Whether a token was given that does not reach as far: what is said in the body then is less true than this. */
+function lacksScope(message: IncomingMessage): boolean {
+  const header = message.headers['www-authenticate'] ?? '';
+  return message.statusCode === 401 && /^bearer\b.*\berror="?insufficient_scope/i.test(header);
+}
+
 /** Reads what the registry says and makes the error of it. */
 export async function refusalOf(message: IncomingMessage, asked: Asked): Promise<SlipwayError> {
   const status = message.statusCode ?? 0;
   const body = await readBody(message, maxErrorBody).catch(() => Buffer.alloc(0));
-  const refusal = parseRefusal(body.toString('utf8')) ??
+  const told = lacksScope(message) ? byStatus[403] : parseRefusal(body.toString('utf8'));
+  const refusal = told ??
     byStatus[status] ?? {
       code: '',
       message: `received unexpected HTTP status: ${status} ${message.statusMessage ?? ''}`.trim(),

@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { pipeline, type Readable } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
 import { SlipwayError, invalid, unavailable } from '../core/errors.ts';
+import { describeBroken } from './dial-words.ts';
 
 export interface TlsOptions {
   /** False for insecure registries. */
@@ -34,26 +35,6 @@ export interface HttpOptions {
   readonly idleTimeoutMs: number;
   /** Proxies, as variables of the environment. */
   readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
-}
-
-/** The error of a broken connection in the words that Go, and so Docker, uses for it. */
-function describe(method: string, url: URL, error: NodeJS.ErrnoException): Error {
-  const verb = method.charAt(0) + method.slice(1).toLowerCase();
-  const words: Readonly<Record<string, string>> = {
-    ENOTFOUND: `dial tcp: lookup ${url.hostname}: no such host`,
-    EAI_AGAIN: `dial tcp: lookup ${url.hostname}: temporary failure in name resolution`,
-    ECONNREFUSED: `dial tcp ${url.host}: connect: connection refused`,
-    ECONNRESET: 'connection reset by peer',
-    UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
-    SELF_SIGNED_CERT_IN_CHAIN:
-      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
-    DEPTH_ZERO_SELF_SIGNED_CERT:
-      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
-    CERT_HAS_EXPIRED: 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
-  };
-  const plain = `${url.origin}${url.pathname}`;
-  return unavailable(`${verb} "${plain}": ${words[error.code ?? ''] ?? error.message}`, error);
 }
 
 /** Connections are shared where protocol and certificates are the same; files may change while the daemon runs. */
@@ -120,14 +101,16 @@ export class HttpClient {
         const isReset = ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
         if (isReset && out.reusedSocket && !ctx.signal.aborted)
           reject(
-            new StaleConnection('unavailable', describe(request.method, url, error).message, {
+            new StaleConnection('unavailable', describeBroken(request.method, url, error).message, {
               cause: error,
             }),
           );
         else rejectPlainly(error);
       };
       const rejectPlainly = (error: Error): void =>
-        reject(ctx.signal.aborted ? unavailable('context canceled') : describe(request.method, url, error));
+        reject(
+          ctx.signal.aborted ? unavailable('context canceled') : describeBroken(request.method, url, error),
+        );
       out.once('response', (message) => {
         guardPace(message, this.#options.idleTimeoutMs);
         resolve(message);

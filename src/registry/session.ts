@@ -3,10 +3,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
-import { SlipwayError, invalid } from '../core/errors.ts';
+import { SlipwayError, forbidden, invalid, isKind, toSlipwayError, unauthorized } from '../core/errors.ts';
 import type { RegistryCredentials } from '../core/ports/registry.ts';
 import { basic, parseChallenge, TokenSource, type Challenge, type TokenRequest } from './auth.ts';
 import { isBusy, patiently } from './busy.ts';
+import { requestWords } from './dial-words.ts';
 import { endpointsOf, type Endpoint, type EndpointOptions } from './endpoints.ts';
 import type { Capability } from './hosts.ts';
 import type { HttpClient, HttpRequest } from './http.ts';
@@ -34,6 +35,24 @@ function addressOf({ base, prefix }: Endpoint, path: string | URL): URL {
 
 const maxRedirects = 5;
 const isRedirect = (status: number | undefined): boolean => [301, 302, 303, 307, 308].includes(status ?? 0);
+
+/**
+ * Refused before the registry itself was asked. A push tells the bare words, anything else what it wanted to ask, as Docker
+ * does. Only a login is answered by 401, at which the docker CLI asks for a name and a password and tries again.
+ */
+function refusedHere(
+  endpoint: Endpoint,
+  request: RegistryRequest,
+  said: string,
+  cause?: unknown,
+): SlipwayError {
+  if (request.needs === 'push') return forbidden(said, cause);
+  const url = addressOf(endpoint, request.path);
+  // dockerd looks before it fetches.
+  const method = url.pathname.includes('/manifests/') ? 'HEAD' : request.method;
+  const refused = request.path === '/v2/' ? unauthorized : forbidden;
+  return refused(`${requestWords(method, url)}: ${said}`, cause);
+}
 
 export class Session {
   readonly #http: HttpClient;
@@ -130,8 +149,9 @@ export class Session {
     // A token that was refused is of no use any more, whatever it said of its life.
     if (before !== undefined && known !== undefined) this.#tokens.forget(before);
     const authorization = await this.#authorization(ctx, endpoint, request, challenge);
-    if (authorization === undefined) return answer;
+    if (authorization === undefined && endpoint.isMirror) return answer;
     answer.resume();
+    if (authorization === undefined) throw refusedHere(endpoint, request, 'no basic auth credentials');
     return this.#follow(ctx, endpoint, request, authorization);
   }
 
@@ -169,7 +189,14 @@ export class Session {
       return username === '' ? undefined : basic(username, password);
     }
     const token = this.#tokenRequest(endpoint, request, challenge);
-    return token === undefined ? undefined : `Bearer ${await this.#tokens.token(ctx, token)}`;
+    if (token === undefined) return undefined;
+    try {
+      return `Bearer ${await this.#tokens.token(ctx, token)}`;
+    } catch (error) {
+      throw isKind(error, 'unauthorized')
+        ? refusedHere(endpoint, request, toSlipwayError(error).message, error)
+        : error;
+    }
   }
 
   async #follow(

@@ -2,9 +2,19 @@
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, globSync, openSync, readFileSync, rmSync, rmdirSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -29,6 +39,8 @@ export interface PeerOptions {
   readonly args?: readonly string[];
   /** A process whose network namespace it joins, instead of one of its own. */
   readonly networkOf?: number;
+  /** Files below /etc that it alone sees, with their texts: `{ hosts: '...' }`. */
+  readonly etc?: Readonly<Record<string, string>>;
 }
 
 export interface PeerCommand {
@@ -40,11 +52,19 @@ export interface PeerCommand {
   readonly tree?: string;
 }
 
+/** Files of its own over the /etc that it has, on the tmpfs of its own /run. */
+const privateEtc = `if [ -d "$PEER_FOLDER/etc" ]; then
+  mkdir -p /run/peer-etc/work
+  cp -r "$PEER_FOLDER/etc" /run/peer-etc/upper
+  mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/peer-etc/upper,workdir=/run/peer-etc/work /etc
+fi`;
+
 /** Nothing of the host's /run is seen or touched: no lock, socket or pid file of an engine there. */
 const script = `
 set -e
 ip link set lo up
 mount -t tmpfs tmpfs /run
+${privateEtc}
 exec "$@"
 `;
 
@@ -63,6 +83,7 @@ pivot_root . old
 cd /
 umount -l /old
 shift 2
+${privateEtc}
 exec "$@"
 `;
 
@@ -137,7 +158,15 @@ export async function startPeer(options: PeerOptions, started: PeerCommand): Pro
       ? ['unshare', '--net']
       : ['nsenter', `--net=/proc/${options.networkOf}/ns/net`];
   const [program = '', ...args] = [...network, ...inside];
-  const env = { ...process.env, ...started.env };
+  for (const [name, text] of Object.entries(options.etc ?? {})) {
+    mkdirSync(dirname(join(options.folder, 'etc', name)), { recursive: true });
+    writeFileSync(join(options.folder, 'etc', name), text);
+  }
+  const env = {
+    ...process.env,
+    ...started.env,
+    PEER_FOLDER: tree === undefined ? options.folder : '/peer',
+  };
   const child = spawn(program, args, { stdio: ['ignore', output, output], env });
   closeSync(output);
   const exited = once(child, 'exit');

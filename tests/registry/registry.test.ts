@@ -127,7 +127,8 @@ test('with a password, with an identity token, and with a wrong password', async
     await registry.manifest(ctx, busybox, 'latest', { identityToken: 'refresh' });
     assert.match(hub.tokens[1]?.body ?? '', /grant_type=refresh_token.*refresh_token=refresh/);
     await assert.rejects(registry.manifest(ctx, busybox, 'latest', { username: 'me', password: 'wrong' }), {
-      kind: 'unauthorized',
+      kind: 'forbidden',
+      message: `Head "${hub.base}/v2/library/busybox/manifests/latest": unauthorized: incorrect username or password`,
     });
     const login = await registry.login(ctx, 'docker.io', { username: 'me', password: 'right' });
     assert.deepEqual(login, { status: 'Login Succeeded', identityToken: 'refresh' });

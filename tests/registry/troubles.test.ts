@@ -116,8 +116,8 @@ test('a registry that refuses every token is asked twice, not for ever', async (
     },
     async (registry, repository) => {
       await assert.rejects(registry.manifest(ctx, repository, 'v1', undefined), {
-        kind: 'notFound',
-        message: /pull access denied/,
+        kind: 'forbidden',
+        message: 'unauthorized: authentication required',
       });
       assert.deepEqual([requests, tokens], [2, 1]);
     },
