@@ -78,7 +78,7 @@ function parsePage(text: string): Page {
 }
 
 const shorts = new Map<string, string>();
-for (const parent of ['', 'container', 'image', 'manifest', 'network', 'volume', 'system']) {
+for (const parent of ['', 'checkpoint', 'container', 'image', 'manifest', 'network', 'volume', 'system']) {
   for (const match of help(parent).matchAll(/^ {2}([\w-]+) {2,}(\S.*)$/gm)) {
     shorts.set(`${parent} ${match[1] ?? ''}`.trim(), match[2] ?? '');
   }

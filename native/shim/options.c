@@ -27,6 +27,7 @@ static const char *take(struct options *to, const char *name, const char *value)
       {"--log", &to->log_path},
       {"--log-attributes", &to->log_attributes},
       {"--log-cursor", &to->log_cursor},
+      {"--restore", &to->restore_path},
       {"--exit-record", &to->exit_path},
       {"--socket", &to->socket_path},
       {"--spill-dir", &to->spill_dir},

@@ -22,6 +22,7 @@ struct options {
   int log_keep_bytes; /* bytes that are no UTF-8 can be read back */
   const char *log_cursor; /* how far the daemon has sent the log on; NULL when nobody does. With it the daemon alone deletes files */
   int64_t log_unsent_max; /* bytes that may wait to be sent on */
+  const char *restore_path; /* images of a checkpoint that the container goes on from; NULL starts it anew */
   const char *exit_path;
   const char *socket_path;
   const char *spill_dir;

@@ -45,7 +45,7 @@ static void become_runtime(const struct session *session, char **args, const int
   _exit(127);
 }
 
-/* `verb` is run or exec; `process` the path of the process document for exec. */
+/* `verb` is run, restore or exec; `process` the path of the process document for exec. */
 static int launch(struct session *session, const char *verb, const char *process, const int child[3]) {
   char log[PATH_SIZE], pid_file[PATH_SIZE], console[PATH_SIZE];
   file_of(session, ".log", log, sizeof log);
@@ -74,6 +74,13 @@ static int launch(struct session *session, const char *verb, const char *process
     args[n++] = "--bundle";
     args[n++] = shim.options.bundle;
   }
+  if (!process && shim.options.restore_path) {
+    args[n++] = "--image-path";
+    args[n++] = shim.options.restore_path;
+    /* criu's restore.log: the daemon reads it when the restore fails. */
+    args[n++] = "--work-path";
+    args[n++] = shim.options.bundle;
+  }
   if (session->terminal) {
     args[n++] = "--console-socket";
     args[n++] = console;
@@ -95,7 +102,7 @@ static void close_all(const int fds[3]) {
 int runtime_run(struct session *session) {
   int child[3];
   int failed = session_open_stdio(session, shim.options.open_stdin, child) < 0;
-  if (!failed) failed = launch(session, "run", NULL, child) < 0;
+  if (!failed) failed = launch(session, shim.options.restore_path ? "restore" : "run", NULL, child) < 0;
   int why = errno;
   close_all(child);
   errno = why;

@@ -22,6 +22,8 @@ export interface ExchangeInput {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly name: string;
+  /** The second name of a path that has two. */
+  readonly member: string;
   readonly query: Query;
   readonly version: ApiVersion;
   readonly log: Logger;
@@ -36,6 +38,7 @@ export class Exchange<O extends AnyOperationId = AnyOperationId> {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly name: string;
+  readonly member: string;
   readonly query: Query;
   readonly version: ApiVersion;
   /** For work that goes on when the client leaves, as starting a container does. */
@@ -49,6 +52,7 @@ export class Exchange<O extends AnyOperationId = AnyOperationId> {
     this.request = input.request;
     this.response = input.response;
     this.name = input.name;
+    this.member = input.member;
     this.query = input.query;
     this.version = input.version;
     this.#upgrade = input.upgrade;

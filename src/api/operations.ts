@@ -13,6 +13,7 @@ export type OwnOperationId =
   | 'SlipwayNetworkTrace'
   | 'ContainerCheckpointList'
   | 'ContainerCheckpointCreate'
+  | 'ContainerCheckpointDelete'
   | 'SlipwayImageCopy'
   | 'SlipwayManifestInspect'
   | 'SlipwayManifestPush';
@@ -30,8 +31,18 @@ const own: readonly string[] = [
   // Docker's, experimental and therefore in no Swagger file.
   'ContainerCheckpointList GET /containers/{name}/checkpoints dir',
   'ContainerCheckpointCreate POST /containers/{name}/checkpoints',
+  'ContainerCheckpointDelete DELETE /containers/{name}/checkpoints/{checkpoint} dir',
 ];
 
 export type AnyOperationId = OperationId | OwnOperationId;
 
 export const operations: readonly string[] = [...docker, ...own];
+
+/** Go types of bodies that no Swagger file describes, in the form of the generated ones. */
+export const ownBodies: Readonly<Record<string, string>> = {
+  ContainerCheckpointCreate: 'checkpoint.CreateOptions',
+};
+
+export const ownStructs: Readonly<Record<string, string>> = {
+  'checkpoint.CreateOptions': 'CheckpointID:string CheckpointDir:string Exit:bool',
+};

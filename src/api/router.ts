@@ -9,6 +9,8 @@ export interface Match {
   readonly operation: AnyOperationId;
   /** The value of `{id}` or `{name}`; empty when the path has none. */
   readonly name: string;
+  /** The last segment of a path with two names (`/containers/{name}/checkpoints/{checkpoint}`), else empty. */
+  readonly member: string;
 }
 
 export interface Target {
@@ -53,6 +55,8 @@ export class Router {
   readonly #literals = new Map<string, AnyOperationId>();
   /** `GET containers attach/ws` by method, noun and suffix. */
   readonly #named = new Map<string, AnyOperationId>();
+  /** `DELETE containers checkpoints` by method, noun and what stands between the two names. */
+  readonly #members = new Map<string, AnyOperationId>();
 
   /** Knows the operations for which `served` is true. */
   constructor(served: (operation: AnyOperationId) => boolean) {
@@ -63,14 +67,16 @@ export class Router {
       if (brace < 0) this.#literals.set(`${method} ${path}`, id);
       else {
         const suffix = path.slice(path.indexOf('}') + 1).replace('/', '');
-        this.#named.set(`${method} ${path.slice(1, brace)} ${suffix}`, id);
+        const [between, second] = suffix.split('/{');
+        const names = second === undefined ? this.#named : this.#members;
+        names.set(`${method} ${path.slice(1, brace)} ${between}`, id);
       }
     }
   }
 
   match(method: string, path: string): Match | undefined {
     const literal = this.#literals.get(`${method} ${path}`);
-    if (literal !== undefined) return { operation: literal, name: '' };
+    if (literal !== undefined) return { operation: literal, name: '', member: '' };
     // The engine's own nouns lie one level deeper.
     const slash = path.indexOf('/', path.startsWith('/slipway/') ? '/slipway/'.length : 1);
     if (slash < 0) return undefined;
@@ -80,6 +86,7 @@ export class Router {
     const beforeLast = last < 0 ? -1 : rest.lastIndexOf('/', last - 1);
     return (
       this.#tryCut(method, noun, rest, beforeLast) ??
+      this.#tryMember(method, noun, rest, beforeLast, last) ??
       this.#tryCut(method, noun, rest, last) ??
       this.#tryCut(method, noun, rest, rest.length)
     );
@@ -89,6 +96,13 @@ export class Router {
   #tryCut(method: string, noun: string, rest: string, cut: number): Match | undefined {
     if (cut <= 0) return undefined;
     const operation = this.#named.get(`${method} ${noun} ${rest.slice(cut + 1)}`);
-    return operation === undefined ? undefined : { operation, name: rest.slice(0, cut) };
+    return operation === undefined ? undefined : { operation, name: rest.slice(0, cut), member: '' };
+  }
+
+  #tryMember(method: string, noun: string, rest: string, cut: number, last: number): Match | undefined {
+    if (cut <= 0) return undefined;
+    const operation = this.#members.get(`${method} ${noun} ${rest.slice(cut + 1, last)}`);
+    if (operation === undefined) return undefined;
+    return { operation, name: rest.slice(0, cut), member: rest.slice(last + 1) };
   }
 }

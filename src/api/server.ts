@@ -120,6 +120,7 @@ export class Dispatcher {
         request,
         response,
         name: match.name,
+        member: match.member,
         version: negotiate(target.version),
         query: new Query(target.query),
         log: this.#options.log,

@@ -27,9 +27,20 @@ const entry = (
   load,
 });
 
-export const NOUNS: readonly string[] = ['container', 'image', 'manifest', 'network', 'system', 'volume'];
+export const NOUNS: readonly string[] = [
+  'checkpoint',
+  'container',
+  'image',
+  'manifest',
+  'network',
+  'system',
+  'volume',
+];
 
 const entries: readonly Entry[] = [
+  entry('checkpoint create', () => import('./commands/checkpoint/create.ts')),
+  entry('checkpoint ls', () => import('./commands/checkpoint/ls.ts'), [], ['list']),
+  entry('checkpoint rm', () => import('./commands/checkpoint/rm.ts'), [], ['remove']),
   entry('container attach', () => import('./commands/container/attach.ts'), ['attach']),
   entry('container commit', () => import('./commands/container/commit.ts'), ['commit']),
   entry('container cp', () => import('./commands/container/cp.ts'), ['cp']),

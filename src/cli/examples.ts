@@ -1,6 +1,13 @@
 /** Examples for the help pages, by the canonical path of a command. */
 
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  'checkpoint create': [
+    'slipway checkpoint create counter c1                        the container ends, its memory is on disk',
+    'slipway checkpoint create --leave-running counter c2        the container goes on',
+    'slipway checkpoint create --checkpoint-dir /backup counter c3',
+  ],
+  'checkpoint ls': ['slipway checkpoint ls counter'],
+  'checkpoint rm': ['slipway checkpoint rm counter c1'],
   'container run': [
     'slipway run --rm -it debian bash               a shell in a new container, removed at exit',
     'slipway run -d --name web -p 8080:80 nginx     a web server in the background on port 8080',
@@ -19,7 +26,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   'container logs': ['slipway logs -f --tail 20 web', 'slipway logs --since 10m --timestamps web'],
   'container cp': ['slipway cp web:/etc/nginx/nginx.conf .', 'slipway cp site/. web:/usr/share/nginx/html'],
-  'container start': ['slipway start -ai job'],
+  'container start': [
+    'slipway start -ai job',
+    'slipway start --checkpoint c1 counter        goes on from the checkpoint c1',
+  ],
   'container stop': ['slipway stop -t 30 web'],
   'container rm': ['slipway rm -f web', 'slipway rm -v job'],
   'container update': ['slipway update --memory 512m --cpus 2 web'],

@@ -1,5 +1,6 @@
 /** Containers and the processes started in them. */
 import { type Api, encodeFilters } from './api.ts';
+import { containerCheckpoints } from './container-checkpoints.ts';
 import { containerFiles } from './container-files.ts';
 import { containerChanges, containerRuntime } from './container-life.ts';
 import { idPath, on } from './container-paths.ts';
@@ -57,6 +58,7 @@ export function containers(api: Api) {
     ...containerLists(api),
     ...containerChanges(api),
     ...containerRuntime(api),
+    ...containerCheckpoints(api),
     ...containerStreams(api),
     ...containerFiles(api),
   };

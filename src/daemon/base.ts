@@ -89,6 +89,7 @@ async function openRuntimes(
     shimPath: programs.shim,
     runtimes,
     runDir: runRoot,
+    findCriu: () => findProgram('criu'),
     log: ctx.log,
   });
   const { containerDefaults: defaults } = options;

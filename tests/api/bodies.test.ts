@@ -172,24 +172,3 @@ test('queries are read by the rules of dockerd', async (t) => {
     assert.deepEqual([answer.status, answer.json], [400, { message }], query);
   }
 });
-
-test('a checkpoint is refused, never left out of a start', async (t) => {
-  const server = await startServer(t, {
-    containers: {
-      start: () => {
-        throw new Error('started all the same');
-      },
-    },
-  });
-  const words = 'checkpoint and restore are not supported by this engine';
-  const requests: readonly (readonly [method: string, path: string, body?: string])[] = [
-    ['POST', '/v1.45/containers/web/start?checkpoint=c1'],
-    ['POST', '/v1.45/containers/web/start?checkpoint=..%2Fc1&checkpoint-dir=%2Fetc'],
-    ['GET', '/v1.45/containers/web/checkpoints'],
-    ['POST', '/v1.45/containers/web/checkpoints', '{"CheckpointID":"../../c1"}'],
-  ];
-  for (const [method, path, body] of requests) {
-    const answer = await server.request(method, path, body === undefined ? {} : { body });
-    assert.deepEqual([answer.status, answer.json], [501, { message: words }], path);
-  }
-});

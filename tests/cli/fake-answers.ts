@@ -93,7 +93,16 @@ function createContainer(query: string, body: string, state: State): Answer {
 const found = (name: string): boolean => !/^(gone|nope)/.test(name);
 
 const routes: readonly (readonly [string, RegExp, Handler])[] = [
-  ['GET|HEAD', /^\/_ping$/, () => ({ status: 200, body: 'OK', headers: { 'Content-Type': 'text/plain' } })],
+  [
+    'GET|HEAD',
+    /^\/_ping$/,
+    // Without the header the docker CLI does not let anybody ask for checkpoints.
+    () => ({
+      status: 200,
+      body: 'OK',
+      headers: { 'Content-Type': 'text/plain', 'Docker-Experimental': 'true' },
+    }),
+  ],
   ['GET', /^\/version$/, () => json(VERSION_ANSWER)],
   ['GET', /^\/info$/, () => json(INFO)],
   [
@@ -122,6 +131,24 @@ const routes: readonly (readonly [string, RegExp, Handler])[] = [
       }),
   ],
   ['GET', /^\/containers\/([^/]+)\/json/, ([, name = '']) => error(404, `No such container: ${name}`)],
+  [
+    'GET',
+    /^\/containers\/([^/]+)\/checkpoints/,
+    ([, name = '']) => (name === 'web' ? json([{ Name: 'c1' }, { Name: 'c10' }]) : json(null)),
+  ],
+  [
+    'POST',
+    /^\/containers\/([^/]+)\/checkpoints$/,
+    ([, name = '']) => (found(name) ? { status: 201, body: '' } : error(404, `No such container: ${name}`)),
+  ],
+  [
+    'DELETE',
+    /^\/containers\/([^/]+)\/checkpoints\/([^?]+)/,
+    ([, name = '', checkpoint = '']) =>
+      checkpoint === 'nope'
+        ? error(500, `checkpoint nope does not exist for container ${name}`)
+        : { status: 204, body: '' },
+  ],
   [
     'POST',
     /^\/containers\/([^/]+)\/start/,

@@ -3,6 +3,8 @@
  * busybox rootfs and the fake both know.
  */
 import assert from 'node:assert/strict';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Readable } from 'node:stream';
 import { backgroundCtx } from '../../src/core/ctx.ts';
@@ -18,9 +20,12 @@ export interface RuntimeHarness {
   /** A `process` object for exec. */
   process(args: readonly string[], terminal?: boolean): unknown;
   readLog(spec: TaskSpec): Promise<string>;
+  /** A directory for a checkpoint, where the implementation can make one with this runtime; else what it says it lacks. */
+  readonly checkpoints: { readonly directory: string } | { readonly problem: RegExp };
   close(): Promise<void>;
 }
 
+const withStdin = { stdin: true, stdout: true, stderr: true } as const;
 const all = { stdin: false, stdout: true, stderr: true } as const;
 const ctx = backgroundCtx();
 
@@ -228,6 +233,70 @@ export function runtimeContract(name: string, create: () => Promise<RuntimeHarne
       await finish(harness.runtime, spec, task);
       assert.ok(!(await harness.runtime.list()).includes(spec.containerId));
       await harness.runtime.cleanup(ctx, spec);
+    });
+
+    it('checkpoints a process that goes on, and restores it with streams, exec and exit code', async () => {
+      const { checkpoints } = harness;
+      const spec = harness.spec(['/bin/sh', '-c', 'cat; exit 4'], { openStdin: true, stdinOnce: true });
+      const problem = await harness.runtime.checkpointProblem(spec.runtime);
+      if ('problem' in checkpoints) {
+        assert.match(problem ?? 'nothing', checkpoints.problem);
+        return;
+      }
+      assert.equal(problem, undefined);
+      const images = join(checkpoints.directory, spec.containerId);
+      await mkdir(images);
+      const task = await harness.runtime.start(ctx, spec);
+      await task.checkpoint(ctx, images);
+      assert.ok((await readdir(images)).includes('inventory.img'));
+      await task.pause();
+      await task.resume();
+      await finish(harness.runtime, spec, task);
+
+      const restored = await harness.runtime.start(ctx, {
+        ...spec,
+        restoreFrom: images,
+        attachments: [withStdin],
+      });
+      assert.notEqual(restored.pidStartTicks, task.pidStartTicks);
+      const [attachment] = restored.attachments;
+      assert.ok(attachment);
+      attachment.stdin?.write('back again\n');
+      assert.equal(String(await readSome(attachment.stdout)), 'back again\n');
+      const process = harness.process(['/bin/sh', '-c', 'exit 9']);
+      const exec = await restored.exec(ctx, {
+        execId: 'after',
+        process,
+        terminal: false,
+        openStdin: false,
+        attach: undefined,
+      });
+      assert.equal((await exec.exit).exitCode, 9);
+      await restored.pause();
+      await restored.resume();
+      const recovered = await (await harness.restart()).recover(ctx, spec);
+      assert.ok(recovered.state === 'running');
+      assert.equal(recovered.task.pid, restored.pid);
+      // The process ends by itself when its stdin does, with a code of its own.
+      attachment.stdin?.end();
+      assert.equal((await restored.exit).exitCode, 4);
+      assert.match(await harness.readLog(spec), /back again/);
+      restored.release();
+      await harness.runtime.cleanup(ctx, spec);
+    });
+
+    it('refuses to restore what is no checkpoint, and leaves nothing behind', async () => {
+      const { checkpoints } = harness;
+      if ('problem' in checkpoints) return;
+      const spec = harness.spec(['/bin/cat']);
+      const images = join(checkpoints.directory, spec.containerId);
+      await mkdir(images);
+      await assert.rejects(harness.runtime.start(ctx, { ...spec, restoreFrom: images }), (error) => {
+        assert.ok(isKind(error, 'internal'));
+        assert.match(error.message, /^OCI runtime restore failed: .*: unknown$/s);
+        return true;
+      });
+      assert.ok(!(await harness.runtime.list()).includes(spec.containerId));
     });
 
     it('refuses an unknown runtime', async () => {

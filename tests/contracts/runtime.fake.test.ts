@@ -13,6 +13,7 @@ runtimeContract('fake', async () => {
     runtime: createFakeRuntime({ world }),
     restart: async () => createFakeRuntime({ world }),
     process,
+    checkpoints: { directory },
     spec: (args, changes) => {
       const containerId = newId();
       return {

@@ -12,11 +12,20 @@ import { debianMirror } from '../helpers/images/debian.ts';
 const run = promisify(execFile);
 const cache = join(import.meta.dirname, '../../.cache/trixie');
 
-const packages = ['docker.io', 'iptables', 'procps', 'dash', 'coreutils', 'mount', 'kmod', 'base-files'];
+const dockerPackages = [
+  'docker.io',
+  'iptables',
+  'procps',
+  'dash',
+  'coreutils',
+  'mount',
+  'kmod',
+  'base-files',
+];
 
-/** apt with lists, cache and installed set of its own. */
-function aptOptions(): string[] {
-  const apt = join(cache, 'apt');
+/** apt with lists, cache and installed set of its own below `folder`. */
+function aptOptions(folder: string): string[] {
+  const apt = join(folder, 'apt');
   for (const part of ['lists/partial', 'cache/archives/partial'])
     mkdirSync(join(apt, part), { recursive: true });
   const key = '/usr/share/keyrings/debian-archive-keyring.gpg';
@@ -34,13 +43,13 @@ function aptOptions(): string[] {
   ].flatMap((option) => ['-o', option]);
 }
 
-async function download(): Promise<readonly string[]> {
-  const options = aptOptions();
+async function download(folder: string, packages: readonly string[]): Promise<readonly string[]> {
+  const options = aptOptions(folder);
   await run('apt-get', [...options, 'update'], { maxBuffer: 16 << 20 });
   await run('apt-get', [...options, '--yes', '--download-only', 'install', ...packages], {
     maxBuffer: 16 << 20,
   });
-  const archives = join(cache, 'apt/cache/archives');
+  const archives = join(folder, 'apt/cache/archives');
   return readdirSync(archives)
     .filter((file) => file.endsWith('.deb'))
     .map((file) => join(archives, file));
@@ -60,11 +69,15 @@ function settle(tree: string): void {
   writeFileSync(join(tree, 'etc/resolv.conf'), 'nameserver 192.0.2.53\n');
 }
 
-/** Makes the tree once; returns its folder. */
-export async function unpackTrixie(): Promise<string> {
-  const tree = join(cache, 'tree');
+/** Unpacks packages of Debian 13, with all that they depend on, into `folder/tree` once; returns that. */
+export async function unpackTrixiePackages(
+  folder: string,
+  packages: readonly string[],
+  settleTree: (tree: string) => void = () => {},
+): Promise<string> {
+  const tree = join(folder, 'tree');
   if (existsSync(tree)) return tree;
-  const files = await download();
+  const files = await download(folder, packages);
   const temporary = `${tree}.tmp`;
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
@@ -72,17 +85,20 @@ export async function unpackTrixie(): Promise<string> {
   const first = (file: string): number => (file.includes('/base-files_') ? 0 : 1);
   for (const file of files.toSorted((a, b) => first(a) - first(b)))
     await run('dpkg-deb', ['-x', file, temporary]);
-  settle(temporary);
+  settleTree(temporary);
   renameSync(temporary, tree);
   return tree;
 }
+
+/** Makes the tree with dockerd once; returns its folder. */
+export const unpackTrixie = (): Promise<string> => unpackTrixiePackages(cache, dockerPackages, settle);
 
 /** The folder of CLI plugins with Debian 13's `docker compose`, unpacked once. */
 export async function unpackCompose(): Promise<string> {
   const folder = join(cache, 'compose');
   const plugins = 'usr/libexec/docker/cli-plugins';
   if (existsSync(folder)) return join(folder, plugins);
-  const options = aptOptions();
+  const options = aptOptions(cache);
   await run('apt-get', [...options, 'update'], { maxBuffer: 16 << 20 });
   const temporary = `${folder}.tmp`;
   rmSync(temporary, { recursive: true, force: true });

@@ -47,6 +47,7 @@ function strays(folder = world.engine().folder): string[] {
 test('case 11: names that would become paths are refused, whatever they name', async () => {
   const container = { Image: 'busybox', Cmd: ['true'] };
   await cli('create', '--name', 'good', 'busybox', 'true');
+  await cli('run', '-d', '--name', 'running', 'busybox', 'sleep', '1000');
   for (const [what, name] of nasty) {
     const text = encodeURIComponent(name);
     const refusedBy = async (
@@ -73,9 +74,13 @@ test('case 11: names that would become paths are refused, whatever they name', a
     await refusedBy('exec', world.api('POST', `/exec/${text}/start`, { Detach: true }));
     await refusedBy(
       'checkpoint',
-      world.api('POST', '/containers/good/checkpoints', { CheckpointID: name }),
-      [400, 404, 501],
+      world.api('POST', '/containers/running/checkpoints', { CheckpointID: name }),
     );
+    await refusedBy(
+      'start from a checkpoint',
+      world.api('POST', `/containers/good/start?checkpoint=${text}`),
+    );
+    await refusedBy('removal of a checkpoint', world.api('DELETE', `/containers/good/checkpoints/${text}`));
     await refusedBy('plugin', world.api('GET', `/plugins/${text}/json`), [400, 404, 501]);
     await refusedBy('container looked up', world.api('GET', `/containers/${text}/json`));
     await refusedBy('volume looked up', world.api('GET', `/volumes/${text}`));

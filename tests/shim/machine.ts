@@ -139,7 +139,7 @@ function cgroupDirectories(cgroup: string): string[] {
 
 export async function createMachine(
   runtimeName: string,
-  options: { readonly shimPath?: string; readonly directory?: string } = {},
+  options: { readonly shimPath?: string; readonly directory?: string; readonly criu?: string } = {},
 ): Promise<ShimMachine> {
   prepareCgroups();
   const shimPath = options.shimPath ?? builtShim();
@@ -159,6 +159,7 @@ export async function createMachine(
         { name: 'absent', path: '/usr/bin/no-such-runtime' },
       ],
       runDir: join(directory, 'run'),
+      findCriu: () => options.criu,
       log: silentLogger,
     });
   const runtime = await newRuntime();

@@ -38,7 +38,8 @@ prepare();
 
 runtimeContract('shim under valgrind', async () => {
   const machine = await createMachine('crun', { shimPath });
-  return { ...machine, restart: () => machine.newRuntime() };
+  const checkpoints = { problem: /the runtime crun .* does not do them on this host/ };
+  return { ...machine, checkpoints, restart: () => machine.newRuntime() };
 });
 
 describe('valgrind', () => {

@@ -2,6 +2,7 @@
 
 import { invalid } from '../../core/errors.ts';
 import { bodies } from '../generated/bodies.ts';
+import { ownBodies } from '../operations.ts';
 import { decoderOf, type DecodeState } from './go-types.ts';
 import { goSyntaxError } from './go-syntax.ts';
 
@@ -39,6 +40,6 @@ export function decodeAs(type: string, value: unknown, prefix = ''): unknown {
 
 /** The body of an operation: only known fields, with their canonical names. Empty text and `null` give `{}`. */
 export function decodeBody(operation: string, text: string): unknown {
-  const type = bodies[operation] ?? 'any';
+  const type = bodies[operation] ?? ownBodies[operation] ?? 'any';
   return decodeAs(type, parseJson(text, bodyPrefix), bodyPrefix) ?? {};
 }

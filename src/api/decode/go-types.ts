@@ -4,7 +4,10 @@
  * canonical names only. Decoders are built from Go's type syntax the first time a type is met.
  */
 
-import { aliases, structs } from '../generated/bodies.ts';
+import { aliases, structs as docker } from '../generated/bodies.ts';
+import { ownStructs } from '../operations.ts';
+
+const structs: Readonly<Record<string, string>> = { ...docker, ...ownStructs };
 
 /** Where the decoder stands, for the message; and the first error met. Go goes on after a wrong type and reports the first. */
 export interface DecodeState {

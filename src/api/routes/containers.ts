@@ -1,6 +1,6 @@
 /** Containers: everything but their streams. */
 
-import { invalid, notImplemented } from '../../core/errors.ts';
+import { invalid } from '../../core/errors.ts';
 import type { ContainerConfig } from '../../core/model/container-spec.ts';
 import type { StopInput, WaitCondition } from '../../services/containers/index.ts';
 import { encodeChanges, encodeContainer, encodeSummary, encodeTop } from '../encode/containers.ts';
@@ -17,14 +17,7 @@ function stopInput(exchange: Exchange): StopInput {
   return { signal, timeout: exchange.query.integer('t') };
 }
 
-/** What would freeze a process into files needs criu, which this engine does not drive. */
-function refuseCheckpoint(): never {
-  throw notImplemented('checkpoint and restore are not supported by this engine');
-}
-
 async function start(services: ApiServices, exchange: Exchange): Promise<void> {
-  // Starting anew instead would lose what the checkpoint holds without a word.
-  if (exchange.query.string('checkpoint') !== '') refuseCheckpoint();
   // Docker took a host config here once; a client that still sends one would silently get something else.
   const declared = Number(exchange.header('content-length') ?? 0);
   if (hasBody(exchange.request) && declared > 7) {
@@ -32,7 +25,10 @@ async function start(services: ApiServices, exchange: Exchange): Promise<void> {
       'starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24',
     );
   }
-  await services.containers.start(exchange.ctx, exchange.name);
+  await services.containers.start(exchange.ctx, exchange.name, {
+    checkpoint: exchange.query.string('checkpoint'),
+    directory: exchange.query.string('checkpoint-dir'),
+  });
   exchange.empty(204);
 }
 
@@ -120,8 +116,6 @@ export const containerRoutes: Routes<
   | 'ContainerDelete'
   | 'ContainerPrune'
   | 'ImageCommit'
-  | 'ContainerCheckpointList'
-  | 'ContainerCheckpointCreate'
 > = {
   ContainerList: async (services, exchange) => {
     const { query, version } = exchange;
@@ -200,8 +194,6 @@ export const containerRoutes: Routes<
     exchange.empty(204);
   },
   ImageCommit: commit,
-  ContainerCheckpointList: refuseCheckpoint,
-  ContainerCheckpointCreate: refuseCheckpoint,
   ContainerPrune: async (services, exchange) => {
     const result = await services.containers.prune(exchange.ctx, exchange.query.filters());
     exchange.json(200, {

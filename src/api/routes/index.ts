@@ -2,6 +2,7 @@
 
 import type { AnyOperationId } from '../operations.ts';
 import type { Route } from '../services.ts';
+import { checkpointRoutes } from './checkpoints.ts';
 import { containerStreamRoutes } from './container-streams.ts';
 import { containerRoutes } from './containers.ts';
 import { execRoutes } from './exec.ts';
@@ -14,6 +15,7 @@ import { volumeRoutes } from './volumes.ts';
 const all = {
   ...systemRoutes,
   ...containerRoutes,
+  ...checkpointRoutes,
   ...containerStreamRoutes,
   ...execRoutes,
   ...imageRoutes,

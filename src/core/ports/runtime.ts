@@ -39,6 +39,8 @@ export interface TaskSpec {
   readonly root?: Owner | undefined;
   /** Attachments that must see the output from its first byte. */
   readonly attachments: readonly AttachOptions[];
+  /** Images that `Task.checkpoint` wrote: the processes go on from there instead of beginning anew. */
+  readonly restoreFrom?: string;
 }
 
 export interface AttachOptions {
@@ -99,6 +101,11 @@ export interface Task {
   exec(ctx: Ctx, spec: ExecSpec): Promise<ExecTask>;
   /** Signals one exec'd process by its exec id, or PID 1 when undefined; through a pidfd. Succeeds when it is gone. */
   signal(signal: number, execId?: string): Promise<void>;
+  /**
+   * Writes the processes' state into the directory `images`, which is there and empty. They stay as they were, running or frozen.
+   * `internal` when it cannot be done; the directory then holds what there was of it.
+   */
+  checkpoint(ctx: Ctx, images: string): Promise<void>;
   /** Freezes / thaws the cgroup. */
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -137,4 +144,6 @@ export interface Runtime {
   /** Container ids of which anything (shim, bundle, runtime state) exists. */
   list(): Promise<readonly string[]>;
   info(): readonly RuntimeInfo[];
+  /** Why containers of this runtime can be neither checkpointed nor restored on this host, as a sentence; undefined when they can. */
+  checkpointProblem(runtime: string): Promise<string | undefined>;
 }

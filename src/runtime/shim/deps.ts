@@ -2,6 +2,7 @@ import type { Host } from '../../core/ports/host.ts';
 import type { Logger } from '../../core/log.ts';
 import { invalid } from '../../core/errors.ts';
 import type { ShimControl } from './control.ts';
+import type { CheckpointSupport } from './criu.ts';
 import type { ShimPaths } from './paths.ts';
 
 /** An OCI runtime that the daemon was configured with. */
@@ -24,6 +25,7 @@ export interface ShimDeps {
   readonly shimPath: string;
   readonly runtimes: ReadonlyMap<string, ConfiguredRuntime>;
   readonly paths: ShimPaths;
+  readonly checkpoints: CheckpointSupport;
   readonly log: Logger;
   /** Connections to shims of this daemon, by container id, until they are released. */
   readonly controls: Map<string, ShimControl>;
@@ -35,11 +37,16 @@ export function runtimeNamed(deps: ShimDeps, name: string): ConfiguredRuntime {
   return runtime;
 }
 
-/** The environment of a runtime, and of the shim that starts it; the container's is in its spec. */
-export function runtimeEnvironment(runtime: ConfiguredRuntime): readonly string[] {
+const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * The environment of a runtime, and of the shim that starts it; the container's is in its spec. `first` is searched for programs
+ * before all others: where criu is.
+ */
+export function runtimeEnvironment(runtime: ConfiguredRuntime, first?: string): readonly string[] {
   const { libraryPath } = runtime;
   return [
-    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    `PATH=${first === undefined ? '' : `${first}:`}${searchPath}`,
     ...(libraryPath === undefined ? [] : [`LD_LIBRARY_PATH=${libraryPath}`]),
   ];
 }

@@ -1,7 +1,7 @@
 import { internal, notFound, type SlipwayError } from '../../core/errors.ts';
 
 export interface RuntimeFailure {
-  readonly verb: 'create' | 'exec';
+  readonly verb: 'create' | 'restore' | 'exec';
   /** `crun`, `runc`, ... */
   readonly runtime: string;
   /** argv[0] of the process. */
@@ -53,6 +53,7 @@ function commandProblem(failure: RuntimeFailure, message: string): string | unde
  */
 export function runtimeError(failure: RuntimeFailure): SlipwayError {
   const message = lastMessage(failure.text);
+  if (failure.verb === 'restore') return internal(`OCI runtime restore failed: ${message}: unknown`);
   const prefix =
     failure.verb === 'create'
       ? `failed to create task for container: failed to create shim task: OCI runtime create failed: ${failure.runtime} create failed`

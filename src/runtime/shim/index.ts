@@ -8,6 +8,7 @@ import type { Logger } from '../../core/log.ts';
 import type { Host } from '../../core/ports/host.ts';
 import type { Runtime } from '../../core/ports/runtime.ts';
 import { cleanupTask } from './cleanup.ts';
+import { CheckpointSupport } from './criu.ts';
 import type { ConfiguredRuntime, ShimDeps } from './deps.ts';
 import { probeRuntime } from './info.ts';
 import { shimPaths } from './paths.ts';
@@ -22,6 +23,8 @@ export interface ShimRuntimeOptions {
   readonly runDir: string;
   /** Parent of the containers' bundles; `<runDir>/bundles` by default. */
   readonly bundleDirectory?: string;
+  /** Path of criu, asked each time; without it containers cannot be checkpointed. */
+  readonly findCriu?: () => string | undefined;
   readonly log: Logger;
 }
 
@@ -36,10 +39,17 @@ function namesIn(directory: string): string[] {
 /** Makes the directories and asks each runtime for its version. */
 export async function createRuntime(options: ShimRuntimeOptions): Promise<Runtime> {
   const paths = shimPaths(options.runDir, options.bundleDirectory ?? join(options.runDir, 'bundles'));
+  const runtimes = new Map(options.runtimes.map((runtime) => [runtime.name, runtime]));
+  const checkpoints = new CheckpointSupport(
+    options.findCriu ?? (() => undefined),
+    runtimes,
+    options.host.cgroupLayout().version === 2,
+  );
   const deps: ShimDeps = {
     host: options.host,
     shimPath: options.shimPath,
-    runtimes: new Map(options.runtimes.map((runtime) => [runtime.name, runtime])),
+    runtimes,
+    checkpoints,
     paths,
     log: options.log,
     controls: new Map(),
@@ -55,6 +65,7 @@ export async function createRuntime(options: ShimRuntimeOptions): Promise<Runtim
     cleanup: (ctx, input) => cleanupTask(deps, ctx, input),
     list: async () => [...new Set([paths.bundleDirectory, ...roots].flatMap(namesIn))],
     info: () => infos,
+    checkpointProblem: (name) => checkpoints.problem(name),
   };
 }
 

@@ -7,6 +7,8 @@ export interface ShimPaths {
   readonly bundleDirectory: string;
   socket(containerId: string): string;
   runtimeRoot(runtime: string): string;
+  /** What a checkpoint of this container needs while it is made. */
+  checkpointRoot(containerId: string): string;
 }
 
 /** Bytes of a unix socket's path, and what the shim appends for console sockets (`.65535`). */
@@ -22,6 +24,7 @@ export function shimPaths(runDir: string, bundleDirectory: string): ShimPaths {
       // 24 hex digits are 96 bits: shortening for deep run roots never meets two containers of one engine.
       return join(socketDirectory, `${containerId.slice(0, Math.max(24, Math.min(64, room)))}.sock`);
     },
+    checkpointRoot: (containerId) => join(runDir, 'checkpoint', containerId),
     runtimeRoot: (runtime) => join(runDir, runtime === 'crun' ? 'crun' : `runtime-${runtime}`),
   };
 }

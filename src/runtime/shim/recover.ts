@@ -1,6 +1,7 @@
 import type { Ctx } from '../../core/ctx.ts';
-import type { Runtime, TaskExit } from '../../core/ports/runtime.ts';
+import type { Runtime, Task, TaskExit } from '../../core/ports/runtime.ts';
 import { isKind } from '../../core/errors.ts';
+import { formerCheckpoint } from './checkpoint.ts';
 import { killProcess } from './cleanup.ts';
 import { openConnection } from './connection.ts';
 import { ShimControl } from './control.ts';
@@ -48,6 +49,21 @@ async function askShim(
   return undefined;
 }
 
+/** Freezing and thawing wait until nobody else is at the freezer. */
+function afterCheckpoint(task: Task, former: Promise<void>): Task {
+  return {
+    ...task,
+    pause: async () => {
+      await former;
+      await task.pause();
+    },
+    resume: async () => {
+      await former;
+      await task.resume();
+    },
+  };
+}
+
 /**
  * What became of a container while no daemon was there. A shim that is still starting its container is waited for. A container whose
  * start failed meanwhile is `gone`.
@@ -58,10 +74,8 @@ export async function recoverTask(deps: ShimDeps, _ctx: Ctx, input: TaskInput): 
     const { control, state } = answer;
     if (state.phase === 'running') {
       const shimPid = readShimRecord(input.bundle)?.shimPid ?? 0;
-      return {
-        state: 'running',
-        task: createTask(deps, input, control, state, { shimPid, attachments: [] }),
-      };
+      const task = createTask(deps, input, control, state, { shimPid, attachments: [] });
+      return { state: 'running', task: afterCheckpoint(task, formerCheckpoint(deps, input.containerId)) };
     }
     // Its record is on disk and stays there until the next start; the shim may go.
     control.release();

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Ctx } from '../../core/ctx.ts';
 import { internal } from '../../core/errors.ts';
@@ -9,6 +9,7 @@ import { cleanupTask, killProcess } from './cleanup.ts';
 import { adoptConnection, type ShimConnection } from './connection.ts';
 import { withConsoleSize } from './console-size.ts';
 import { ShimControl, type StartOutcome } from './control.ts';
+import { failureWords } from './checkpoint.ts';
 import { runtimeEnvironment, runtimeNamed, type ShimDeps } from './deps.ts';
 import { runtimeError } from './failure.ts';
 import { createTask } from './task.ts';
@@ -32,6 +33,7 @@ function shimArguments(deps: ShimDeps, spec: TaskSpec): string[] {
   for (const arg of runtime.args ?? []) args.push('--runtime-arg', arg);
   args.push('--socket', deps.paths.socket(spec.containerId), '--exit-record', spec.exitPath);
   args.push('--spill-dir', dirname(spec.exitPath));
+  if (spec.restoreFrom !== undefined) args.push('--restore', spec.restoreFrom);
   if (spec.log.path !== undefined) {
     args.push('--log', spec.log.path, '--log-max-size', String(spec.log.maxSize));
     args.push('--log-max-file', String(spec.log.maxFile));
@@ -87,7 +89,7 @@ async function spawnShim(deps: ShimDeps, spec: TaskSpec): Promise<Spawned> {
     const child = await deps.host.spawn({
       path: deps.shimPath,
       args: shimArguments(deps, spec),
-      env: runtimeEnvironment(runtimeNamed(deps, spec.runtime)),
+      env: environmentOf(deps, spec),
       fds,
       newSession: true,
     });
@@ -102,18 +104,42 @@ async function spawnShim(deps: ShimDeps, spec: TaskSpec): Promise<Spawned> {
   }
 }
 
+/** A restore needs criu, which the runtime looks for itself. */
+function environmentOf(deps: ShimDeps, spec: TaskSpec): readonly string[] {
+  const criu = spec.restoreFrom === undefined ? undefined : deps.checkpoints.directory();
+  return runtimeEnvironment(runtimeNamed(deps, spec.runtime), criu);
+}
+
 function commandOf(spec: TaskSpec): string {
   const args = (spec.ociSpec as { process?: { args?: unknown } }).process?.args;
   return Array.isArray(args) ? String(args[0] ?? '') : '';
 }
 
-function requireStarted(spec: TaskSpec, outcome: StartOutcome) {
+async function requireStarted(spec: TaskSpec, outcome: StartOutcome) {
   if (outcome.kind === 'started') return outcome.state;
   if (outcome.kind === 'lost') {
     throw internal(`the shim of container ${spec.containerId} ended before the container ran`);
   }
   const { status, text } = outcome;
+  if (spec.restoreFrom !== undefined) {
+    const words = await failureWords(text, join(spec.bundle, 'restore.log'));
+    throw runtimeError({ verb: 'restore', runtime: spec.runtime, command: '', status, text: words });
+  }
   throw runtimeError({ verb: 'create', runtime: spec.runtime, command: commandOf(spec), status, text });
+}
+
+/** The limits hold in the cgroup only: a runtime that restored the process elsewhere has freed it of them. */
+function requireInCgroup(spec: TaskSpec, pid: number): void {
+  const there = spec.cgroupPaths.filter((path) => existsSync(path));
+  const holds = (path: string): boolean =>
+    readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').includes(String(pid));
+  if (there.some(holds)) return;
+  throw internal('OCI runtime restore failed: the restored process is not in its cgroup: unknown');
+}
+
+/** What criu says while it works is of use when it fails; it would stay in memory. */
+function removeRestoreFiles(bundle: string): void {
+  for (const name of ['restore.log', 'stats-restore']) rmSync(join(bundle, name), { force: true });
 }
 
 const stuckAfterMs = 10_000;
@@ -160,11 +186,15 @@ export async function startTask(deps: ShimDeps, ctx: Ctx, spec: TaskSpec): Promi
       control.close();
       for (const attachment of attachments) attachment.detach();
     });
-    const state = requireStarted(spec, await startedOrStuck(ctx, control));
+    const state = await requireStarted(spec, await startedOrStuck(ctx, control));
     if (ctx.signal.aborted) {
       killProcess(deps, state.pid, state.pidStartTicks);
       await control.exited;
       throw internal(`the start of container ${spec.containerId} was cancelled`, ctx.signal.reason);
+    }
+    if (spec.restoreFrom !== undefined) {
+      requireInCgroup(spec, state.pid);
+      removeRestoreFiles(spec.bundle);
     }
     deps.log.debug('task started', {
       container: spec.containerId,

@@ -1,6 +1,7 @@
 import { conflict } from '../../core/errors.ts';
 import type { Attachment, AttachOptions, Task, TaskExit } from '../../core/ports/runtime.ts';
 import { ShimAttachment } from './attachment.ts';
+import { checkpointTask } from './checkpoint.ts';
 import { killProcess, releaseControl } from './cleanup.ts';
 import { openConnection } from './connection.ts';
 import type { ShimControl } from './control.ts';
@@ -97,6 +98,7 @@ export function createTask(
       const target = execId === undefined ? { pid, pidStartTicks } : execs.get(execId);
       if (target) signalProcess(deps, signal, target.pid, target.pidStartTicks);
     },
+    checkpoint: (_ctx, images) => checkpointTask(deps, { ...input, pid }, images),
     pause: () => setFrozen(input.cgroupPaths, true),
     resume: () => setFrozen(input.cgroupPaths, false),
     release: () => releaseControl(deps, input.containerId, control),

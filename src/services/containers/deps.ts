@@ -49,6 +49,7 @@ export type ContainerHost = Pick<
   | 'cgroupLayout'
   | 'mounts'
   | 'createUserNamespace'
+  | 'syncfs'
 >;
 
 export interface ContainerDeps {

@@ -9,6 +9,7 @@ import { isActive, type ContainerRecord } from '../../core/model/container.ts';
 import type { ContainerDirectory, RestoredContainer } from '../networks/index.ts';
 import { attachContainer } from './attach.ts';
 import { containerChanges } from './changes.ts';
+import { createCheckpoint, listCheckpoints, removeCheckpoint, sweepCheckpoints } from './checkpoints.ts';
 import { commitImage } from './commit-image.ts';
 import { removeStaleViews } from './archive-root.ts';
 import { exportContainer, getArchive, putArchive, statPath } from './archive.ts';
@@ -71,7 +72,7 @@ function service(room: Room): ContainerService {
   const records = (): readonly ContainerRecord[] => [...room.table.entries()].map((entry) => entry.record);
   return {
     create: (ctx, input) => createContainer(room, ctx, input),
-    start: (ctx, ref) => startContainer(room, ctx, ref),
+    start: (ctx, ref, from) => startContainer(room, ctx, ref, from),
     stop: (ctx, ref, input) => stopContainer(room, ctx, ref, input),
     kill: (ctx, ref, signal) => killContainer(room, ctx, ref, signal),
     restart: (ctx, ref, input) => restartContainer(room, ctx, ref, input),
@@ -93,6 +94,9 @@ function service(room: Room): ContainerService {
     statPath: (ctx, ref, path) => statPath(room, ctx, ref, path),
     getArchive: (ctx, ref, path) => getArchive(room, ctx, ref, path),
     putArchive: (ctx, ref, input) => putArchive(room, ctx, ref, input),
+    createCheckpoint: (ctx, ref, input) => createCheckpoint(room, ctx, ref, input),
+    listCheckpoints: (ctx, ref, directory) => listCheckpoints(room, ctx, ref, directory),
+    removeCheckpoint: (ctx, ref, place) => removeCheckpoint(room, ctx, ref, place),
     prune: (ctx, filters) => pruneContainers(room, ctx, filters),
     commit: (ctx, ref, input) => commitImage(room, ctx, ref, input),
     execCreate: (ctx, ref, input) => execCreate(room, ctx, ref, input),
@@ -139,6 +143,9 @@ export function createContainers(deps: ContainerDeps): {
         await restoreNetworks(alive);
         const actions = await reconcile(room, ctx, observation);
         tendStopped(room);
+        sweepCheckpoints(room).catch((error: unknown) =>
+          room.log.warn('unfinished checkpoints are not removed', { error }),
+        );
         return actions;
       },
       repair: async (ctx, { dryRun }) => {

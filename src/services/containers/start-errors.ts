@@ -42,6 +42,9 @@ export function commandFailure(
 
 /** An error of the runtime about a start, as the API tells it. */
 export function startFailure(error: Error, command: string, runtime: string): StartFailure {
+  if (error.message.startsWith('OCI runtime restore failed: ')) {
+    return { error: internal(error.message, error), exitCode: 128 };
+  }
   // The runtime room tells what it knows in these very words already.
   const text = error.message
     .replace(/^failed to create task .*? create failed: \S+ create failed: /, '')

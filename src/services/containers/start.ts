@@ -6,6 +6,7 @@ import type { Task, TaskSpec } from '../../core/ports/runtime.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
 import { applyLimits } from './apply-limits.ts';
+import { openCheckpoint } from './checkpoints.ts';
 import { commitRecord, withState } from './commit.ts';
 import { settleAll } from './create.ts';
 import type { Room } from './deps.ts';
@@ -30,16 +31,23 @@ import { removeInQueue } from './remove.ts';
 import { startFailure } from './start-errors.ts';
 import { newEnded, type Entry } from './table.ts';
 import { checkRemap, remapOf } from './remap.ts';
+import type { StartFrom } from './types.ts';
 
-/** Starts a container; `notModified` when it runs already. */
-export async function startContainer(room: Room, ctx: Ctx, ref: string): Promise<void> {
+/** Starts a container, anew or from a checkpoint; `notModified` when it runs already. */
+export async function startContainer(room: Room, ctx: Ctx, ref: string, from?: StartFrom): Promise<void> {
   const { id } = room.table.resolve(ref);
   await room.queue.run(id, async () => {
     const entry = room.table.resolve(id);
     checkStartable(entry.record);
     if (entry.restartTimer !== undefined) clearTimeout(entry.restartTimer);
     entry.restartTimer = undefined;
-    await startInQueue(room, ctx, entry, { restartCount: 0, backoffMs: 0 });
+    const checkpoint = from === undefined ? undefined : await openCheckpoint(room, entry, from);
+    try {
+      const images = checkpoint === undefined ? {} : { restoreFrom: checkpoint.images };
+      await startInQueue(room, ctx, entry, { restartCount: 0, backoffMs: 0, ...images });
+    } finally {
+      await checkpoint?.remove();
+    }
   });
 }
 
@@ -64,6 +72,8 @@ export interface StartOptions {
   readonly restartCount: number;
   /** The back-off that came before this start; 0 for a start by hand. */
   readonly backoffMs: number;
+  /** Images of a checkpoint that its processes go on from. */
+  readonly restoreFrom?: string;
 }
 
 /** The start itself, inside the container's queue. On failure everything is as before, and the state says why. */
@@ -167,7 +177,7 @@ async function start(
   room.networks.announce(starting, 'connect');
   const input = await specInput(room, ctx, undo, entry, starting, prepared);
   const ociSpec = await room.specs.container(ctx, input);
-  const task = await runTask(room, ctx, undo, entry, starting, ociSpec);
+  const task = await runTask(room, ctx, undo, entry, starting, ociSpec, options.restoreFrom);
   closeNamespaces(room, prepared);
   const published = { ...starting, ports: prepared.ports ?? starting.ports };
   await commitRunning(room, undo, entry, published, task, options);
@@ -185,6 +195,7 @@ async function runTask(
   entry: Entry,
   record: ContainerRecord,
   ociSpec: unknown,
+  restoreFrom: string | undefined,
 ): Promise<Task> {
   const { options } = room;
   const { config, hostConfig } = record;
@@ -211,6 +222,7 @@ async function runTask(
       runtime: record.runtime,
       cgroupPaths,
       attachments: pending.map((attachment) => attachment.options),
+      ...(restoreFrom === undefined ? {} : { restoreFrom }),
     });
   } catch (error) {
     const failure = startFailure(toSlipwayError(error), record.path, record.runtime);

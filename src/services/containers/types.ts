@@ -41,6 +41,24 @@ export interface StopInput {
   readonly timeout: number | undefined;
 }
 
+/** One checkpoint of a container. */
+export interface CheckpointPlace {
+  readonly name: string;
+  /** Absolute, on the engine's host; empty for the container's own folder. */
+  readonly directory: string;
+}
+
+export interface CheckpointInput extends CheckpointPlace {
+  /** The container ends when the checkpoint is written. */
+  readonly exit: boolean;
+}
+
+/** What a start goes on from; empty texts begin anew. */
+export interface StartFrom {
+  readonly checkpoint: string;
+  readonly directory: string;
+}
+
 export interface RemoveInput {
   readonly force: boolean;
   /** Remove its anonymous volumes too. */
@@ -313,8 +331,8 @@ export interface PruneResult {
 
 export interface ContainerService {
   create(ctx: Ctx, input: CreateInput): Promise<CreateResult>;
-  /** `notModified` when it runs already. */
-  start(ctx: Ctx, ref: string): Promise<void>;
+  /** `notModified` when it runs already. `notImplemented` with what is missing when the host cannot restore a checkpoint. */
+  start(ctx: Ctx, ref: string, from?: StartFrom): Promise<void>;
   /** `notModified` when it does not run. */
   stop(ctx: Ctx, ref: string, input: StopInput): Promise<void>;
   /** `signal` as for stop; undefined for SIGKILL. `conflict` when it does not run. */
@@ -345,6 +363,11 @@ export interface ContainerService {
   statPath(ctx: Ctx, ref: string, path: string): Promise<PathStat>;
   getArchive(ctx: Ctx, ref: string, path: string): Promise<{ stat: PathStat; archive: Readable }>;
   putArchive(ctx: Ctx, ref: string, input: PutArchiveInput): Promise<void>;
+  /** `conflict` when it does not run; `notImplemented` with what is missing when the host cannot. */
+  createCheckpoint(ctx: Ctx, ref: string, input: CheckpointInput): Promise<void>;
+  /** Names; undefined when there never was one. `internal`, in Docker's words, when a given directory is not there. */
+  listCheckpoints(ctx: Ctx, ref: string, directory: string): Promise<readonly string[] | undefined>;
+  removeCheckpoint(ctx: Ctx, ref: string, place: CheckpointPlace): Promise<void>;
   prune(ctx: Ctx, filters: Filters): Promise<PruneResult>;
   /** Makes an image of what the container changed; returns the image's id. */
   commit(ctx: Ctx, ref: string, input: CommitImageInput): Promise<{ readonly id: string }>;

@@ -2,9 +2,10 @@
  * A Runtime in memory, for tests of the services without root. Its "programs" are functions; a handful of well-known commands and a
  * tiny shell are built in. State lives in a world, so that a second runtime over the same world plays the restarted daemon.
  */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { invalid, notFound } from '../../../src/core/errors.ts';
+import { internal, invalid, notFound } from '../../../src/core/errors.ts';
 import type {
   Attachment,
   AttachOptions,
@@ -22,6 +23,8 @@ export interface FakeRuntimeOptions {
   /** More programs, by argv[0]. */
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   readonly runtimes?: readonly string[];
+  /** What this machine lacks for checkpoints. */
+  readonly checkpointProblem?: string;
 }
 
 interface FakeContainer {
@@ -195,6 +198,10 @@ export function createFakeRuntime(
       const target = execId === undefined ? container.main : container.execs.get(execId);
       target?.signal(signal);
     },
+    checkpoint: async (_ctx, images) => {
+      if (container.main.done) throw internal(`${container.spec.runtime} did not terminate successfully`);
+      writeFileSync(join(images, 'inventory.img'), 'a process');
+    },
     pause: async () => {
       container.paused = true;
     },
@@ -212,6 +219,9 @@ export function createFakeRuntime(
       if (!names.includes(spec.runtime)) throw invalid(`unknown or invalid runtime name: ${spec.runtime}`);
       const args = processOf((spec.ociSpec as { process?: unknown }).process).args ?? [];
       const program = resolveProgram('create', args);
+      const from = spec.restoreFrom;
+      if (from !== undefined && !existsSync(join(from, 'inventory.img')))
+        throw internal(`OCI runtime restore failed: no checkpoint in ${from}: unknown`);
       const main = new FakeRunning(
         (world.nextPid += 2),
         { terminal: spec.terminal, openStdin: spec.openStdin, closeStdin: spec.stdinOnce, isInit: true },
@@ -252,6 +262,7 @@ export function createFakeRuntime(
       world.containers.delete(input.containerId);
     },
     list: async () => [...world.containers.keys()],
+    checkpointProblem: async () => options.checkpointProblem,
     info: () => names.map((name) => ({ name, path: `/usr/bin/${name}`, version: '1.0.0', warnings: [] })),
   };
 }

@@ -4,8 +4,16 @@ import { followSize } from '../../attach/resize.ts';
 import { runSession } from '../../attach/session.ts';
 import { forwardSignals } from '../../attach/signals.ts';
 import { type CommandContext, type CommandModule, minArgs } from '../../command.ts';
-import { CliError, EXIT_FAILURE, EXIT_OK } from '../../exit.ts';
+import { CliError, EXIT_OK } from '../../exit.ts';
 import { errorText } from '../../failure.ts';
+
+const given = (text: string): string | undefined => (text === '' ? undefined : text);
+
+/** The checkpoint to go on from. */
+const startFrom = (flags: CommandContext['flags']) => ({
+  checkpoint: given(flags.string('checkpoint')),
+  checkpointDir: given(flags.string('checkpoint-dir')),
+});
 
 async function startAttached({ io, flags, args, client, config }: CommandContext): Promise<number> {
   if (args.length > 1) throw new CliError('you cannot start and attach multiple containers at once');
@@ -24,7 +32,7 @@ async function startAttached({ io, flags, args, client, config }: CommandContext
     client().containers.wait(id, HostConfig?.AutoRemove === true ? 'removed' : 'next-exit'),
   ]);
   await client()
-    .containers.start(id)
+    .containers.start(id, startFrom(flags))
     .catch((error: unknown) => {
       stream.destroy();
       throw error;
@@ -50,24 +58,22 @@ export const command: CommandModule = {
   async run(c) {
     const { io, flags, args, client } = c;
     if (flags.bool('attach') || flags.bool('interactive')) return startAttached(c);
-    const checkpoint = flags.string('checkpoint');
-    if (checkpoint !== '' && args.length > 1)
-      throw new CliError('you cannot restore multiple containers at once');
+    if (flags.string('checkpoint') !== '') {
+      if (args.length > 1) throw new CliError('you cannot restore multiple containers at once');
+      await client().containers.start(args[0] ?? '', startFrom(flags));
+      return EXIT_OK;
+    }
     const failed: string[] = [];
     for (const id of args) {
       try {
-        await client().containers.start(id, {
-          checkpoint: checkpoint === '' ? undefined : checkpoint,
-          checkpointDir: flags.string('checkpoint-dir') === '' ? undefined : flags.string('checkpoint-dir'),
-        });
+        await client().containers.start(id, startFrom(flags));
         io.stdout.write(`${id}\n`);
       } catch (error) {
         io.stderr.write(`${errorText(error)}\n`);
         failed.push(id);
       }
     }
-    if (failed.length > 0 && checkpoint === '')
-      throw new CliError(`Error: failed to start containers: ${failed.join(', ')}`);
-    return failed.length > 0 ? EXIT_FAILURE : EXIT_OK;
+    if (failed.length > 0) throw new CliError(`Error: failed to start containers: ${failed.join(', ')}`);
+    return EXIT_OK;
   },
 };

@@ -1,0 +1,46 @@
+/**
+ * criu for the tests: Debian 13's, unpacked and never installed, for Debian 12's does not know the vDSO of newer kernels. It runs on
+ * any host, with its own C library.
+ */
+
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { unpackTrixiePackages } from '../peers/trixie.ts';
+
+const run = promisify(execFile);
+const cache = join(import.meta.dirname, '../../.cache/criu');
+
+/** Whether the host's own will do, as in the virtual machine. */
+async function installedCriu(): Promise<string | undefined> {
+  const path = '/usr/sbin/criu';
+  if (!existsSync(path)) return undefined;
+  return await run(path, ['check']).then(
+    () => path,
+    () => undefined,
+  );
+}
+
+/** A criu that works here: the installed one, else the unpacked one, which is unpacked once. */
+export async function workingCriu(): Promise<string> {
+  return (await installedCriu()) ?? (await unpackCriu());
+}
+
+async function unpackCriu(): Promise<string> {
+  const tree = await unpackTrixiePackages(cache, ['base-files', 'criu']);
+  const bin = join(cache, 'bin');
+  const program = join(bin, 'criu');
+  if (existsSync(program)) return program;
+  mkdirSync(bin, { recursive: true });
+  const libraries = join(tree, 'usr/lib/x86_64-linux-gnu');
+  const loader = join(libraries, 'ld-linux-x86-64.so.2');
+  const temporary = `${program}.${process.pid}`;
+  writeFileSync(
+    temporary,
+    `#!/bin/sh\nexec ${loader} --library-path ${libraries} ${join(tree, 'usr/sbin/criu')} "$@"\n`,
+  );
+  chmodSync(temporary, 0o755);
+  renameSync(temporary, program);
+  return program;
+}
