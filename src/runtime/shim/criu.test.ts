@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { CheckpointSupport, criuErrors, takesCheckpoints, versionProblem } from './criu.ts';
-import type { ConfiguredRuntime } from './deps.ts';
+import type { ConfiguredRuntime } from './configured-runtime.ts';
 
 test("criu's errors are found in its log, without those that follow from others", () => {
   const log = `(00.048111) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: Operation not permitted
@@ -70,7 +70,11 @@ function machine(t: TestContext) {
 test('the host is told apart: no criu, one that is old, one that does not work here, one that does', async (t) => {
   const { folder, script, runtimes } = machine(t);
   let criu: string | undefined;
-  const support = new CheckpointSupport(() => criu, runtimes, true);
+  const support = new CheckpointSupport(
+    () => criu,
+    runtimes,
+    () => true,
+  );
   assert.equal(
     await support.problem('runc'),
     'checkpoint and restore need criu, which is not installed on this host: install the package criu',
@@ -103,19 +107,31 @@ test('the host is told apart: no criu, one that is old, one that does not work h
 test('criu is asked once for as long as it is the same file', async (t) => {
   const { folder, script, runtimes } = machine(t);
   const criu = script('criu', `echo "$1" >> ${folder}/calls; echo Version: 4.1`);
-  const support = new CheckpointSupport(() => criu, runtimes, true);
+  const support = new CheckpointSupport(
+    () => criu,
+    runtimes,
+    () => true,
+  );
   await Promise.all([support.problem('runc'), support.problem('runc'), support.problem('runc')]);
   assert.equal(readFileSync(join(folder, 'calls'), 'utf8'), '--version\ncheck\n');
 });
 
 test('a runtime without checkpoints is named, with one that has them', async (t) => {
   const { folder, runtimes, add } = machine(t);
-  const support = new CheckpointSupport(() => undefined, runtimes, true);
+  const support = new CheckpointSupport(
+    () => undefined,
+    runtimes,
+    () => true,
+  );
   assert.equal(
     await support.problem('crun'),
     `checkpoint and restore: the runtime crun (${folder}/crun) does not do them on this host: create the container with --runtime runc`,
   );
   add('runc', 'exit 1');
-  const without = new CheckpointSupport(() => undefined, runtimes, true);
+  const without = new CheckpointSupport(
+    () => undefined,
+    runtimes,
+    () => true,
+  );
   assert.match((await without.problem('crun')) ?? '', /does not do them on this host: install runc$/);
 });

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
-import type { ConfiguredRuntime } from './deps.ts';
+import type { ConfiguredRuntime } from './configured-runtime.ts';
 
 /** The first criu that takes network namespaces which somebody else made (`--external net[...]`). */
 const minimum = [3, 11] as const;
@@ -70,12 +70,12 @@ export class CheckpointSupport {
   #checked: { readonly key: string; readonly problem: Promise<string | undefined> } | undefined;
   readonly #able = new Map<string, Promise<boolean>>();
 
-  readonly #unifiedCgroups: boolean;
+  readonly #unifiedCgroups: () => boolean;
 
   constructor(
     find: () => string | undefined,
     runtimes: ReadonlyMap<string, ConfiguredRuntime>,
-    unifiedCgroups: boolean,
+    unifiedCgroups: () => boolean,
   ) {
     this.#find = find;
     this.#runtimes = runtimes;
@@ -132,7 +132,7 @@ export class CheckpointSupport {
       able = Promise.all([run(runtime.path, ['--version']), run(runtime.path, ['features'])]).then(
         ([version, features]) =>
           version.status === 0 &&
-          takesCheckpoints(version.text, features.status === 0 ? features.text : '', this.#unifiedCgroups),
+          takesCheckpoints(version.text, features.status === 0 ? features.text : '', this.#unifiedCgroups()),
       );
       this.#able.set(runtime.name, able);
     }

@@ -1,22 +1,12 @@
 import type { Host } from '../../core/ports/host.ts';
 import type { Logger } from '../../core/log.ts';
 import { invalid } from '../../core/errors.ts';
+import type { ConfiguredRuntime } from './configured-runtime.ts';
 import type { ShimControl } from './control.ts';
 import type { CheckpointSupport } from './criu.ts';
 import type { ShimPaths } from './paths.ts';
 
-/** An OCI runtime that the daemon was configured with. */
-export interface ConfiguredRuntime {
-  readonly name: string;
-  /** Absolute. */
-  readonly path: string;
-  /** What to run instead, where there is a read-only view of the same program. */
-  readonly startPath?: string;
-  /** Options before the command (`--systemd-cgroup`). */
-  readonly args?: readonly string[];
-  /** Where the loader looks for its libraries first. */
-  readonly libraryPath?: string;
-}
+export type { ConfiguredRuntime };
 
 /** What the functions of this room work with. */
 export interface ShimDeps {

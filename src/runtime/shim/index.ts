@@ -43,7 +43,7 @@ export async function createRuntime(options: ShimRuntimeOptions): Promise<Runtim
   const checkpoints = new CheckpointSupport(
     options.findCriu ?? (() => undefined),
     runtimes,
-    options.host.cgroupLayout().version === 2,
+    () => options.host.cgroupLayout().version === 2,
   );
   const deps: ShimDeps = {
     host: options.host,
