@@ -2,6 +2,7 @@
 
 import { statfs } from 'node:fs/promises';
 import type { ContainerRecord } from '../core/model/container.ts';
+import { trimHeap } from '../host/index.ts';
 import { createRegistry } from '../registry/index.ts';
 import {
   openImages,
@@ -21,6 +22,7 @@ export function buildImages(base: Base, containers: Records): Promise<ImageServi
     insecureRegistries: options.insecureRegistries,
     mirrors: options.registryMirrors,
     proxyEnv: proxyEnvironment(options),
+    onThreadEnd: trimHeap,
   });
   const usage = ({ id, name, imageId, imageRef, state, mounts }: ContainerRecord): ContainerUsage[] => {
     const active = ['running', 'paused', 'restarting', 'starting'].includes(state.status);

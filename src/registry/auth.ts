@@ -4,7 +4,8 @@ import type { Ctx } from '../core/ctx.ts';
 import { internal, invalid, unauthorized } from '../core/errors.ts';
 import type { RegistryCredentials } from '../core/ports/registry.ts';
 import { createHash } from 'node:crypto';
-import { readBody, type HttpClient, type TlsOptions } from './http.ts';
+import type { Answer } from './answer.ts';
+import type { TlsOptions, Transport } from './http.ts';
 
 export type Challenge =
   | { readonly scheme: 'basic' }
@@ -61,10 +62,10 @@ export interface TokenRequest {
 }
 
 export class TokenSource {
-  readonly #http: HttpClient;
+  readonly #http: Transport<Answer>;
   readonly #tokens = new Map<string, Promise<Token>>();
 
-  constructor(http: HttpClient) {
+  constructor(http: Transport<Answer>) {
     this.#http = http;
   }
 
@@ -90,18 +91,15 @@ export class TokenSource {
       throw invalid(`refusing to send credentials to ${challenge.realm.origin} without TLS`);
     const isRefresh = credentials?.identityToken !== undefined && credentials.identityToken !== '';
     const message = isRefresh ? await this.#post(ctx, request) : await this.#get(ctx, request);
-    const body = await readBody(message, maxTokenBody);
+    const body = await message.read(maxTokenBody);
     if (message.statusCode === 401 || message.statusCode === 403)
       throw unauthorized('unauthorized: incorrect username or password');
     if (message.statusCode !== 200)
-      throw internal(`token server ${challenge.realm.origin} answered ${message.statusCode ?? 0}`);
+      throw internal(`token server ${challenge.realm.origin} answered ${message.statusCode}`);
     return parseToken(body, challenge.realm);
   }
 
-  #get(
-    ctx: Ctx,
-    { challenge, scopes, credentials, tls, offline }: TokenRequest,
-  ): ReturnType<HttpClient['send']> {
+  #get(ctx: Ctx, { challenge, scopes, credentials, tls, offline }: TokenRequest): Promise<Answer> {
     const url = new URL(challenge.realm);
     if (challenge.service !== '') url.searchParams.set('service', challenge.service);
     for (const scope of scopes) url.searchParams.append('scope', scope);
@@ -115,7 +113,7 @@ export class TokenSource {
     return this.#http.send(ctx, { method: 'GET', url, headers, tls });
   }
 
-  #post(ctx: Ctx, { challenge, scopes, credentials, tls }: TokenRequest): ReturnType<HttpClient['send']> {
+  #post(ctx: Ctx, { challenge, scopes, credentials, tls }: TokenRequest): Promise<Answer> {
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
       service: challenge.service,

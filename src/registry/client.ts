@@ -3,13 +3,21 @@ import type { Ctx } from '../core/ctx.ts';
 import { SlipwayError, invalid, notFound, unauthorized } from '../core/errors.ts';
 import type { Descriptor } from '../core/model/image.ts';
 import type { ByteRange } from '../core/ports/blob-store.ts';
-import type { BlobBody, Registry, RegistryCredentials, Repository } from '../core/ports/registry.ts';
+import type {
+  BlobBody,
+  BlobTransfer,
+  Registry,
+  RegistryCredentials,
+  Repository,
+} from '../core/ports/registry.ts';
 import { defaultDomain, isTag } from '../core/reference.ts';
+import type { Answer, Received } from './answer.ts';
 import { parseMirror, type EndpointOptions } from './endpoints.ts';
 import { refusalOf, type Asked } from './errors.ts';
-import { HttpClient, readBody } from './http.ts';
+import { HttpClient, type Transport } from './http.ts';
 import { fetchForeign } from './foreign.ts';
 import { pushManifest } from './push.ts';
+import { TransferThread, type FarAnswer } from './transfer/transfer-thread.ts';
 import { pushBlob, pushScope } from './upload.ts';
 import { referrers } from './referrers.ts';
 import { search } from './search.ts';
@@ -25,6 +33,8 @@ export interface RegistryOptions extends Partial<EndpointOptions> {
   readonly index?: string;
   /** Blobs above this many bytes are sent in chunks of it; default 64 MiB. */
   readonly uploadChunkSize?: number;
+  /** Called when the transfer thread has ended and its memory is free. */
+  readonly onThreadEnd?: () => void;
   /** Variables as HTTP_PROXY, HTTPS_PROXY and NO_PROXY; default the environment's. */
   readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
 }
@@ -54,7 +64,7 @@ function verified(bytes: Buffer, reference: string, header: string | undefined):
 }
 
 async function manifest(
-  session: Session,
+  session: Session<Answer>,
   ctx: Ctx,
   repository: Repository,
   reference: string,
@@ -70,7 +80,7 @@ async function manifest(
     needs: reference.includes(':') ? 'pull' : 'resolve',
   });
   if (message.statusCode !== 200) throw await refusalOf(message, asked);
-  const bytes = await readBody(message, maxManifest);
+  const bytes = await message.read(maxManifest);
   const header = message.headers['docker-content-digest'];
   const digest = verified(bytes, reference, typeof header === 'string' ? header : undefined);
   const mediaType = (message.headers['content-type'] ?? '').replace(/;.*$/, '').trim();
@@ -78,7 +88,7 @@ async function manifest(
 }
 
 async function manifestDigest(
-  session: Session,
+  session: Session<Answer>,
   ctx: Ctx,
   repository: Repository,
   reference: string,
@@ -103,20 +113,26 @@ function startOf(header: string | undefined): number {
   return Number(/^bytes (\d+)-/.exec(header ?? '')?.[1] ?? Number.NaN);
 }
 
-interface Reach {
-  readonly session: Session;
-  readonly http: HttpClient;
+interface Reach<A extends Answer> {
+  readonly session: Session<A>;
+  readonly http: Transport<A>;
   readonly insecure: readonly string[];
 }
 
-async function blob(
-  { session, http, insecure }: Reach,
+interface BlobHead<A> {
+  readonly message: A;
+  readonly from: number;
+  readonly isRange: boolean;
+}
+
+async function blob<A extends Answer>(
+  { session, http, insecure }: Reach<A>,
   ctx: Ctx,
   repository: Repository,
   descriptor: Descriptor,
   credentials: RegistryCredentials | undefined,
   range: ByteRange | undefined,
-): Promise<BlobBody> {
+): Promise<BlobHead<A>> {
   const headers = {
     'Accept-Encoding': 'identity',
     ...(range !== undefined && { Range: `bytes=${range.from}-${range.to - 1}` }),
@@ -134,17 +150,41 @@ async function blob(
     message = await fetchForeign(http, ctx, descriptor, headers, insecure);
   }
   const { statusCode } = message;
-  if (statusCode === 200) return { stream: message, from: 0, isRange: false };
+  if (statusCode === 200) return { message, from: 0, isRange: false };
   if (statusCode === 206 && range !== undefined)
-    return { stream: message, from: startOf(message.headers['content-range']), isRange: true };
+    return { message, from: startOf(message.headers['content-range']), isRange: true };
   const error = await refusalOf(message, { action: 'pull', repository });
   throw error.kind === 'notFound' && statusCode === 404
     ? notFound(`blob ${descriptor.digest}: ${error.message}`)
     : error;
 }
 
+type BlobAsked = Parameters<Registry['blob']>;
+
+async function streamed(
+  reach: Reach<Received>,
+  ...[ctx, repository, descriptor, credentials, range]: BlobAsked
+): Promise<BlobBody> {
+  const { message, from, isRange } = await blob(reach, ctx, repository, descriptor, credentials, range);
+  return { stream: message.stream, from, isRange };
+}
+
+async function transferred(
+  reach: Reach<FarAnswer>,
+  ...[ctx, repository, descriptor, credentials, range]: BlobAsked
+): Promise<BlobTransfer> {
+  const { message, from, isRange } = await blob(reach, ctx, repository, descriptor, credentials, range);
+  const { digest, size } = descriptor;
+  return {
+    from,
+    isRange,
+    save: (file, ranges, onWritten) => message.save({ file, ranges, from, digest, size }, onWritten),
+    cancel: () => message.cancel(),
+  };
+}
+
 async function tags(
-  session: Session,
+  session: Session<Answer>,
   ctx: Ctx,
   repository: Repository,
   credentials: RegistryCredentials | undefined,
@@ -155,7 +195,7 @@ async function tags(
     const request = { method: 'GET', path, scopes: [pullScope(repository)], credentials } as const;
     const { message } = await session.send(ctx, repository.domain, request);
     if (message.statusCode !== 200) throw await refusalOf(message, { action: 'pull', repository });
-    const value = parseJson(await readBody(message, maxManifest));
+    const value = parseJson(await message.read(maxManifest));
     const list = typeof value === 'object' && value !== null ? (value as { tags?: unknown }).tags : undefined;
     if (Array.isArray(list))
       found.push(...list.filter((tag): tag is string => typeof tag === 'string' && isTag(tag)));
@@ -176,7 +216,7 @@ function parseJson(bytes: Buffer): unknown {
 
 /** Against `/v2/`, as Docker does. */
 async function login(
-  session: Session,
+  session: Session<Answer>,
   ctx: Ctx,
   domain: string,
   credentials: RegistryCredentials,
@@ -204,7 +244,7 @@ async function login(
 
 /** Where the token server gives refresh tokens, one is kept in place of the password. */
 async function refreshToken(
-  session: Session,
+  session: Session<Answer>,
   ctx: Ctx,
   domain: string,
   credentials: RegistryCredentials,
@@ -227,15 +267,18 @@ async function refreshToken(
 }
 
 export interface RegistryClient extends Registry {
-  close(): void;
+  close(): Promise<void>;
 }
 
 export function createRegistry(options: RegistryOptions = {}): RegistryClient {
-  const http = new HttpClient({
+  const httpOptions = {
     userAgent: options.userAgent ?? 'slipway',
     idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
-    proxyEnv: options.proxyEnv ?? process.env,
-  });
+    proxyEnv: { ...(options.proxyEnv ?? process.env) },
+  };
+  const http = new HttpClient(httpOptions);
+  const { onThreadEnd } = options;
+  const thread = new TransferThread({ http: httpOptions, ...(onThreadEnd !== undefined && { onThreadEnd }) });
   const mirrors = options.mirrors ?? [];
   for (const mirror of mirrors) parseMirror(mirror);
   const endpoints = {
@@ -245,8 +288,9 @@ export function createRegistry(options: RegistryOptions = {}): RegistryClient {
     certsDirectories: options.certsDirectories ?? defaultCertsDirectories,
   };
   const retryDelayMs = options.retryDelayMs ?? 500;
-  const session = new Session(http, endpoints, retryDelayMs);
-  const reach: Reach = { session, http, insecure: endpoints.insecureRegistries };
+  const session = Session.open(http, endpoints, retryDelayMs);
+  const far = session.over(thread);
+  const insecure = endpoints.insecureRegistries;
   const upload = { chunkSize: options.uploadChunkSize ?? 64 << 20, retryDelayMs };
   return {
     manifest: (ctx, repository, reference, credentials) =>
@@ -255,16 +299,24 @@ export function createRegistry(options: RegistryOptions = {}): RegistryClient {
       manifestDigest(session, ctx, repository, reference, credentials),
     referrers: (ctx, repository, digest, credentials) =>
       referrers(session, ctx, repository, digest, credentials),
-    blob: (ctx, repository, descriptor, credentials, range) =>
-      blob(reach, ctx, repository, descriptor, credentials, range),
+    blob: (...asked) => streamed({ session, http, insecure }, ...asked),
+    fetchBlob: (...asked) => transferred({ session: far, http: thread, insecure }, ...asked),
     tags: (ctx, repository, credentials) => tags(session, ctx, repository, credentials),
-    pushBlob: (ctx, repository, descriptor, open, credentials, from, onProgress) =>
-      pushBlob(session, ctx, { repository, descriptor, open, credentials, from, onProgress }, upload),
+    pushBlob: (ctx, repository, descriptor, source, credentials, from, onProgress) =>
+      pushBlob(
+        { near: session, far },
+        ctx,
+        { repository, descriptor, source, credentials, from, onProgress },
+        upload,
+      ),
     pushManifest: (ctx, repository, reference, mediaType, bytes, credentials) =>
       pushManifest(session, ctx, { repository, reference, mediaType, bytes, credentials }),
     search: (ctx, input) => search(session, ctx, options.index ?? 'https://index.docker.io', input),
     login: (ctx, domain, credentials) =>
       login(session, ctx, domain === '' ? defaultDomain : domain, credentials),
-    close: () => http.close(),
+    close: async () => {
+      http.close();
+      await thread.close();
+    },
   };
 }

@@ -1,11 +1,10 @@
 /** A registry's refusals in Docker's words. */
 
-import type { IncomingMessage } from 'node:http';
 import { SlipwayError, type ErrorKind } from '../core/errors.ts';
 import { RegistryBusy, type Repository } from '../core/ports/registry.ts';
 import { defaultDomain, familiar, repositoryName } from '../core/reference.ts';
 import { retryAfterOf } from './busy.ts';
-import { readBody } from './http.ts';
+import type { Answer } from './answer.ts';
 
 const maxErrorBody = 64 << 10;
 
@@ -107,20 +106,20 @@ function explain(
 }
 
 /** Whether a token was given that does not reach as far: what is said in the body then is less true than this. */
-function lacksScope(message: IncomingMessage): boolean {
+function lacksScope(message: Answer): boolean {
   const header = message.headers['www-authenticate'] ?? '';
   return message.statusCode === 401 && /^bearer\b.*\berror="?insufficient_scope/i.test(header);
 }
 
 /** Reads what the registry says and makes the error of it. */
-export async function refusalOf(message: IncomingMessage, asked: Asked): Promise<SlipwayError> {
-  const status = message.statusCode ?? 0;
-  const body = await readBody(message, maxErrorBody).catch(() => Buffer.alloc(0));
+export async function refusalOf(message: Answer, asked: Asked): Promise<SlipwayError> {
+  const status = message.statusCode;
+  const body = await message.read(maxErrorBody).catch(() => Buffer.alloc(0));
   const told = lacksScope(message) ? byStatus[403] : parseRefusal(body.toString('utf8'));
   const refusal = told ??
     byStatus[status] ?? {
       code: '',
-      message: `received unexpected HTTP status: ${status} ${message.statusMessage ?? ''}`.trim(),
+      message: `received unexpected HTTP status: ${status} ${message.statusMessage}`.trim(),
     };
   return explain(asked, status, refusal, retryAfterOf(message));
 }

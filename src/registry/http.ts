@@ -1,5 +1,6 @@
 /** HTTP as registries need it: streamed bodies, no redirects on its own, and silence on the line is an error. */
 
+import { createReadStream } from 'node:fs';
 import {
   Agent as HttpAgent,
   request as httpRequest,
@@ -8,9 +9,11 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createHash } from 'node:crypto';
-import { pipeline, type Readable } from 'node:stream';
+import { Readable, pipeline } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
 import { SlipwayError, invalid, unavailable } from '../core/errors.ts';
+import { collectAsBytesPass } from '../core/garbage.ts';
+import { Received, type Answer } from './answer.ts';
 import { describeBroken } from './dial-words.ts';
 
 export interface TlsOptions {
@@ -21,12 +24,29 @@ export interface TlsOptions {
   readonly key?: Buffer;
 }
 
+/** Bytes of a file, `from` (included) to `to` (excluded). */
+export interface FilePart {
+  readonly file: string;
+  readonly from: number;
+  readonly to: number;
+  /** Called with how many have gone. */
+  readonly onSent: (bytes: number) => void;
+}
+
+export type Body = Buffer | Readable | FilePart;
+
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer | Readable;
+  readonly body?: Body;
   readonly tls: TlsOptions;
+}
+
+/** Whatever sends requests: this thread, or another one. */
+export interface Transport<A extends Answer> {
+  /** Resolves with the answer's head. `unavailable` when there is none. */
+  send(ctx: Ctx, request: HttpRequest): Promise<A>;
 }
 
 export interface HttpOptions {
@@ -60,9 +80,23 @@ function guardPace(message: IncomingMessage, spanMs: number): void {
   message.once('close', () => clearInterval(timer));
 }
 
+const passed = collectAsBytesPass(4 << 20);
+
+async function* bytesOf({ file, from, to, onSent }: FilePart): AsyncGenerator<Buffer, void, undefined> {
+  if (to <= from) return;
+  let sent = 0;
+  for await (const chunk of createReadStream(file, { start: from, end: to - 1, highWaterMark: 256 << 10 })) {
+    yield chunk as Buffer;
+    // It is asked for more once this has gone.
+    sent += (chunk as Buffer).length;
+    onSent(sent);
+    passed((chunk as Buffer).length);
+  }
+}
+
 class StaleConnection extends SlipwayError {}
 
-export class HttpClient {
+export class HttpClient implements Transport<Received> {
   readonly #options: HttpOptions;
   readonly #agents = new Map<string, HttpAgent | HttpsAgent>();
 
@@ -70,19 +104,19 @@ export class HttpClient {
     this.#options = options;
   }
 
-  /** Resolves with the answer's head; the body is the message itself and fails when it is cut short. */
-  async send(ctx: Ctx, request: HttpRequest): Promise<IncomingMessage> {
+  /** The body of the answer fails when it is cut short. */
+  async send(ctx: Ctx, request: HttpRequest): Promise<Received> {
     try {
       return await this.#attempt(ctx, request);
     } catch (error) {
       // A server may close a kept connection just when it is used again: that says nothing about the server.
-      const isStream = request.body !== undefined && !Buffer.isBuffer(request.body);
+      const isStream = request.body instanceof Readable;
       if (!(error instanceof StaleConnection) || isStream) throw error;
       return this.#attempt(ctx, request);
     }
   }
 
-  async #attempt(ctx: Ctx, request: HttpRequest): Promise<IncomingMessage> {
+  async #attempt(ctx: Ctx, request: HttpRequest): Promise<Received> {
     const { url, body } = request;
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       throw invalid(`unsupported protocol of ${url.href}`);
@@ -113,13 +147,13 @@ export class HttpClient {
         );
       out.once('response', (message) => {
         guardPace(message, this.#options.idleTimeoutMs);
-        resolve(message);
+        resolve(new Received(message));
       });
       out.on('error', fail);
       out.once('timeout', () => out.destroy(new Error('i/o timeout')));
       if (body === undefined || Buffer.isBuffer(body)) out.end(body);
       else
-        pipeline(body, out, (error) => {
+        pipeline(body instanceof Readable ? body : bytesOf(body), out, (error) => {
           if (error != null) fail(error);
         });
     });
@@ -153,31 +187,4 @@ export class HttpClient {
     this.#agents.set(key, agent);
     return agent;
   }
-}
-
-/** Documents are small: one that takes longer than this is not coming. */
-const documentMs = 120_000;
-
-/** The whole body, refused above `limit` bytes. */
-export async function readBody(message: IncomingMessage, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const late = (): void =>
-    void message.destroy(unavailable('i/o timeout: the answer does not come to its end'));
-  const timer = setTimeout(late, documentMs).unref();
-  try {
-    for await (const chunk of message) {
-      size += (chunk as Buffer).length;
-      if (size > limit) throw invalid(`answer of the registry is larger than ${limit} bytes`);
-      chunks.push(chunk as Buffer);
-    }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')
-      throw unavailable('unexpected EOF', error);
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-  return Buffer.concat(chunks);
 }

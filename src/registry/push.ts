@@ -3,12 +3,13 @@
 import type { Ctx } from '../core/ctx.ts';
 import { internal } from '../core/errors.ts';
 import type { RegistryCredentials, Repository } from '../core/ports/registry.ts';
+import type { Answer } from './answer.ts';
 import { refusalOf } from './errors.ts';
 import type { Session } from './session.ts';
 import { pushScope } from './upload.ts';
 
 export async function pushManifest(
-  session: Session,
+  session: Session<Answer>,
   ctx: Ctx,
   input: {
     readonly repository: Repository;

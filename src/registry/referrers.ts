@@ -4,8 +4,8 @@ import type { Ctx } from '../core/ctx.ts';
 import { invalid } from '../core/errors.ts';
 import type { Descriptor } from '../core/model/image.ts';
 import type { RegistryCredentials, Repository } from '../core/ports/registry.ts';
+import type { Answer } from './answer.ts';
 import { refusalOf } from './errors.ts';
-import { readBody } from './http.ts';
 import type { Session } from './session.ts';
 
 const maxIndex = 4 << 20;
@@ -34,7 +34,7 @@ function parseIndex(bytes: Buffer): Descriptor[] {
 }
 
 export async function referrers(
-  session: Session,
+  session: Session<Answer>,
   ctx: Ctx,
   repository: Repository,
   digest: string,
@@ -50,7 +50,7 @@ export async function referrers(
       scopes: [`repository:${path}:pull`],
       credentials,
     });
-    if (message.statusCode === 200) return parseIndex(await readBody(message, maxIndex));
+    if (message.statusCode === 200) return parseIndex(await message.read(maxIndex));
     if (message.statusCode !== 404) throw await refusalOf(message, { action: 'pull', repository });
     message.resume();
   }

@@ -1,12 +1,11 @@
 /** `docker search`: the index API (`/v1/search`) of Docker Hub, or of a registry that has one. */
 
-import type { IncomingMessage } from 'node:http';
 import type { Ctx } from '../core/ctx.ts';
 import { SlipwayError, invalid, unavailable } from '../core/errors.ts';
 import type { RegistryCredentials, SearchResult } from '../core/ports/registry.ts';
 import { defaultDomain } from '../core/reference.ts';
 import { isInsecure, type Endpoint } from './endpoints.ts';
-import { readBody } from './http.ts';
+import type { Answer } from './answer.ts';
 import type { Session } from './session.ts';
 
 const maxAnswer = 8 << 20;
@@ -41,7 +40,7 @@ function parseResults(body: Buffer): SearchResult[] {
 }
 
 /** Docker Hub's index has a host of its own; elsewhere it is the registry's. */
-async function endpointsFor(session: Session, index: string, domain: string): Promise<Endpoint[]> {
+async function endpointsFor(session: Session<Answer>, index: string, domain: string): Promise<Endpoint[]> {
   const own = (await session.endpoints(domain)).filter((each) => !each.isMirror);
   const base = new URL(index);
   if (domain !== defaultDomain) return own;
@@ -50,7 +49,7 @@ async function endpointsFor(session: Session, index: string, domain: string): Pr
 }
 
 export async function search(
-  session: Session,
+  session: Session<Answer>,
   ctx: Ctx,
   index: string,
   { domain, term, limit, credentials }: SearchInput,
@@ -59,7 +58,7 @@ export async function search(
   const request = { method: 'GET', path: `/v1/search?${query.toString()}`, scopes: [], credentials } as const;
   let failure: unknown;
   for (const endpoint of await endpointsFor(session, index, domain)) {
-    let message: IncomingMessage;
+    let message: Answer;
     try {
       message = await session.sendTo(ctx, endpoint, request);
     } catch (error) {
@@ -68,8 +67,8 @@ export async function search(
       failure = error;
       continue;
     }
-    const body = await readBody(message, maxAnswer);
-    if (message.statusCode !== 200) throw unavailable(`Unexpected status code ${message.statusCode ?? 0}`);
+    const body = await message.read(maxAnswer);
+    if (message.statusCode !== 200) throw unavailable(`Unexpected status code ${message.statusCode}`);
     return parseResults(body);
   }
   throw failure;

@@ -1,16 +1,15 @@
 /** Requests to one registry: the endpoint that answers, credentials where it asks for them, redirects. */
 
-import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
 import { SlipwayError, forbidden, invalid, isKind, toSlipwayError, unauthorized } from '../core/errors.ts';
 import type { RegistryCredentials } from '../core/ports/registry.ts';
+import type { Answer } from './answer.ts';
 import { basic, parseChallenge, TokenSource, type Challenge, type TokenRequest } from './auth.ts';
 import { isBusy, patiently } from './busy.ts';
 import { requestWords } from './dial-words.ts';
 import { endpointsOf, type Endpoint, type EndpointOptions } from './endpoints.ts';
 import type { Capability } from './hosts.ts';
-import type { HttpClient, HttpRequest } from './http.ts';
+import type { Body, HttpRequest, Transport } from './http.ts';
 
 export interface RegistryRequest {
   readonly method: HttpRequest['method'];
@@ -18,7 +17,7 @@ export interface RegistryRequest {
   readonly path: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** Opened anew for each attempt. */
-  readonly body?: () => Promise<Buffer | Readable>;
+  readonly body?: () => Promise<Body>;
   /** `repository:library/busybox:pull`. */
   readonly scopes: readonly string[];
   readonly credentials: RegistryCredentials | undefined;
@@ -34,7 +33,7 @@ function addressOf({ base, prefix }: Endpoint, path: string | URL): URL {
 }
 
 const maxRedirects = 5;
-const isRedirect = (status: number | undefined): boolean => [301, 302, 303, 307, 308].includes(status ?? 0);
+const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
 
 /**
  * Refused before the registry itself was asked. A push tells the bare words, anything else what it wanted to ask, as Docker
@@ -54,37 +53,53 @@ function refusedHere(
   return refused(`${requestWords(method, url)}: ${said}`, cause);
 }
 
-export class Session {
-  readonly #http: HttpClient;
-  readonly #tokens: TokenSource;
-  readonly #options: EndpointOptions;
+/** What is known of registries, whoever sends the requests. */
+interface Known {
+  readonly options: EndpointOptions;
+  readonly tokens: TokenSource;
   /** What each registry asked for last, so that the next request brings it at once. */
-  readonly #challenges = new Map<string, Challenge>();
+  readonly challenges: Map<string, Challenge>;
   /** Insecure registries that turned out to speak plain HTTP. */
-  readonly #plain = new Set<string>();
+  readonly plain: Set<string>;
+  /** Milliseconds before the second attempt at a registry in trouble, doubled each time. */
+  readonly retryDelayMs: number;
+}
 
-  readonly #retryDelayMs: number;
+export class Session<A extends Answer> {
+  readonly #http: Transport<A>;
+  readonly #known: Known;
 
-  /** `retryDelayMs`: before the second attempt at a registry in trouble, doubled each time. */
-  constructor(http: HttpClient, options: EndpointOptions, retryDelayMs: number) {
+  private constructor(http: Transport<A>, known: Known) {
     this.#http = http;
-    this.#tokens = new TokenSource(http);
-    this.#options = options;
-    this.#retryDelayMs = retryDelayMs;
+    this.#known = known;
+  }
+
+  static open<A extends Answer>(
+    http: Transport<A>,
+    options: EndpointOptions,
+    retryDelayMs: number,
+  ): Session<A> {
+    const tokens = new TokenSource(http);
+    return new Session(http, { options, tokens, challenges: new Map(), plain: new Set(), retryDelayMs });
+  }
+
+  /** The same with another transport for its requests; tokens still come over this one's. */
+  over<B extends Answer>(http: Transport<B>): Session<B> {
+    return new Session(http, this.#known);
   }
 
   get tokens(): TokenSource {
-    return this.#tokens;
+    return this.#known.tokens;
   }
 
   /** What an endpoint asked for last. */
   challenge(endpoint: Endpoint): Challenge | undefined {
-    return this.#challenges.get(endpoint.base.origin);
+    return this.#known.challenges.get(endpoint.base.origin);
   }
 
   async endpoints(domain: string): Promise<Endpoint[]> {
-    const all = await endpointsOf(this.#options, domain);
-    return this.#plain.has(domain) ? all.filter((endpoint) => endpoint.base.protocol === 'http:') : all;
+    const all = await endpointsOf(this.#known.options, domain);
+    return this.#known.plain.has(domain) ? all.filter((endpoint) => endpoint.base.protocol === 'http:') : all;
   }
 
   /**
@@ -95,7 +110,7 @@ export class Session {
     ctx: Ctx,
     domain: string,
     request: RegistryRequest,
-  ): Promise<{ message: IncomingMessage; endpoint: Endpoint }> {
+  ): Promise<{ message: A; endpoint: Endpoint }> {
     const needs = request.needs ?? 'pull';
     const endpoints = (await this.endpoints(domain)).filter((each) => each.capabilities.includes(needs));
     let first: unknown;
@@ -103,11 +118,11 @@ export class Session {
       const isLast = index === endpoints.length - 1;
       try {
         const message = await this.#sendPatiently(ctx, endpoint, request, isLast);
-        if (endpoint.isMirror && !isLast && (message.statusCode ?? 500) >= 400) {
+        if (endpoint.isMirror && !isLast && message.statusCode >= 400) {
           message.resume();
           continue;
         }
-        if (endpoint.base.protocol === 'http:' && !endpoint.isMirror) this.#plain.add(domain);
+        if (endpoint.base.protocol === 'http:' && !endpoint.isMirror) this.#known.plain.add(domain);
         return { message, endpoint };
       } catch (error) {
         first ??= error;
@@ -119,22 +134,17 @@ export class Session {
   }
 
   /** A mirror in trouble is passed over at once: the next host may be well. */
-  async #sendPatiently(
-    ctx: Ctx,
-    endpoint: Endpoint,
-    request: RegistryRequest,
-    isLast: boolean,
-  ): Promise<IncomingMessage> {
-    const send = async (): Promise<IncomingMessage> => await this.sendTo(ctx, endpoint, request);
+  async #sendPatiently(ctx: Ctx, endpoint: Endpoint, request: RegistryRequest, isLast: boolean): Promise<A> {
+    const send = async (): Promise<A> => await this.sendTo(ctx, endpoint, request);
     if (endpoint.isMirror && !isLast) return await send();
-    const message = await patiently(ctx, this.#retryDelayMs, send);
+    const message = await patiently(ctx, this.#known.retryDelayMs, send);
     if (isBusy(message.statusCode)) ctx.log.warn('the registry is in trouble', { host: endpoint.base.host });
     return message;
   }
 
   /** One endpoint, with authorization where it is asked for. */
-  async sendTo(ctx: Ctx, endpoint: Endpoint, request: RegistryRequest): Promise<IncomingMessage> {
-    const known = this.#challenges.get(endpoint.base.origin);
+  async sendTo(ctx: Ctx, endpoint: Endpoint, request: RegistryRequest): Promise<A> {
+    const known = this.#known.challenges.get(endpoint.base.origin);
     const answer = await this.#follow(
       ctx,
       endpoint,
@@ -144,10 +154,10 @@ export class Session {
     if (answer.statusCode !== 401) return answer;
     const challenge = parseChallenge(answer.headers['www-authenticate']);
     if (challenge === undefined) return answer;
-    this.#challenges.set(endpoint.base.origin, challenge);
+    this.#known.challenges.set(endpoint.base.origin, challenge);
     const before = this.#tokenRequest(endpoint, request, challenge);
     // A token that was refused is of no use any more, whatever it said of its life.
-    if (before !== undefined && known !== undefined) this.#tokens.forget(before);
+    if (before !== undefined && known !== undefined) this.#known.tokens.forget(before);
     const authorization = await this.#authorization(ctx, endpoint, request, challenge);
     if (authorization === undefined && endpoint.isMirror) return answer;
     answer.resume();
@@ -191,7 +201,7 @@ export class Session {
     const token = this.#tokenRequest(endpoint, request, challenge);
     if (token === undefined) return undefined;
     try {
-      return `Bearer ${await this.#tokens.token(ctx, token)}`;
+      return `Bearer ${await this.#known.tokens.token(ctx, token)}`;
     } catch (error) {
       throw isKind(error, 'unauthorized')
         ? refusedHere(endpoint, request, toSlipwayError(error).message, error)
@@ -204,7 +214,7 @@ export class Session {
     endpoint: Endpoint,
     request: RegistryRequest,
     authorization: string | undefined,
-  ): Promise<IncomingMessage> {
+  ): Promise<A> {
     let url = addressOf(endpoint, request.path);
     for (let hop = 0; hop <= maxRedirects; hop++) {
       // Credentials belong to the registry: a storage server that it points to must not see them.

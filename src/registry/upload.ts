@@ -4,21 +4,27 @@
  */
 
 import { Transform, type Readable } from 'node:stream';
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Ctx } from '../core/ctx.ts';
 import { isKind, unavailable } from '../core/errors.ts';
 import type { Descriptor } from '../core/model/image.ts';
 import type { ByteRange } from '../core/ports/blob-store.ts';
-import { RegistryBusy, type RegistryCredentials, type Repository } from '../core/ports/registry.ts';
+import {
+  RegistryBusy,
+  type BlobSource,
+  type RegistryCredentials,
+  type Repository,
+} from '../core/ports/registry.ts';
+import type { Answer } from './answer.ts';
 import type { Endpoint } from './endpoints.ts';
 import { refusalOf } from './errors.ts';
+import type { Body } from './http.ts';
 import type { Session } from './session.ts';
 
 export interface PushBlob {
   readonly repository: Repository;
   readonly descriptor: Descriptor;
-  readonly open: (range: ByteRange) => Promise<Readable>;
+  readonly source: BlobSource;
   readonly credentials: RegistryCredentials | undefined;
   readonly from: Repository | undefined;
   readonly onProgress: ((bytes: number) => void) | undefined;
@@ -57,8 +63,16 @@ interface Upload {
   offset: number;
 }
 
+/** The two ways to a registry: documents and questions on this thread, files past it. */
+export interface Sessions {
+  readonly near: Session<Answer>;
+  readonly far: Session<Answer>;
+}
+
 class Uploader {
-  readonly #session: Session;
+  readonly #session: Session<Answer>;
+  /** For what has a body. */
+  readonly #sender: Session<Answer>;
   readonly #input: PushBlob;
   readonly #options: UploadOptions;
   readonly #common: {
@@ -67,8 +81,9 @@ class Uploader {
     readonly needs: 'push';
   };
 
-  constructor(session: Session, input: PushBlob, options: UploadOptions) {
-    this.#session = session;
+  constructor({ near, far }: Sessions, input: PushBlob, options: UploadOptions) {
+    this.#session = near;
+    this.#sender = 'file' in input.source ? far : near;
     this.#input = input;
     this.#options = options;
     const { repository, from, credentials } = input;
@@ -174,7 +189,7 @@ class Uploader {
   }
 
   async #patch(ctx: Ctx, upload: Upload, range: ByteRange): Promise<void> {
-    const message = await this.#session.sendTo(ctx, upload.endpoint, {
+    const message = await this.#sender.sendTo(ctx, upload.endpoint, {
       ...this.#common,
       method: 'PATCH',
       path: upload.location,
@@ -196,7 +211,8 @@ class Uploader {
   async #finish(ctx: Ctx, upload: Upload, range: ByteRange | undefined): Promise<void> {
     const path = new URL(upload.location);
     path.searchParams.set('digest', this.#input.descriptor.digest);
-    const message = await this.#session.sendTo(ctx, upload.endpoint, {
+    const session = range === undefined ? this.#session : this.#sender;
+    const message = await session.sendTo(ctx, upload.endpoint, {
       ...this.#common,
       method: 'PUT',
       path,
@@ -210,23 +226,26 @@ class Uploader {
     message.resume();
   }
 
-  async #body(range: ByteRange): Promise<Readable> {
-    const { onProgress = (): void => {}, open } = this.#input;
-    return counted(await open(range), (sent) => onProgress(range.from + sent));
+  async #body(range: ByteRange): Promise<Body> {
+    const { onProgress = (): void => {}, source } = this.#input;
+    const onSent = (sent: number): void => onProgress(range.from + sent);
+    return 'file' in source
+      ? { file: source.file, ...range, onSent }
+      : counted(await source.open(range), onSent);
   }
 
-  #refusal(message: IncomingMessage): Promise<Error> {
+  #refusal(message: Answer): Promise<Error> {
     return refusalOf(message, { action: 'push', repository: this.#input.repository });
   }
 }
 
 export async function pushBlob(
-  session: Session,
+  sessions: Sessions,
   ctx: Ctx,
   input: PushBlob,
   options: UploadOptions,
 ): Promise<{ outcome: 'exists' | 'mounted' | 'uploaded' }> {
-  const uploader = new Uploader(session, input, options);
+  const uploader = new Uploader(sessions, input, options);
   if (await uploader.exists(ctx)) return { outcome: 'exists' };
   const upload = await uploader.start(ctx, true);
   if (upload === undefined) return { outcome: 'mounted' };

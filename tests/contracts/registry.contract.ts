@@ -2,6 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -44,7 +47,13 @@ export function registryContract(
     const repository = { domain, path };
     for (const data of [layer, config]) {
       const open = async (): Promise<Readable> => Readable.from([data], { objectMode: false });
-      await registry.pushBlob(ctx, repository, describe(data, 'application/octet-stream'), open, undefined);
+      await registry.pushBlob(
+        ctx,
+        repository,
+        describe(data, 'application/octet-stream'),
+        { open },
+        undefined,
+      );
     }
     const manifest = Buffer.from(
       JSON.stringify({
@@ -84,6 +93,54 @@ export function registryContract(
     assert.deepEqual(await registry.tags(ctx, repository, undefined), ['v1']);
   });
 
+  it('writes what is wanted of a blob into a file, and sends one from a file', async (registry, domain) => {
+    const repository = { domain, path: 'team/app' };
+    const { layer } = await push(registry, domain, 'team/app', 'v1');
+    const descriptor = describe(layer, '');
+    const folder = await mkdtemp(join(tmpdir(), 'slip-registry-'));
+    try {
+      const file = join(folder, 'blob');
+      await writeFile(file, '');
+      const wanted = Buffer.alloc(layer.length);
+      for (const ranges of [[{ from: 150_000, to: 160_000 }], [{ from: 0, to: layer.length }]]) {
+        const [range] = ranges;
+        const isAll = range?.from === 0;
+        const body = await registry.fetchBlob(
+          ctx,
+          repository,
+          descriptor,
+          undefined,
+          isAll ? undefined : range,
+        );
+        assert.deepEqual([body.from, body.isRange], [range?.from, !isAll]);
+        let at = range?.from;
+        await body.save(file, ranges, (from, bytes) => {
+          assert.equal(from, at);
+          at = from + bytes;
+        });
+        assert.equal(at, range?.to);
+        body.cancel();
+        layer.copy(wanted, range?.from, range?.from, range?.to);
+        const found = await readFile(file);
+        assert.ok(found.equals(wanted.subarray(0, found.length)));
+      }
+      const target = { domain, path: 'from/file' };
+      const sent: number[] = [];
+      const told = await registry.pushBlob(ctx, target, descriptor, { file }, undefined, undefined, (bytes) =>
+        sent.push(bytes),
+      );
+      assert.equal(told.outcome, 'uploaded');
+      assert.equal(sent.at(-1), layer.length);
+      assert.ok(
+        (await buffer((await registry.blob(ctx, target, descriptor, undefined)).stream)).equals(layer),
+      );
+      const absent = describe(Buffer.from('absent'), '');
+      await assert.rejects(registry.fetchBlob(ctx, repository, absent, undefined), { kind: 'notFound' });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('sends a blob once, and mounts it from another repository', async (registry, domain) => {
     const { layer } = await push(registry, domain, 'one/app', 'v1');
     const descriptor = describe(layer, '');
@@ -93,7 +150,7 @@ export function registryContract(
         ctx,
         { domain, path },
         descriptor,
-        async () => Readable.from([layer], { objectMode: false }),
+        { open: async () => Readable.from([layer], { objectMode: false }) },
         undefined,
         from === undefined ? undefined : { domain, path: from },
         (bytes) => sent.push(bytes),

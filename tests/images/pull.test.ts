@@ -332,5 +332,5 @@ test('an index: the entry for the platform, and the words when there is none', a
     engine.images.pull(ctx, { reference: `${registry.host}/team/app:multi` }, none),
     /no matching manifest for linux\/amd64 in the manifest list entries/,
   );
-  one.close();
+  await one.close();
 });

@@ -38,7 +38,7 @@ before(async () => {
   client = createRegistry();
 });
 after(async () => {
-  client.close();
+  await client.close();
   await registry.stop();
   await rm(folder, { recursive: true, force: true });
 });
@@ -52,7 +52,7 @@ const repositoryOf = (path: string): { domain: string; path: string } => ({ doma
 async function put(path: string, data: Buffer, mediaType: string): Promise<Descriptor> {
   const descriptor = { mediaType, digest: sha(data), size: data.length };
   const open = async (): Promise<Readable> => Readable.from([data], { objectMode: false });
-  await client.pushBlob(ctx, repositoryOf(path), descriptor, open, undefined);
+  await client.pushBlob(ctx, repositoryOf(path), descriptor, { open }, undefined);
   return descriptor;
 }
 

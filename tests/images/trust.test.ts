@@ -39,7 +39,7 @@ before(async () => {
     await writeFile(join(folder, `${name}.pub`), publicKey.export({ type: 'spki', format: 'pem' }));
 });
 after(async () => {
-  client.close();
+  await client.close();
   await registry.stop();
   await rm(folder, { recursive: true, force: true });
 });
@@ -81,7 +81,7 @@ interface Claim {
 async function put(path: string, data: Buffer, mediaType: string): Promise<object> {
   const descriptor = { mediaType, digest: sha(data), size: data.length };
   const open = async (): Promise<Readable> => Readable.from([data], { objectMode: false });
-  await client.pushBlob(ctx, { domain: registry.host, path }, descriptor, open, undefined);
+  await client.pushBlob(ctx, { domain: registry.host, path }, descriptor, { open }, undefined);
   return descriptor;
 }
 

@@ -63,14 +63,14 @@ test('a mirror of any registry: asked first, without credentials, for pulls only
     assert.equal(own.asked.length, 0);
     const blob = { mediaType: '', digest: sha(Buffer.from('x')), size: 1 };
     const open = async (): Promise<Readable> => Readable.from([Buffer.from('x')]);
-    await registry.pushBlob(ctx, app, blob, open, undefined);
+    await registry.pushBlob(ctx, app, blob, { open }, undefined);
     assert.equal(mirror.asked.length, 1);
     assert.deepEqual(
       own.asked.map((line) => line.split(' ')[0]),
       ['HEAD', 'POST'],
     );
   } finally {
-    registry.close();
+    await registry.close();
     stop(mirror.server, own.server);
   }
 });
@@ -95,7 +95,7 @@ server = "${own.base}"
     assert.deepEqual(blobs.asked, [`GET /v2/team/app/manifests/${sha(manifestBytes)} -`]);
     assert.equal(own.asked.length, 0);
   } finally {
-    registry.close();
+    await registry.close();
     stop(tags.server, blobs.server, own.server);
   }
 });
@@ -107,7 +107,7 @@ test('a hosts.toml that cannot be understood is told with its name and line, and
     kind: 'invalid',
     message: /registry\.test\/hosts\.toml: line 2: /,
   });
-  registry.close();
+  await registry.close();
 });
 
 test('mirrors that are none are refused in Docker’s words', () => {
@@ -150,7 +150,7 @@ test('an own authority counts with its certificate in ca.crt, or in hosts.toml, 
     try {
       return await registry.manifest(ctx, repository, 'v1', undefined);
     } finally {
-      registry.close();
+      await registry.close();
     }
   };
   try {
@@ -201,8 +201,8 @@ test('a proxy is used for what is not excepted', async () => {
     assert.equal(seen.length, 1);
     assert.equal(own.asked.length, 1);
   } finally {
-    throughProxy.close();
-    direct.close();
+    await throughProxy.close();
+    await direct.close();
     stop(own.server, proxy.server);
   }
 });
@@ -232,7 +232,7 @@ test('a layer that the registry lacks comes from its own addresses, without cred
       message: /at none of its addresses: http:\/\/registry\.test is not an https address/,
     });
   } finally {
-    registry.close();
+    await registry.close();
     stop(own.server, storage.server);
   }
 });

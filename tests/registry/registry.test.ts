@@ -20,7 +20,7 @@ registryContract('docker-registry', async () => {
   const server = await startRegistry({ folder });
   const registry = createRegistry();
   const close = async (): Promise<void> => {
-    registry.close();
+    await registry.close();
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   };
@@ -111,7 +111,7 @@ test('the token flow of Docker Hub: one anonymous token for a repository, creden
     await registry.manifest(ctx, busybox, 'latest', undefined);
     assert.equal(hub.tokens.length, 2);
   } finally {
-    registry.close();
+    await registry.close();
     stop(...hub.servers);
   }
 });
@@ -145,7 +145,7 @@ test('with a password, with an identity token, and with a wrong password', async
       },
     );
   } finally {
-    registry.close();
+    await registry.close();
     stop(...hub.servers);
   }
 });
@@ -169,7 +169,7 @@ test('a mirror is asked first; what it lacks, or when it is down, comes from the
     await registry.manifest(ctx, busybox, 'latest', undefined);
     assert.equal(asked.length, 2);
   } finally {
-    registry.close();
+    await registry.close();
     stop(mirror.server, ...hub.servers);
   }
 });
@@ -183,7 +183,7 @@ test('a registry that is silent is given up after the timeout', async () => {
       message: /timeout/,
     });
   } finally {
-    registry.close();
+    await registry.close();
     stop(server);
   }
 });
@@ -219,7 +219,7 @@ test('redirects without end, answers without end, and digests that do not fit ar
     answerTo = (message) => message.socket.destroy();
     await assert.rejects(ask(), { kind: 'unavailable' });
   } finally {
-    registry.close();
+    await registry.close();
     stop(server);
   }
 });
@@ -258,7 +258,7 @@ test('a kept connection that the server has closed meanwhile is opened anew', as
     await registry.manifest(ctx, busybox, 'latest', undefined);
     assert.equal(requests, 3);
   } finally {
-    registry.close();
+    await registry.close();
     stop(server);
   }
 });
@@ -271,7 +271,7 @@ test('tags that are none are not taken over', async () => {
   try {
     assert.deepEqual(await registry.tags(ctx, busybox, undefined), ['v1', 'latest']);
   } finally {
-    registry.close();
+    await registry.close();
     stop(server);
   }
 });

@@ -31,7 +31,7 @@ async function against(
   try {
     await body(registry, { domain: served.host, path: 'team/app' }, served.base);
   } finally {
-    registry.close();
+    await registry.close();
     stop(served.server);
   }
 }
@@ -207,7 +207,7 @@ test('a large blob goes in chunks, and on from where the registry is when the li
   await against(
     server.answer,
     async (registry, repository) => {
-      const told = await registry.pushBlob(ctx, repository, blob, open, undefined, undefined, (bytes) =>
+      const told = await registry.pushBlob(ctx, repository, blob, { open }, undefined, undefined, (bytes) =>
         progress.push(bytes),
       );
       assert.equal(told.outcome, 'uploaded');
@@ -232,11 +232,13 @@ test('a small blob whose upload breaks is sent again from the beginning, and not
   let broken = 1;
   const server = uploads((message) => message.method === 'PUT' && broken-- > 0);
   await against(server.answer, async (registry, repository) => {
-    await registry.pushBlob(ctx, repository, blob, open, undefined);
+    await registry.pushBlob(ctx, repository, blob, { open }, undefined);
     assert.deepEqual(server.log, ['HEAD', 'POST', 'PUT', 'POST', 'PUT']);
     assert.ok(server.whole().equals(data));
     broken = Number.POSITIVE_INFINITY;
-    await assert.rejects(registry.pushBlob(ctx, repository, blob, open, undefined), { kind: 'unavailable' });
+    await assert.rejects(registry.pushBlob(ctx, repository, blob, { open }, undefined), {
+      kind: 'unavailable',
+    });
     assert.equal(server.log.filter((line) => line === 'PUT').length, 2 + 5);
   });
 });

@@ -20,17 +20,17 @@ export interface ByteRange {
  * the next one who opens the same digest goes on with it.
  */
 export interface PartialBlob {
-  /** The growing file. After `commit` it is at the blob's own path. */
+  /** The growing file, into which others write. After `commit` it is at the blob's own path. */
   readonly path: string;
   readonly growth: Growth;
-  /** Writing may begin at multiples of this many bytes, and where a missing range begins. */
+  /** What is written may begin at multiples of this many bytes, and where a missing range begins. */
   readonly pieceSize: number;
   /** What has not been written, in order. */
   missing(): readonly ByteRange[];
   /** Bytes that are there, from whichever attempt. */
   present(): number;
-  /** Writes where nothing is yet, and on from there without a gap. Resolves when the bytes can be read. */
-  write(at: number, chunks: readonly Buffer[]): Promise<void>;
+  /** Tells what somebody has written into the file: where nothing was yet, and on from there without a gap. From then on it can be read. */
+  wrote(at: number, bytes: number): void;
   /** Waits until it is whole, verifies it and makes it a blob. `invalid` when digest or size differ; then nothing is left of it. */
   commit(ctx: Ctx): Promise<BlobInfo>;
   /** Lets go of it, for the next one to go on with, or (`discard`) removes what is there. Idempotent, also after `commit`. */

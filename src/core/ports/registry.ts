@@ -28,14 +28,38 @@ export class RegistryBusy extends SlipwayError {
   }
 }
 
-/** Bytes of a blob as they come; the stream fails with any error when the line breaks. */
-export interface BlobBody {
-  readonly stream: Readable;
+interface BlobAnswer {
   /** Where in the blob it begins. */
   readonly from: number;
   /** Whether it is what was asked for with a range; false when the server sends everything instead. */
   readonly isRange: boolean;
 }
+
+/** Bytes of a blob as they come; the stream fails with any error when the line breaks. */
+export interface BlobBody extends BlobAnswer {
+  readonly stream: Readable;
+}
+
+/** Bytes of a blob that go straight into a file, past the main loop. */
+export interface BlobTransfer extends BlobAnswer {
+  /**
+   * Writes those bytes that lie in `ranges` (in order) into a file that exists, where they lie in the blob, and tells after
+   * each write what is there now. Settles once nothing is written any more. `unavailable` when the line broke before all
+   * was there: what came until then is written and told. `internal` in Docker's words when the disk is full. `invalid` when there is more than the blob has.
+   */
+  save(
+    file: string,
+    ranges: readonly ByteRange[],
+    onWritten: (at: number, bytes: number) => void,
+  ): Promise<void>;
+  /** Breaks it off. Idempotent, also when it is over. */
+  cancel(): void;
+}
+
+/** Where the bytes of a push come from: a file that is the blob, or whatever gives a range of it. */
+export type BlobSource =
+  | { readonly file: string }
+  | { readonly open: (range: ByteRange) => Promise<Readable> };
 
 /** One repository that a search found. */
 export interface SearchResult {
@@ -76,17 +100,25 @@ export interface Registry {
     credentials: RegistryCredentials | undefined,
     range?: ByteRange,
   ): Promise<BlobBody>;
+  /** As `blob`, for large ones. */
+  fetchBlob(
+    ctx: Ctx,
+    repository: Repository,
+    descriptor: Descriptor,
+    credentials: RegistryCredentials | undefined,
+    range?: ByteRange,
+  ): Promise<BlobTransfer>;
   tags(
     ctx: Ctx,
     repository: Repository,
     credentials: RegistryCredentials | undefined,
   ): Promise<readonly string[]>;
-  /** Makes sure that the blob is there: mounts, or uploads what `open` gives. Returns whether bytes were sent. */
+  /** Makes sure that the blob is there: mounts, or uploads what `source` has. Returns whether bytes were sent. */
   pushBlob(
     ctx: Ctx,
     repository: Repository,
     descriptor: Descriptor,
-    open: (range: ByteRange) => Promise<Readable>,
+    source: BlobSource,
     credentials: RegistryCredentials | undefined,
     from?: Repository,
     onProgress?: (bytes: number) => void,

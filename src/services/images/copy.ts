@@ -1,9 +1,11 @@
 /** From one registry to another without storing anything here: what the target lacks is handed through. */
 
+import type { Readable } from 'node:stream';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { Descriptor } from '../../core/model/image.ts';
+import type { ByteRange } from '../../core/ports/blob-store.ts';
 import type { RegistryCredentials, Repository } from '../../core/ports/registry.ts';
 import { formatReference, parseReference, repositoryName, withDefaultTag } from '../../core/reference.ts';
 import { allOrNone } from './all-or-none.ts';
@@ -21,6 +23,20 @@ interface Target {
 const maxDepth = 4;
 /** More than any image of our time has. */
 const maxDocuments = 1000;
+
+async function bytesOf(
+  room: Room,
+  ctx: Ctx,
+  { repository, credentials }: Source,
+  blob: Descriptor,
+  range: ByteRange,
+): Promise<Readable> {
+  const whole = range.from === 0 && range.to === blob.size;
+  const body = await room.registry.blob(ctx, repository, blob, credentials, whole ? undefined : range);
+  if (body.from === range.from) return body.stream;
+  body.stream.destroy();
+  throw invalid(`the registry of ${repositoryName(repository)} cannot send parts of a blob`);
+}
 
 async function copyBlob(
   room: Room,
@@ -44,16 +60,7 @@ async function copyBlob(
       ctx,
       target.repository,
       blob,
-      async (range) => {
-        const whole = range.from === 0 && range.to === blob.size;
-        const { repository, credentials } = source;
-        const body = await room.registry.blob(ctx, repository, blob, credentials, whole ? undefined : range);
-        if (body.from !== range.from) {
-          body.stream.destroy();
-          throw invalid(`the registry of ${repositoryName(repository)} cannot send parts of a blob`);
-        }
-        return body.stream;
-      },
+      { open: (range) => bytesOf(room, ctx, source, blob, range) },
       target.credentials,
       from,
       (bytes) => meter.set(bytes),

@@ -59,7 +59,7 @@ async function pushLayer(
       ctx,
       { domain: reference.domain, path: reference.path },
       blob,
-      ({ from: start, to: end }) => room.blobs.read(blob.digest, start, end),
+      { file: room.blobs.path(blob.digest) },
       input.credentials,
       from,
       (bytes) => meter?.set(bytes),

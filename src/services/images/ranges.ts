@@ -2,8 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Ctx } from '../../core/ctx.ts';
-import { SlipwayError, invalid, isErrno, toSlipwayError, unavailable } from '../../core/errors.ts';
-import { collectAsBytesPass } from '../../core/garbage.ts';
+import { SlipwayError, invalid, toSlipwayError, unavailable } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/model/image.ts';
 import type { ByteRange, PartialBlob } from '../../core/ports/blob-store.ts';
 import { RegistryBusy } from '../../core/ports/registry.ts';
@@ -19,22 +18,13 @@ const maxConnections = 4;
 const sliceSize = 64 << 20;
 /** What is fetched in one request in any case. */
 const wholeBelow = 32 << 20;
-/** Bytes that are gathered before they are written. */
-const writeSize = 512 << 10;
 /** No registry is waited for longer than this before one more attempt. */
 const longestPauseMs = 60_000;
-
-/** Over all downloads: they share the main thread. */
-const passed = collectAsBytesPass(16 << 20);
 
 /** Errors that another attempt may mend: the line or the server, never a refusal. */
 function isPassing(error: unknown): boolean {
   return !(error instanceof SlipwayError) || error.kind === 'unavailable';
 }
-
-/** A cut connection in the words that Go, and so Docker, uses for it. */
-const wordsOf = (error: unknown): string =>
-  isErrno(error, 'ECONNRESET') ? 'unexpected EOF' : toSlipwayError(error).message;
 
 /** Missing bytes in requests of a size that gives every connection something to do. Exported for its test. */
 export function slicesOf(missing: readonly ByteRange[], pieceSize: number): ByteRange[] {
@@ -49,55 +39,6 @@ export function slicesOf(missing: readonly ByteRange[], pieceSize: number): Byte
     }
     return slices;
   });
-}
-
-/** Gathers the bytes of a stream that lie in some ranges, and writes them in larger pieces. */
-class RangeSink {
-  readonly #partial: PartialBlob;
-  readonly #ranges: ByteRange[];
-  readonly #written: (at: number, bytes: number) => void;
-  #waiting: Buffer[] = [];
-  #size = 0;
-  /** Where what waits belongs. */
-  #start = 0;
-
-  constructor(
-    partial: PartialBlob,
-    ranges: readonly ByteRange[],
-    written: (at: number, bytes: number) => void,
-  ) {
-    this.#partial = partial;
-    this.#ranges = [...ranges];
-    this.#written = written;
-  }
-
-  /** Nothing more is wanted, and all of it is written. */
-  get done(): boolean {
-    return this.#ranges.length === 0;
-  }
-
-  async push(at: number, chunk: Buffer): Promise<void> {
-    for (let range = this.#ranges[0]; range !== undefined; range = this.#ranges[0]) {
-      const start = Math.max(at, range.from);
-      const end = Math.min(at + chunk.length, range.to);
-      if (start >= end) return;
-      if (this.#size === 0) this.#start = start;
-      this.#waiting.push(chunk.subarray(start - at, end - at));
-      this.#size += end - start;
-      if (this.#size >= writeSize || end === range.to) await this.flush();
-      if (end < range.to) return;
-      this.#ranges.shift();
-    }
-  }
-
-  async flush(): Promise<void> {
-    if (this.#size === 0) return;
-    const [at, size, chunks] = [this.#start, this.#size, this.#waiting];
-    this.#waiting = [];
-    this.#size = 0;
-    await this.#partial.write(at, chunks);
-    this.#written(at + size, size);
-  }
 }
 
 class Transfer {
@@ -177,9 +118,7 @@ class Transfer {
     const { size } = this.#blob;
     const isAll = range.from === 0 && range.to === size;
     const wanted = isAll ? undefined : range;
-    const body = await this.#room.registry.blob(ctx, repository, this.#blob, credentials, wanted);
-    const stop = (): void => void body.stream.destroy();
-    ctx.signal.addEventListener('abort', stop, { once: true });
+    const body = await this.#room.registry.fetchBlob(ctx, repository, this.#blob, credentials, wanted);
     try {
       if (body.isRange && body.from !== range.from)
         throw invalid(`the registry sent bytes from ${body.from} on, not from ${range.from}`);
@@ -189,44 +128,17 @@ class Transfer {
       } else if (!this.#isRanged) this.#whole = true;
       if (this.#whole) this.#slices.length = 0;
       const ranges = this.#whole ? this.#partial.missing() : [range];
-      await this.#take(body.stream, body.from, ranges, reach);
+      await body.save(this.#partial.path, ranges, (at, bytes) => this.#wrote(at, bytes, reach));
     } finally {
-      ctx.signal.removeEventListener('abort', stop);
-      body.stream.destroy();
+      body.cancel();
     }
   }
 
-  /** Writes those bytes of a stream, which begins at `from`, that lie in `ranges`. */
-  async #take(
-    stream: AsyncIterable<unknown>,
-    from: number,
-    ranges: readonly ByteRange[],
-    reach: (at: number) => void,
-  ): Promise<void> {
-    const sink = new RangeSink(this.#partial, ranges, (at, bytes) => {
-      this.#received += bytes;
-      passed(bytes);
-      reach(at);
-      this.#report({ is: 'bytes', received: this.#received });
-    });
-    let at = from;
-    try {
-      for await (const chunk of stream) {
-        const bytes = chunk as Buffer;
-        await sink.push(at, bytes);
-        at += bytes.length;
-        // A server that sends more than it promised is not asked again.
-        if (at > this.#blob.size)
-          throw invalid(`unexpected size of ${this.#blob.digest}: more than ${this.#blob.size} bytes`);
-        if (sink.done && at < this.#blob.size) return;
-      }
-    } catch (error) {
-      // What came before the line broke is good.
-      if (isPassing(error)) await sink.flush();
-      throw error;
-    }
-    await sink.flush();
-    if (!sink.done) throw unavailable(`unexpected EOF: ${at} of ${this.#blob.size} bytes`);
+  #wrote(at: number, bytes: number, reach: (at: number) => void): void {
+    this.#partial.wrote(at, bytes);
+    this.#received += bytes;
+    reach(at + bytes);
+    this.#report({ is: 'bytes', received: this.#received });
   }
 
   async #recover(ctx: Ctx, error: unknown): Promise<void> {
@@ -238,7 +150,7 @@ class Transfer {
     // One break of the line is seen by every lane.
     if (++this.#failures >= maxAttempts + (this.#lanes - 1))
       throw unavailable(
-        `download of ${digest} failed after ${this.#failures} attempts: ${wordsOf(error)}`,
+        `download of ${digest} failed after ${this.#failures} attempts: ${toSlipwayError(error).message}`,
         error,
       );
     const asked = error instanceof RegistryBusy ? (error.retryAfterMs ?? 0) : 0;

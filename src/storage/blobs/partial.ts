@@ -4,7 +4,7 @@
  * cut the list may promise too much, and the digest at the end shows it.
  */
 
-import { open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import type { Ctx } from '../../core/ctx.ts';
 import { internal, invalid, isErrno } from '../../core/errors.ts';
 import { Growth } from '../../core/growth.ts';
@@ -51,19 +51,20 @@ export class PartialFile implements PartialBlob {
   readonly #place: PartialPlace;
   readonly #digest: string;
   readonly #size: number;
-  readonly #file: FileHandle;
   readonly #pieces: FileHandle;
   /** Bytes of each piece that are there, from its beginning. */
   readonly #filled: number[];
   readonly #onClose: () => void;
   #solid = 0;
+  /** Settled when the pieces so far are listed. */
+  #listed: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   private constructor(
     deps: { readonly workers: StorageWorkers; readonly onClose: () => void },
     place: PartialPlace,
     blob: BlobInfo,
-    files: { readonly file: FileHandle; readonly pieces: FileHandle; readonly filled: number[] },
+    files: { readonly pieces: FileHandle; readonly filled: number[] },
   ) {
     this.path = place.path;
     this.#workers = deps.workers;
@@ -71,7 +72,6 @@ export class PartialFile implements PartialBlob {
     this.#place = place;
     this.#digest = blob.digest;
     this.#size = blob.size;
-    this.#file = files.file;
     this.#pieces = files.pieces;
     this.#filled = files.filled;
     this.#advance();
@@ -86,13 +86,11 @@ export class PartialFile implements PartialBlob {
     const known = await readPieces(place, count);
     const length = (index: number): number => Math.min(pieceSize, blob.size - index * pieceSize);
     const filled = Array.from({ length: count }, (_none, index) => (known.has(index) ? length(index) : 0));
-    // Opened with O_CREAT alone: what is there stays.
-    const file = await open(place.path, known.size > 0 ? 'r+' : 'w+', 0o600);
     try {
+      if (known.size === 0) await writeFile(place.path, '', { mode: 0o600 });
       const pieces = await open(place.pieces, known.size > 0 ? 'a' : 'w', 0o600);
-      return new PartialFile(deps, place, blob, { file, pieces, filled });
+      return new PartialFile(deps, place, blob, { pieces, filled });
     } catch (error) {
-      await file.close();
       throw describe(error);
     }
   }
@@ -112,16 +110,15 @@ export class PartialFile implements PartialBlob {
     return this.#filled.reduce((sum, have) => sum + have, 0);
   }
 
-  async write(at: number, chunks: readonly Buffer[]): Promise<void> {
-    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  wrote(at: number, bytes: number): void {
     const first = Math.floor(at / pieceSize);
-    if (at !== first * pieceSize + (this.#filled[first] ?? 0) || at + length > this.#size)
+    const end = at + bytes;
+    if (at !== first * pieceSize + (this.#filled[first] ?? 0) || end > this.#size)
       throw internal(`bytes at ${at} do not go on where ${this.#digest} was`);
-    try {
-      await this.#writeAll(at, chunks, length);
-      for (let index = first; index * pieceSize < at + length; index++) await this.#fill(index, at + length);
-    } catch (error) {
-      throw describe(error);
+    for (let index = first; index * pieceSize < end; index++) {
+      const length = this.#length(index);
+      this.#filled[index] = Math.min(length, end - index * pieceSize);
+      if (this.#filled[index] === length) this.#list(index);
     }
     this.#advance();
   }
@@ -148,7 +145,8 @@ export class PartialFile implements PartialBlob {
     this.#closed = true;
     this.growth.fail();
     try {
-      await Promise.all([this.#file.close(), this.#pieces.close()]);
+      await this.#listed;
+      await this.#pieces.close();
       if (how === 'discard' || this.present() === 0) await removePartial(this.#place);
     } finally {
       this.#onClose();
@@ -159,24 +157,11 @@ export class PartialFile implements PartialBlob {
     return Math.min(pieceSize, this.#size - index * pieceSize);
   }
 
-  async #writeAll(at: number, chunks: readonly Buffer[], length: number): Promise<void> {
-    let { bytesWritten: done } = await this.#file.writev([...chunks], at);
-    if (done === length) return;
-    const rest = Buffer.concat(chunks);
-    while (done < length) done += (await this.#file.write(rest, done, length - done, at + done)).bytesWritten;
-  }
-
-  /** Notes that a piece is there up to `end`, and lists it when it is whole. */
-  async #fill(index: number, end: number): Promise<void> {
-    const length = this.#length(index);
-    this.#filled[index] = Math.min(length, end - index * pieceSize);
-    if (this.#filled[index] === length) await this.#list(index);
-  }
-
-  async #list(index: number): Promise<void> {
+  /** One that could not be listed (the disk is full) is fetched again by the next daemon, and this one goes on. */
+  #list(index: number): void {
     const entry = Buffer.alloc(4);
     entry.writeUInt32LE(index);
-    await this.#pieces.write(entry);
+    this.#listed = this.#listed.then(() => this.#pieces.write(entry)).catch(() => {});
   }
 
   #advance(): void {

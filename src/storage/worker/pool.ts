@@ -45,6 +45,8 @@ interface Lane {
   readonly most: number;
   /** Jobs that one thread runs side by side. */
   readonly width: number;
+  /** As `ThreadOptions` has it. */
+  readonly givesWay: boolean;
   threads: Thread[];
   readonly queue: Job[];
 }
@@ -60,10 +62,10 @@ export class StorageWorkers {
     this.#options = options;
     this.#url = options.workerUrl ?? new URL('./storage-worker.ts', import.meta.url);
     this.#lanes = {
-      unpack: { most: options.unpackThreads ?? 2, width: 1, threads: [], queue: [] },
-      busy: { most: options.threads ?? 2, width: 1, threads: [], queue: [] },
-      shared: { most: 1, width: Number.POSITIVE_INFINITY, threads: [], queue: [] },
-      slow: { most: 1, width: 1, threads: [], queue: [] },
+      unpack: { most: options.unpackThreads ?? 2, width: 1, givesWay: true, threads: [], queue: [] },
+      busy: { most: options.threads ?? 2, width: 1, givesWay: false, threads: [], queue: [] },
+      shared: { most: 1, width: Number.POSITIVE_INFINITY, givesWay: true, threads: [], queue: [] },
+      slow: { most: 1, width: 1, givesWay: true, threads: [], queue: [] },
     };
   }
 
@@ -152,7 +154,9 @@ export class StorageWorkers {
 
   #grow(lane: Lane): Thread | undefined {
     if (this.#closed || lane.threads.length >= lane.most) return undefined;
-    const thread = new Thread(this.#url, this.#options, () => this.#dispatch(lane));
+    const thread = new Thread(this.#url, { ...this.#options, givesWay: lane.givesWay }, () =>
+      this.#dispatch(lane),
+    );
     lane.threads.push(thread);
     return thread;
   }

@@ -1,7 +1,7 @@
 /** Jobs of the storage worker threads, and what the main thread and a worker say to each other. */
 
 import type { Compression } from '../../core/compression.ts';
-import type { ErrorKind } from '../../core/errors.ts';
+import type { Fault } from '../../core/fault.ts';
 import type { Growing } from '../../core/ports/snapshot-driver.ts';
 
 export type Change = { readonly path: string; readonly kind: 'modified' | 'added' | 'deleted' };
@@ -97,15 +97,9 @@ export type ToWorker =
   /** Bytes of output that were taken. */
   | { readonly job: number; readonly op: 'taken'; readonly bytes: number };
 
-export interface JobFault {
-  readonly message: string;
-  readonly code: string | undefined;
-  readonly kind: ErrorKind | undefined;
-}
-
 export type FromWorker =
   | { readonly job: number; readonly op: 'done'; readonly result: Jobs[JobKind]['result'] }
-  | { readonly job: number; readonly op: 'failed'; readonly fault: JobFault }
+  | { readonly job: number; readonly op: 'failed'; readonly fault: Fault }
   | { readonly job: number; readonly op: 'chunk'; readonly data: Uint8Array }
   | {
       readonly job: number;

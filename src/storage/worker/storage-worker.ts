@@ -1,7 +1,8 @@
 /** The thread that does storage's heavy work, so that the main loop stays free: see protocol.ts for its jobs. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { SlipwayError } from '../../core/errors.ts';
+import { faultOf } from '../../core/fault.ts';
+import { giveWay } from '../../core/give-way.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import { runJob } from './jobs.ts';
 import type { Tools } from './run.ts';
@@ -10,7 +11,11 @@ import type { FromWorker, ToWorker } from './protocol.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('storage-worker runs as a worker thread');
-const { attributesUrl } = workerData as { readonly attributesUrl: string };
+const { attributesUrl, givesWay } = workerData as {
+  readonly attributesUrl: string;
+  readonly givesWay: boolean;
+};
+if (givesWay) giveWay();
 
 let attributes: Promise<FileAttributes> | undefined;
 /** Loading the native part takes a few milliseconds and megabytes: not for jobs that move bytes only. */
@@ -34,10 +39,7 @@ async function start(message: Extract<ToWorker, { op: 'start' }>): Promise<void>
     const result = await runJob(tools, io, kind, input);
     say({ job, op: 'done', result });
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error);
-    const { code } = error as NodeJS.ErrnoException;
-    const kindOf = error instanceof SlipwayError ? error.kind : undefined;
-    say({ job, op: 'failed', fault: { message: words, code, kind: kindOf } });
+    say({ job, op: 'failed', fault: faultOf(error) });
   } finally {
     jobs.delete(job);
   }

@@ -2,17 +2,10 @@
 
 import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
-import { SlipwayError, internal, unavailable } from '../../core/errors.ts';
+import { internal, unavailable } from '../../core/errors.ts';
+import { errorOf } from '../../core/fault.ts';
 import { releaseMemory } from './release-memory.ts';
-import {
-  blockSize,
-  window,
-  type FromWorker,
-  type JobFault,
-  type JobKind,
-  type Jobs,
-  type ToWorker,
-} from './protocol.ts';
+import { blockSize, window, type FromWorker, type JobKind, type Jobs, type ToWorker } from './protocol.ts';
 
 export interface Job {
   readonly id: number;
@@ -24,14 +17,6 @@ export interface Job {
   readonly onChunk: ((data: Uint8Array, taken: () => void) => void) | undefined;
   readonly resolve: (result: Jobs[JobKind]['result']) => void;
   readonly reject: (error: Error) => void;
-}
-
-function toError(fault: JobFault): Error {
-  if (fault.kind !== undefined) return new SlipwayError(fault.kind, fault.message);
-  const cause = Object.assign(new Error(fault.message), fault.code === undefined ? {} : { code: fault.code });
-  if (fault.code === 'ENOSPC' || fault.code === 'EDQUOT') return internal('no space left on device', cause);
-  if (fault.code === 'ABORT_ERR') return unavailable('context canceled', cause);
-  return internal(fault.message, cause);
 }
 
 /** Bytes of the source that are on their way, and who waits for room. */
@@ -89,6 +74,8 @@ class Feed {
 
 export interface ThreadOptions {
   readonly attributesUrl: URL;
+  /** Whether others come first where processors are scarce. */
+  readonly givesWay: boolean;
   readonly onThreadEnd?: () => void;
 }
 
@@ -111,7 +98,7 @@ export class Thread {
       // A descriptor that is opened by number and closed by a socket stays on Node's list of this thread, and would be closed once
       // more at its end, when the number belongs to somebody else.
       trackUnmanagedFds: false,
-      workerData: { attributesUrl: options.attributesUrl.href },
+      workerData: { attributesUrl: options.attributesUrl.href, givesWay: options.givesWay },
       name: 'storage',
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 },
     });
@@ -203,7 +190,7 @@ export class Thread {
     } else {
       settle();
       if (message.op === 'done') job.resolve(message.result);
-      else job.reject(toError(message.fault));
+      else job.reject(errorOf(message.fault));
       this.#onFree();
     }
   }

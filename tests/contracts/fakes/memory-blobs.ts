@@ -1,15 +1,30 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { conflict, internal, invalid, notFound, unavailable } from '../../../src/core/errors.ts';
 import { Growth } from '../../../src/core/growth.ts';
 import type { BlobInfo, BlobStore } from '../../../src/core/ports/blob-store.ts';
 
 const form = /^sha256:[0-9a-f]{64}$/;
 
-/** Blobs in memory. `path` names files that do not exist. */
+/** Blobs in memory, but for those that come in by pieces. `path` names files that do not exist. */
 export function createMemoryBlobs(): BlobStore {
   const blobs = new Map<string, Buffer>();
-  const partials = new Map<string, { readonly data: Buffer; at: number }>();
+  const partials = new Map<string, { readonly size: number; readonly file: string; at: number }>();
+  /** Others write into partial blobs, so these are files. */
+  const partialFile = (data: Buffer): string => {
+    const file = join(mkdtempSync(join(tmpdir(), 'slip-blobs-')), 'partial');
+    writeFileSync(file, data);
+    return file;
+  };
+  const drop = (digest: string): void => {
+    const there = partials.get(digest);
+    if (there !== undefined) rmSync(dirname(there.file), { recursive: true });
+    partials.delete(digest);
+  };
   const open = new Set<string>();
   const info = (digest: string, data: Buffer): BlobInfo => ({ digest, size: data.length });
   const get = (digest: string): Buffer => {
@@ -56,7 +71,7 @@ export function createMemoryBlobs(): BlobStore {
       if (!form.test(digest)) throw invalid('invalid checksum digest format');
       if (open.has(digest)) throw conflict(`content digest ${digest} is coming in already`);
       const there = partials.get(digest);
-      const state = there?.data.length === size ? there : { data: Buffer.alloc(size), at: 0 };
+      const state = there?.size === size ? there : { size, file: partialFile(Buffer.alloc(0)), at: 0 };
       open.add(digest);
       partials.set(digest, state);
       const growth = new Growth();
@@ -68,40 +83,41 @@ export function createMemoryBlobs(): BlobStore {
       const close = async (how: 'keep' | 'discard'): Promise<void> => {
         if (!open.delete(digest)) return;
         growth.fail();
-        if (how === 'discard' || state.at === 0) partials.delete(digest);
+        if (how === 'discard' || state.at === 0) drop(digest);
       };
       return {
-        path: `/nowhere/${digest}`,
+        path: state.file,
         growth,
         pieceSize: size,
         missing: () => (state.at < size ? [{ from: state.at, to: size }] : []),
         present: () => state.at,
-        write: async (at, chunks) => {
-          const chunk = Buffer.concat(chunks);
-          if (at !== state.at || at + chunk.length > size) throw internal('out of place');
-          chunk.copy(state.data, at);
-          state.at += chunk.length;
+        wrote: (at, bytes) => {
+          if (at !== state.at || at + bytes > size) throw internal('out of place');
+          state.at += bytes;
           grow();
         },
         commit: async () => {
+          while (state.at < size && open.has(digest)) await delay(1);
+          const data = readFileSync(state.file);
           await close('discard');
           if (state.at !== size) throw unavailable('not whole');
-          const own = `sha256:${createHash('sha256').update(state.data).digest('hex')}`;
+          const own = `sha256:${createHash('sha256').update(data).digest('hex')}`;
           if (own !== digest) throw invalid(`unexpected digest ${own}`);
-          blobs.set(digest, state.data);
-          return info(digest, state.data);
+          blobs.set(digest, data);
+          return info(digest, data);
         },
         close,
       };
     },
     setAside: async (digest) => {
       const data = blobs.get(digest);
-      if (data !== undefined) partials.set(digest, { data, at: data.length });
+      if (data !== undefined)
+        partials.set(digest, { size: data.length, file: partialFile(data), at: data.length });
       blobs.delete(digest);
     },
     dropPartials: async () => {
       const closed = [...partials.keys()].filter((digest) => !open.has(digest));
-      for (const digest of closed) partials.delete(digest);
+      for (const digest of closed) drop(digest);
       return closed.length;
     },
   };

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { notFound, unavailable } from '../../../src/core/errors.ts';
 import type { Ctx } from '../../../src/core/ctx.ts';
+import { errorOf, faultOf } from '../../../src/core/fault.ts';
 import type { Registry, Repository } from '../../../src/core/ports/registry.ts';
 import { familiar, repositoryName } from '../../../src/core/reference.ts';
 
@@ -52,13 +54,41 @@ export function createMemoryRegistry(): Registry {
         isRange: range !== undefined,
       };
     },
+    fetchBlob: async (ctx, repository, { digest }, _credentials, range) => {
+      check(ctx);
+      const data = of(repository).blobs.get(digest);
+      if (data === undefined) throw notFound(`blob ${digest}: blob unknown: blob unknown to registry`);
+      return {
+        from: range?.from ?? 0,
+        isRange: range !== undefined,
+        save: async (file, ranges, onWritten) => {
+          const fd = openSync(file, constants.O_WRONLY);
+          try {
+            for (const { from, to } of ranges) {
+              check(ctx);
+              for (let at = from; at < to;) at += writeSync(fd, data, at, to - at, at);
+              onWritten(from, to - from);
+            }
+          } catch (error) {
+            throw errorOf(faultOf(error));
+          } finally {
+            closeSync(fd);
+          }
+        },
+        cancel: () => {},
+      };
+    },
     tags: async (_ctx, repository) => [...of(repository).tags].sort(),
-    pushBlob: async (ctx, repository, { digest, size }, open, _credentials, from, onProgress) => {
+    pushBlob: async (ctx, repository, { digest, size }, source, _credentials, from, onProgress) => {
       check(ctx);
       const { blobs } = of(repository);
       if (blobs.has(digest)) return { outcome: 'exists' };
       const mounted = from === undefined ? undefined : of(from).blobs.get(digest);
-      const data = mounted ?? (await buffer(await open({ from: 0, to: size })));
+      const data =
+        mounted ??
+        ('file' in source
+          ? readFileSync(source.file)
+          : await buffer(await source.open({ from: 0, to: size })));
       blobs.set(digest, data);
       if (mounted !== undefined) return { outcome: 'mounted' };
       onProgress?.(data.length);
