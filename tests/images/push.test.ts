@@ -161,7 +161,7 @@ test('push --platform sends that platform’s manifest, and says so when it is n
   });
 });
 
-test('an unchanged image costs two requests, however many layers it has', async () => {
+test('an unchanged image costs one question, however many layers it has; where its tag was moved, it is put back', async () => {
   await multi('from/same', ['amd64']);
   const asked: string[] = [];
   const proxy = createServer((message, answer) => {
@@ -185,7 +185,19 @@ test('an unchanged image costs two requests, however many layers it has', async 
     asked.length = 0;
     await engine.images.push(ctx, { reference }, none);
     const api = asked.filter((line) => line.includes('/manifests/') || line.includes('/blobs/'));
-    assert.deepEqual(api, ['HEAD /v2/from/same/manifests/DIGEST', 'PUT /v2/from/same/manifests/v1']);
+    assert.deepEqual(api, ['HEAD /v2/from/same/manifests/v1']);
+
+    const own = await digestAt('from/same');
+    await document('from/same', { schemaVersion: 2, mediaType: ociIndex, manifests: [] } as never, 'v1');
+    assert.notEqual(await digestAt('from/same'), own);
+    asked.length = 0;
+    await engine.images.push(ctx, { reference }, none);
+    assert.deepEqual(asked, [
+      'HEAD /v2/from/same/manifests/v1',
+      'HEAD /v2/from/same/manifests/DIGEST',
+      'PUT /v2/from/same/manifests/v1',
+    ]);
+    assert.equal(await digestAt('from/same'), own);
   } finally {
     proxy.closeAllConnections();
     proxy.close();

@@ -70,14 +70,21 @@ async function pushLayer(
   else say('Pushed');
 }
 
-/** Whether the registry has all of it already: it takes no manifest whose blobs it lacks. */
-async function isThere(room: Room, ctx: Ctx, target: Target, plan: PushPlan): Promise<boolean> {
+/** What the tag names in the registry now; it is not asked about a repository that the image never was in. */
+async function digestAtTag(room: Room, ctx: Ctx, target: Target): Promise<string | undefined> {
   const { input, reference, record } = target;
-  const { digest } = plan.top.descriptor;
+  const prefix = `${repositoryName(reference)}@`;
+  if (reference.tag === undefined || !record.repoDigests.some((name) => name.startsWith(prefix)))
+    return undefined;
+  return await room.registry.manifestDigest(ctx, repositoryOf(reference), reference.tag, input.credentials);
+}
+
+/** Whether the registry has all of it already: it takes no manifest whose blobs it lacks. */
+async function isThere(room: Room, ctx: Ctx, target: Target, digest: string): Promise<boolean> {
+  const { input, reference, record } = target;
   if (!record.repoDigests.includes(`${repositoryName(reference)}@${digest}`)) return false;
-  return (
-    (await room.registry.manifestDigest(ctx, repositoryOf(reference), digest, input.credentials)) === digest
-  );
+  const repository = repositoryOf(reference);
+  return (await room.registry.manifestDigest(ctx, repository, digest, input.credentials)) === digest;
 }
 
 const repositoryOf = ({ domain, path }: ImageReference): Repository => ({ domain, path });
@@ -102,6 +109,7 @@ async function sendAll(
   ctx: Ctx,
   target: Target,
   plan: PushPlan,
+  tagged: string | undefined,
   onProgress: OnProgress,
 ): Promise<string> {
   const { input, reference } = target;
@@ -112,7 +120,8 @@ async function sendAll(
     return (await room.registry.pushManifest(own, repository, as, mediaType, bytes, input.credentials))
       .digest;
   };
-  if (await isThere(room, ctx, target, plan)) {
+  const { digest } = plan.top.descriptor;
+  if (tagged === digest || (await isThere(room, ctx, target, digest))) {
     for (const blob of plan.blobs) {
       const id = diffIdOf.get(blob.digest);
       if (id !== undefined)
@@ -128,6 +137,8 @@ async function sendAll(
     );
     for (const document of plan.below) await put(ctx, document, document.descriptor.digest);
   }
+  // Put once more it would be the same: registries store, sync and announce each one.
+  if (tagged === digest) return digest;
   return await put(ctx, plan.top, reference.tag ?? '');
 }
 
@@ -135,9 +146,12 @@ async function pushOne(room: Room, ctx: Ctx, target: Target, onProgress: OnProgr
   const { input, reference, record } = target;
   await withLease(room, ctx, async (lease) => {
     await lease.blob(record.id);
+    const asked = digestAtTag(room, ctx, target);
+    // Told where it is awaited.
+    asked.catch(() => {});
     const plan = await planPush(room, ctx, lease, record, input.platform !== undefined);
     const tag = reference.tag ?? '';
-    const digest = await sendAll(room, ctx, target, plan, onProgress);
+    const digest = await sendAll(room, ctx, target, plan, await asked, onProgress);
     await room.store.change(() => {
       const now = room.store.get(record.id);
       const put = now === undefined ? undefined : pushed(now, plan, `${repositoryName(reference)}@${digest}`);
