@@ -51,7 +51,7 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
   });
   const api = createApiServer(
     { containers: containers.service, images, networks, volumes, system },
-    { version: productVersion, log },
+    { version: productVersion, experimental: options.experimental, log },
   );
   const addresses = await listenAll(api, options);
   let closing: Promise<void> | undefined;

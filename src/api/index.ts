@@ -16,6 +16,8 @@ export { maximumVersion, minimumVersion } from './versions.ts';
 export interface ApiOptions {
   /** Of the product, for the `Server` header. */
   readonly version: string;
+  /** Whether clients are told that this is an experimental engine. */
+  readonly experimental?: boolean;
   readonly log: Logger;
 }
 
@@ -30,6 +32,7 @@ export interface ApiServer {
 export function createApiServer(services: ApiServices, options: ApiOptions): ApiServer {
   const dispatcher = new Dispatcher(routes, services, {
     productVersion: options.version,
+    experimental: options.experimental === true,
     log: options.log,
   });
   const listeners: OpenListener[] = [];

@@ -47,6 +47,8 @@ function discardRest(request: IncomingMessage, response: ServerResponse): void {
 export interface DispatcherOptions {
   /** For the `Server` header. */
   readonly productVersion: string;
+  /** For `Docker-Experimental`: the docker CLI has commands that it does not show without. */
+  readonly experimental: boolean;
   readonly log: Logger;
 }
 
@@ -134,7 +136,7 @@ export class Dispatcher {
 
   #commonHeaders(response: ServerResponse): void {
     response.setHeader('Api-Version', maximumVersion);
-    response.setHeader('Docker-Experimental', 'false');
+    response.setHeader('Docker-Experimental', String(this.#options.experimental));
     response.setHeader('Ostype', 'linux');
     response.setHeader('Server', `Slipway/${this.#options.productVersion} (linux)`);
   }

@@ -20,6 +20,7 @@ export function engineFacts(base: Base): EngineFacts {
     minApiVersion: minimumVersion,
     dataRoot: base.dataRoot,
     debug: options.logLevel === 'debug',
+    experimental: options.experimental,
     labels: options.labels,
     storage: base.storage.snapshots,
     userNamespaces: base.remap !== undefined,

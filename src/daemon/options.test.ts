@@ -38,6 +38,7 @@ test('values and lists', () => {
     '--mtu',
     '1400',
     '-D',
+    '--experimental',
     '--fix-cgroups',
     'false',
   );
@@ -48,6 +49,7 @@ test('values and lists', () => {
   assert.equal(given.mtu, 1400);
   assert.equal(given.logLevel, 'debug');
   assert.equal(given.fixCgroups, false);
+  assert.equal(given.experimental, true);
 });
 
 const refused: readonly (readonly [readonly string[], RegExp])[] = [

@@ -42,6 +42,8 @@ export interface DaemonOptions {
   readonly group: string;
   readonly labels: readonly string[];
   readonly fixCgroups: boolean;
+  /** Tells clients so, as dockerd's flag does; nothing depends on it here. */
+  readonly experimental: boolean;
   readonly init: boolean;
   readonly initPath: string | undefined;
   readonly logDriver: string;
@@ -98,6 +100,7 @@ const flags = {
   group: { type: 'string', short: 'G', default: 'slipway' },
   label: { type: 'string', multiple: true, default: [] as string[] },
   'fix-cgroups': { type: 'string', default: 'true' },
+  experimental: { type: 'boolean', default: false },
   init: { type: 'boolean', default: false },
   'init-path': { type: 'string' },
   'log-driver': { type: 'string', default: 'json-file' },
@@ -128,6 +131,7 @@ Options:
   -D, --debug                      The same as --log-level debug
       --default-runtime NAME       OCI runtime of containers that do not say (default crun, then runc)
       --add-runtime NAME=PATH      One more OCI runtime (repeatable)
+      --experimental               Say so to clients: the docker command then shows its checkpoint commands
       --init                       Run an init in every container
       --init-path FILE             The static init program
       --log-driver NAME            Log driver of containers that do not say (default "json-file")
@@ -295,6 +299,7 @@ export function parseCommand(args: readonly string[]): ParsedCommand {
       group: values.group,
       labels: values.label,
       fixCgroups: values['fix-cgroups'] !== 'false',
+      experimental: values.experimental,
       init: values.init,
       initPath: values['init-path'],
       logDriver: values['log-driver'],

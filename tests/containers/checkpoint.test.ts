@@ -5,12 +5,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { call } from '../crash/convergence.ts';
+import { startRemapped } from '../security/userns-world.ts';
 import { eventually, type Engine } from '../scenarios/engine.ts';
 import { counted, reaches, runCounter, startCheckpointEngine } from './checkpoint-world.ts';
 
 let engine: Engine;
 before(async () => {
-  engine = await startCheckpointEngine();
+  // Without the flag the docker CLI shows none of its commands for checkpoints.
+  engine = await startCheckpointEngine(['--experimental']);
 });
 after(async () => {
   await engine.close();
@@ -127,6 +129,19 @@ test('a folder outside holds checkpoints that outlive the container, and can be 
   assert.ok(existsSync(join(directory, 'c1/inventory.img')));
 });
 
+test('the docker CLI makes, lists, starts from and removes checkpoints', async () => {
+  assert.equal(await engine.ok('docker', ['version', '--format', '{{.Server.Experimental}}']), 'true');
+  await runCounter(engine, 'docker');
+  assert.equal(await engine.ok('docker', ['checkpoint', 'create', 'docker', 'c1']), 'c1');
+  assert.equal(await engine.ok('docker', ['checkpoint', 'ls', 'docker']), 'CHECKPOINT NAME\nc1');
+  const last = (await counted(engine, 'docker')).at(-1) ?? 0;
+  await engine.ok('docker', ['start', '--checkpoint', 'c1', 'docker']);
+  await reaches(engine, 'docker', last + 1);
+  await engine.ok('docker', ['checkpoint', 'rm', 'docker', 'c1']);
+  assert.equal(await engine.ok('docker', ['checkpoint', 'ls', 'docker']), 'CHECKPOINT NAME');
+  await cli('rm', '-f', 'docker');
+});
+
 test('events, and what is refused, in words of dockerd', async () => {
   const since = String(Math.floor(Date.now() / 1000) - 1);
   await runCounter(engine, 'words');
@@ -162,7 +177,7 @@ test('events, and what is refused, in words of dockerd', async () => {
     status: 500,
     body: { message: 'checkpoint none does not exist for container words' },
   });
-  assert.deepEqual((await call(engine.socket, 'GET', `${path}?dir=/nonexistent`)).body, {
+  assert.deepEqual((await call(engine.socket, 'GET', `${path}?dir=${join(engine.folder, 'none')}`)).body, {
     message: 'checkpoint  does not exist for container words',
   });
   for (const missing of ['/containers/none/checkpoints', '/containers/none/checkpoints/c1']) {
@@ -214,4 +229,35 @@ test('what criu cannot write is told with its reason, and the container goes on;
     (refused.body as { message: string }).message,
     /^checkpoint and restore: the runtime crun \(.*\) does not do them on this host: create the container with --runtime runc$/,
   );
+});
+
+test('a container in a user namespace of its own is not written: it could not be restored', async () => {
+  const world = await startRemapped('--userns-remap=default');
+  try {
+    const remapped = (...args: string[]): Promise<string> => world.engine.ok('slipway', args);
+    for (const [name, ...options] of [['own'], ['hosts', '--userns=host']] as const)
+      await remapped(
+        'run',
+        '-d',
+        '--name',
+        name,
+        '--runtime',
+        'runc',
+        ...options,
+        'busybox',
+        'sleep',
+        '1000',
+      );
+    const refused = await world.engine.run('slipway', ['checkpoint', 'create', 'own', 'c1']);
+    assert.match(
+      refused.stderr,
+      /a container in a user namespace of its own cannot be restored: .* --userns=host$/m,
+    );
+    assert.equal(await remapped('inspect', 'own', '--format', '{{.State.Status}}'), 'running');
+    await remapped('checkpoint', 'create', 'hosts', 'c1');
+    await remapped('start', '--checkpoint', 'c1', 'hosts');
+    assert.equal(await remapped('exec', 'hosts', 'echo', 'inside'), 'inside');
+  } finally {
+    await world.close();
+  }
 });

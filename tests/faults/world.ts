@@ -123,6 +123,8 @@ function layerArchive(): Buffer {
 
 export interface WorldOptions {
   readonly faults?: Faults;
+  /** What this machine lacks for checkpoints. */
+  readonly checkpointProblem?: () => string | undefined;
 }
 
 /** A machine with one image (`busybox`) and nothing else. */
@@ -236,11 +238,18 @@ export async function createWorld(options: WorldOptions = {}) {
   // Tasks are ports, too.
   const tended: Runtime = {
     ...runtime,
+    checkpointProblem: async () => options.checkpointProblem?.(),
     start: async (own, spec) =>
-      faults.guard('task', await runtime.start(own, spec), ['exec', 'pause', 'resume', 'signal']),
+      faults.guard('task', await runtime.start(own, spec), [
+        'exec',
+        'pause',
+        'resume',
+        'signal',
+        'checkpoint',
+      ]),
   };
   const containers = createContainers({
-    host,
+    host: faults.guard('host', host, ['syncfs']),
     attributes: { mknod() {}, setXattr() {}, getXattr: () => undefined, listXattrs: () => [] },
     records: guardedRecords,
     snapshots: faults.guard('snapshots', watchedSnapshots, [

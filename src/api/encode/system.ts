@@ -127,7 +127,7 @@ export function encodeInfo(info: EngineInfo, version: ApiVersion): object {
     NoProxy: engine.noProxy,
     Name: info.host.hostname,
     Labels: engine.labels,
-    ExperimentalBuild: false,
+    ExperimentalBuild: engine.experimental === true,
     ServerVersion: engine.version,
     Runtimes: encodeRuntimes(info.runtimes),
     DefaultRuntime: engine.defaultRuntime,
@@ -160,7 +160,7 @@ export function encodeVersion(facts: EngineVersion): object {
     ApiVersion: engine.apiVersion,
     Arch: facts.architecture,
     BuildTime: engine.buildTime,
-    Experimental: 'false',
+    Experimental: String(engine.experimental === true),
     GitCommit: engine.gitCommit,
     GoVersion: '',
     NodeVersion: facts.nodeVersion,
@@ -179,6 +179,7 @@ export function encodeVersion(facts: EngineVersion): object {
     Os: 'linux',
     Arch: facts.architecture,
     KernelVersion: facts.kernelVersion,
+    ...(engine.experimental === true ? { Experimental: true } : {}),
     BuildTime: engine.buildTime,
   };
 }

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict, internal, invalid, notImplemented, toSlipwayError } from '../../core/errors.ts';
+import type { ContainerRecord } from '../../core/model/container.ts';
 import type { Task } from '../../core/ports/runtime.ts';
 import {
   checkCheckpointName,
@@ -17,14 +18,20 @@ import {
 import { commitRecord, withState } from './commit.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
+import { idsOf } from './remap.ts';
 import { sigkill } from './signals.ts';
 import type { Entry } from './table.ts';
 import type { CheckpointInput, CheckpointPlace, StartFrom } from './types.ts';
 
-/** A host without criu is told so; nothing is begun that cannot be ended well. */
-async function requireSupport(room: Room, runtime: string): Promise<void> {
-  const problem = await room.runtime.checkpointProblem(runtime);
+/** A host that cannot is told what is missing; nothing is begun that cannot be ended well. */
+async function requireSupport(room: Room, record: ContainerRecord): Promise<void> {
+  const problem = await room.runtime.checkpointProblem(record.runtime);
   if (problem !== undefined) throw notImplemented(problem);
+  // criu makes the namespaces anew by itself; those of the network that the engine made belong to another user namespace then.
+  if (idsOf(room, record) === undefined) return;
+  throw notImplemented(
+    'checkpoint and restore: a container in a user namespace of its own cannot be restored: create it with --userns=host',
+  );
 }
 
 function runningTask(entry: Entry): Task {
@@ -57,7 +64,7 @@ export async function createCheckpoint(
         `cannot checkpoint container ${ref}: checkpoint with name ${input.name} already exists for container ${ref}`,
       );
     if (await isCheckpoint(path)) throw taken();
-    await requireSupport(room, entry.record.runtime);
+    await requireSupport(room, entry.record);
     const freezes = input.exit && entry.record.state.status === 'running';
     if (freezes) await task.pause();
     try {
@@ -68,8 +75,11 @@ export async function createCheckpoint(
     }
     if (!input.exit) return { record: entry.record, ended: undefined };
     const exit = entry.ended.promise;
-    await task.signal(sigkill);
-    await task.resume();
+    try {
+      await task.signal(sigkill);
+    } finally {
+      await task.resume();
+    }
     return { record: entry.record, ended: exit };
   });
   // Waited for outside: the exit is handled in this same queue.
@@ -143,7 +153,7 @@ export async function openCheckpoint(
     const folder = checkpointsFolder(room.options, entry.id, from.directory);
     const path = join(folder, from.checkpoint);
     if (!(await isCheckpoint(path))) throw unknownCheckpoint(from.checkpoint, `/${entry.record.name}`);
-    await requireSupport(room, entry.record.runtime);
+    await requireSupport(room, entry.record);
     return await stageCheckpoint(path, checkpointsFolder(room.options, entry.id, ''));
   } catch (error) {
     const { message } = toSlipwayError(error);

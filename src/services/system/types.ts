@@ -21,6 +21,8 @@ export interface EngineFacts {
   readonly minApiVersion: string;
   readonly dataRoot: string;
   readonly debug: boolean;
+  /** What clients are told; nothing else depends on it. */
+  readonly experimental?: boolean;
   readonly labels: readonly string[];
   readonly storage: {
     readonly name: string;

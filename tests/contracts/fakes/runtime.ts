@@ -23,8 +23,6 @@ export interface FakeRuntimeOptions {
   /** More programs, by argv[0]. */
   readonly programs?: Readonly<Record<string, FakeProgram>>;
   readonly runtimes?: readonly string[];
-  /** What this machine lacks for checkpoints. */
-  readonly checkpointProblem?: string;
 }
 
 interface FakeContainer {
@@ -262,7 +260,7 @@ export function createFakeRuntime(
       world.containers.delete(input.containerId);
     },
     list: async () => [...world.containers.keys()],
-    checkpointProblem: async () => options.checkpointProblem,
+    checkpointProblem: async () => undefined,
     info: () => names.map((name) => ({ name, path: `/usr/bin/${name}`, version: '1.0.0', warnings: [] })),
   };
 }
