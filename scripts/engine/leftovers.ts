@@ -36,11 +36,14 @@ export function unmountAll(folders: readonly string[]): number {
   return mounts.length;
 }
 
-/** The instance's cgroup folders, one a hierarchy: v1 controllers, or v2's one. */
+/** The instance's cgroup folders, one a hierarchy: v1 controllers, or v2's one; and containers that are scopes of systemd. */
 function cgroupRoots(instance: string): string[] {
-  return ['/sys/fs/cgroup', ...globSync('/sys/fs/cgroup/*/')]
+  const own = ['/sys/fs/cgroup', ...globSync('/sys/fs/cgroup/*/')]
     .map((root) => join(root, instance))
     .filter((path) => existsSync(path));
+  const scope = new RegExp(`/${instance}-[0-9a-f]{64}\\.scope$`);
+  const scopes = globSync(`/sys/fs/cgroup/**/*.slice/${instance}-*.scope`).filter((path) => scope.test(path));
+  return [...own, ...scopes];
 }
 
 function cgroupTree(instance: string): string[] {

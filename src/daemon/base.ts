@@ -33,6 +33,7 @@ import {
   type Remap,
 } from '../storage/index.ts';
 import { loadAppArmorProfile } from './apparmor.ts';
+import { cgroupHome, checkSystemd, drivenBy } from './cgroup-driver.ts';
 import { unifiedControllers } from './cgroup-facts.ts';
 import { guardRuntimes } from './guard-runtimes.ts';
 import { lightenRuntimes } from './light-runtimes.ts';
@@ -80,8 +81,12 @@ async function openRuntimes(
   runRoot: string,
   programs: Programs,
 ) {
+  const { containerDefaults: defaults } = options;
   const layout = host.cgroupLayout();
-  const guarded = await guardRuntimes(host, ctx, configuredRuntimes(options), runRoot);
+  if (defaults.cgroupDriver === 'systemd') checkSystemd(layout);
+  const home = cgroupHome(defaults.cgroupDriver, options.instance, defaults.cgroupParent);
+  const configured = drivenBy(defaults.cgroupDriver, configuredRuntimes(options));
+  const guarded = await guardRuntimes(host, ctx, configured, runRoot);
   const runtimes = await lightenRuntimes(guarded, programs.noSystemd);
   const name = chooseDefault(options, runtimes, layout, unifiedControllers(layout));
   const runtime = await createRuntime({
@@ -92,10 +97,8 @@ async function openRuntimes(
     findCriu: () => findProgram('criu'),
     log: ctx.log,
   });
-  const { containerDefaults: defaults } = options;
-  const cgroupParent = defaults.cgroupParent ?? `/${options.instance}`;
-  prepareRealtime(layout, cgroupParent, defaults);
-  const facts = readMachineFacts(layout, cgroupParent, await loadAppArmorProfile(ctx.log, runRoot));
+  prepareRealtime(layout, home.cgroupParent, defaults);
+  const facts = readMachineFacts(layout, home, await loadAppArmorProfile(ctx.log, runRoot));
   const caches = await seccompCaches(ctx, {
     runtimes,
     infos: runtime.info(),

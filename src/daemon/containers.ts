@@ -5,6 +5,7 @@ import { createFileAttributes } from '../host/file-attributes.ts';
 import { createContainers, type ContainerDeps } from '../services/containers/index.ts';
 import { openVolumes, type VolumeService, type VolumeUse } from '../services/volumes/index.ts';
 import type { Base } from './base.ts';
+import { changeUnit } from './cgroup-driver.ts';
 
 /** All containers that there are, asked at the moment of use. */
 export type Records = () => readonly ContainerRecord[];
@@ -39,6 +40,7 @@ export function buildContainers(
     runtime: oci.runtime,
     specs: oci.specs,
     logDrivers: base.logDrivers,
+    changeUnit,
     discard: (path) => storage.trash.discard(path),
     events: base.events,
     log: base.log,

@@ -24,7 +24,7 @@ export function engineFacts(base: Base): EngineFacts {
     labels: options.labels,
     storage: base.storage.snapshots,
     userNamespaces: base.remap !== undefined,
-    cgroupDriver: 'cgroupfs',
+    cgroupDriver: options.containerDefaults.cgroupDriver,
     cgroupVersion: oci.layout.version === 2 ? 2 : 1,
     defaultRuntime: oci.defaultRuntime,
     runtimes: () => oci.runtime.info(),

@@ -19,8 +19,8 @@ const input: CreateInput = {
   networkingConfig: {},
 };
 
-async function prepared(): Promise<World> {
-  const world = await createWorld();
+async function prepared(options: Parameters<typeof createWorld>[0] = {}): Promise<World> {
+  const world = await createWorld(options);
   await world.networks.create(ctx, { name: 'front' });
   return world;
 }
@@ -75,27 +75,31 @@ test('create: whatever fails, nothing is left and the name is free', async () =>
   assert.ok(calls >= 6, `only ${calls} calls were tried`);
 });
 
-test('start: whatever fails, the container is as before and starts the next time', async () => {
-  const setUp = async (): Promise<World> => {
-    const world = await prepared();
-    await world.service.create(ctx, input);
-    return world;
-  };
-  const calls = await eachFault(
-    setUp,
-    (world) => world.service.start(ctx, 'web'),
-    async (world, before, what) => {
-      assert.deepEqual(await world.state(), before, what);
-      const { state } = world.service.resolve('web');
-      assert.equal(state.status, 'created', what);
-      assert.match(state.error, /injected/, what);
-      assert.notEqual(state.exitCode, 0, what);
-      await world.service.start(ctx, 'web');
-      assert.equal(world.service.resolve('web').state.status, 'running', what);
-    },
-  );
-  assert.ok(calls >= 10, `only ${calls} calls were tried`);
-});
+const ranges = [{ inside: 0, outside: 100_000, size: 65_536 }];
+const usersOf = { 'the host': {}, 'a user namespace': { idMapping: { uids: ranges, gids: ranges } } };
+
+for (const [whose, options] of Object.entries(usersOf))
+  test(`start with the users of ${whose}: whatever fails, the container is as before and starts the next time`, async () => {
+    const setUp = async (): Promise<World> => {
+      const world = await prepared(options);
+      await world.service.create(ctx, input);
+      return world;
+    };
+    const calls = await eachFault(
+      setUp,
+      (world) => world.service.start(ctx, 'web'),
+      async (world, before, what) => {
+        assert.deepEqual(await world.state(), before, what);
+        const { state } = world.service.resolve('web');
+        assert.equal(state.status, 'created', what);
+        assert.match(state.error, /injected/, what);
+        assert.notEqual(state.exitCode, 0, what);
+        await world.service.start(ctx, 'web');
+        assert.equal(world.service.resolve('web').state.status, 'running', what);
+      },
+    );
+    assert.ok(calls >= 10, `only ${calls} calls were tried`);
+  });
 
 test('remove: whatever fails, the next try removes it all', async () => {
   const plain = { ...input, config: { ...input.config, Volumes: {} } };

@@ -11,6 +11,7 @@ import { backgroundCtx } from '#src/core/ctx.ts';
 import { internal } from '#src/core/errors.ts';
 import { EventBus } from '#src/core/events.ts';
 import { silentLogger } from '#src/core/log.ts';
+import type { IdMapping } from '#src/core/model/id-mapping.ts';
 import { chainIdOf, type ImageRecord } from '#src/core/model/image.ts';
 import type { NetHelper, PortHold } from '#src/core/ports/net-helper.ts';
 import type { Runtime } from '#src/core/ports/runtime.ts';
@@ -125,6 +126,8 @@ export interface WorldOptions {
   readonly faults?: Faults;
   /** What this machine lacks for checkpoints. */
   readonly checkpointProblem?: () => string | undefined;
+  /** Containers have user namespaces with these ids. */
+  readonly idMapping?: IdMapping;
 }
 
 /** A machine with one image (`busybox`) and nothing else. */
@@ -184,7 +187,13 @@ export async function createWorld(options: WorldOptions = {}) {
       await snapshots.removeSnapshot(key);
     },
   };
-  const guardedHost = faults.guard('host', host, ['createNetns', 'networkProgram', 'link']);
+  const guardedHost = faults.guard('host', host, [
+    'createNetns',
+    'createUserNamespace',
+    'syncfs',
+    'networkProgram',
+    'link',
+  ]);
   const guardedRecords = faults.guard('records', records, ['commit']);
   const networks = createNetworksService({
     engineId: 'faults',
@@ -229,7 +238,7 @@ export async function createWorld(options: WorldOptions = {}) {
           ),
         ),
   });
-  const facts = readMachineFacts(host.cgroupLayout(), 'flt');
+  const facts = readMachineFacts(host.cgroupLayout(), { cgroupParent: 'flt' });
   const trash = faults.guard(
     'trash',
     { discard: async (path: string) => rmSync(path, { recursive: true, force: true }) },
@@ -249,7 +258,7 @@ export async function createWorld(options: WorldOptions = {}) {
       ]),
   };
   const containers = createContainers({
-    host: faults.guard('host', host, ['syncfs']),
+    host: guardedHost,
     attributes: { mknod() {}, setXattr() {}, getXattr: () => undefined, listXattrs: () => [] },
     records: guardedRecords,
     snapshots: faults.guard('snapshots', watchedSnapshots, [
@@ -266,6 +275,7 @@ export async function createWorld(options: WorldOptions = {}) {
     volumes,
     networks,
     logDrivers: new Map([['json-file', createFakeLogDriver()]]),
+    changeUnit: async () => {},
     discard: (path) => trash.discard(path),
     events,
     log: silentLogger,
@@ -279,6 +289,7 @@ export async function createWorld(options: WorldOptions = {}) {
       defaultInit: false,
       defaultLogDriver: 'json-file',
       defaultLogOptions: {},
+      idMapping: options.idMapping,
       platform: 'linux/amd64',
     },
   });

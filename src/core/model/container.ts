@@ -137,6 +137,8 @@ export interface ContainerRecord {
   readonly manuallyStopped: boolean;
   readonly logPath: string;
   readonly runtime: string;
+  /** Where its cgroups were made at its last start, as `SpecBuilder.cgroupsPath` names it. */
+  readonly cgroupsPath?: string;
 }
 
 export const never = '0001-01-01T00:00:00Z';

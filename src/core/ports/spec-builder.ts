@@ -68,6 +68,12 @@ export interface CgroupWrite {
   readonly optional: boolean;
 }
 
+/** What systemd is told of a container's limits: assignments as `systemctl set-property` takes them. */
+export interface UnitChange {
+  readonly unit: string;
+  readonly properties: readonly string[];
+}
+
 /** From the engine's records to the documents of the OCI runtime spec. */
 export interface SpecBuilder {
   /**
@@ -83,7 +89,11 @@ export interface SpecBuilder {
   limitWrites(record: ContainerRecord, next: HostConfig): readonly CgroupWrite[];
   /** Limits that the OCI runtime cannot set: to be written as soon as it has started the container. */
   lateWrites(record: ContainerRecord): readonly CgroupWrite[];
-  /** The container's cgroup directories: absolute, one per mounted hierarchy. */
+  /** The same for the unit of a container that is a scope of systemd; undefined where there is none, or nothing changes. */
+  unitChange(record: ContainerRecord, next: HostConfig): UnitChange | undefined;
+  /** Where the container's cgroups will be at its next start: a path, or `slice:prefix:name` of a scope of systemd. */
+  cgroupsPath(record: ContainerRecord): string;
+  /** The container's cgroup directories: absolute, one per mounted hierarchy. Those of its last start while the record names them. */
   cgroupPaths(record: ContainerRecord): readonly string[];
   /** Whether containers get a cgroup namespace of their own unless told otherwise (v2). */
   readonly privateCgroupNamespace: boolean;

@@ -35,7 +35,8 @@ export const sharesToWeight = (shares: number): number => Math.floor(1 + ((share
 /** io.weight of v2 (1..10000) from v1's block weight (10..1000), as the OCI runtimes do. */
 export const blockToIoWeight = (weight: number): number => Math.floor(1 + ((weight - 10) * 9999) / 990);
 
-const cpuQuota = (host: HostConfig): { quota: number; period: number } | undefined => {
+/** Microseconds of each period; a quota of -1 is none. Undefined where nothing is asked for. */
+export const cpuQuota = (host: HostConfig): { quota: number; period: number } | undefined => {
   if (host.NanoCpus) return { quota: Math.round((host.NanoCpus * period) / nano), period };
   if (host.CpuQuota || host.CpuPeriod)
     return { quota: host.CpuQuota || -1, period: host.CpuPeriod || period };

@@ -4,20 +4,32 @@ import { invalid } from '../../core/errors.ts';
 import type { HostConfig, ThrottleDevice } from '../../core/model/container-spec.ts';
 import type { CgroupLayout } from '../../core/ports/host.ts';
 import type { MachineFacts } from './facts.ts';
+import { scopeOf, scopePath } from './systemd.ts';
 import { deviceNumbers } from '../../core/device-numbers.ts';
 
-/** Path of a container's cgroup in every hierarchy; user-given parents cannot climb out of the hierarchy. */
-export function cgroupsPath(ownParent: string, hostConfig: HostConfig, containerId: string): string {
-  const parent = hostConfig.CgroupParent;
-  const base = posix.resolve('/', parent === undefined || parent === '' ? ownParent : parent);
-  return posix.join(base, containerId);
+export interface CgroupHome {
+  /** The cgroup, or with systemd the slice, that holds all containers which name no other. */
+  readonly cgroupParent: string;
+  /** Containers are scopes of systemd, named with this before their id; undefined: the engine's own directories. */
+  readonly scopePrefix?: string | undefined;
+}
+
+/**
+ * Path of a container's cgroup in every hierarchy; user-given parents cannot climb out of the hierarchy. With systemd the slice,
+ * prefix and name of its scope.
+ */
+export function cgroupsPath(home: CgroupHome, hostConfig: HostConfig, containerId: string): string {
+  const parent = hostConfig.CgroupParent || home.cgroupParent;
+  if (home.scopePrefix !== undefined) return scopePath(parent, home.scopePrefix, containerId);
+  return posix.join(posix.resolve('/', parent), containerId);
 }
 
 /** Absolute directories of one cgroup path, one per mounted hierarchy. */
 export function cgroupDirectories(layout: CgroupLayout, path: string): readonly string[] {
   const roots = new Set(Object.values(layout.controllers));
   if (layout.unified !== undefined) roots.add(layout.unified);
-  return [...roots].map((root) => posix.join(root, path));
+  const below = scopeOf(path)?.path ?? path;
+  return [...roots].map((root) => posix.join(root, below));
 }
 
 const cpuPeriod = 100_000;

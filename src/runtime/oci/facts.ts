@@ -3,10 +3,11 @@ import { arch, release } from 'node:os';
 import { existsSync } from 'node:fs';
 import type { CgroupLayout } from '../../core/ports/host.ts';
 import { readAbilities, type Abilities } from './abilities.ts';
+import type { CgroupHome } from './cgroups.ts';
 import { knownCapabilities } from './capabilities.ts';
 
 /** What the spec depends on besides the container: read once at daemon start. */
-export interface MachineFacts {
+export interface MachineFacts extends CgroupHome {
   /** Go's name: `amd64`. */
   readonly arch: string;
   readonly kernel: readonly [number, number];
@@ -18,8 +19,6 @@ export interface MachineFacts {
   /** Whether the kernel has AppArmor switched on, and whether the engine's own profile is loaded. */
   readonly apparmor: { readonly enabled: boolean; readonly loaded: boolean };
   readonly selinux: boolean;
-  /** Path of the cgroup that holds all containers which name no other, in each hierarchy. */
-  readonly cgroupParent: string;
 }
 
 const goArches: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
@@ -48,7 +47,7 @@ export const hasAppArmor = (): boolean =>
 
 export function readMachineFacts(
   layout: CgroupLayout,
-  cgroupParent: string,
+  home: CgroupHome,
   profileLoaded = false,
 ): MachineFacts {
   const [major = 0, minor = 0] = release()
@@ -66,6 +65,6 @@ export function readMachineFacts(
     abilities: readAbilities(layout),
     apparmor: { enabled: hasAppArmor(), loaded: profileLoaded },
     selinux: existsSync('/sys/fs/selinux/enforce'),
-    cgroupParent,
+    ...home,
   };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { HostConfig } from '../../core/model/container-spec.ts';
-import type { SpecBuilder, SpecInput } from '../../core/ports/spec-builder.ts';
+import type { SpecBuilder, SpecInput, UnitChange } from '../../core/ports/spec-builder.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { Ctx } from '../../core/ctx.ts';
 import { applyDevices, checkRequests, readCdi, selectDevices, type EditableSpec } from '../cdi/index.ts';
@@ -15,6 +15,7 @@ import { askedProfile } from './apparmor.ts';
 import { noDefaults, withDefaults, type SpecDefaults } from './defaults.ts';
 import { processLabel } from './selinux.ts';
 import { checkSysctls } from './sysctls.ts';
+import { checkSlice, scopeOf, unitChange } from './systemd.ts';
 import { discardUnsupported, type Supported } from './discard.ts';
 import { checkDeviceMode, containerDevices, hostDevice, parseDeviceRule } from './devices.ts';
 import type { MachineFacts } from './facts.ts';
@@ -25,6 +26,8 @@ import { capabilitiesOf, containerSpec, execProcess, seccompOf, type SpecParts }
 
 export { defaultProfile, defaultProfileName } from './apparmor.ts';
 export { hasAppArmor, readMachineFacts, goArch, type MachineFacts } from './facts.ts';
+export type { CgroupHome } from './cgroups.ts';
+export { checkSlice } from './systemd.ts';
 export { SeccompCache, type RunProgram } from './seccomp-cache.ts';
 
 export interface SpecBuilderOptions {
@@ -46,6 +49,7 @@ function validate(facts: MachineFacts, host: HostConfig): Supported {
   for (const rule of host.DeviceCgroupRules ?? []) parseDeviceRule(rule);
   checkRequests(host.DeviceRequests ?? []);
   checkSysctls(host);
+  if (facts.scopePrefix !== undefined && host.CgroupParent) checkSlice(host.CgroupParent);
   const { hostConfig, warnings } = discardUnsupported(host, facts.abilities);
   return { hostConfig, warnings: [...warnings, ...confinementWarnings(facts, host)] };
 }
@@ -82,12 +86,16 @@ function rememberProfiles(facts: MachineFacts): ProfileOf {
   };
 }
 
+/** crun would put the container into a cgroup below its scope, where nobody else looks. */
+const scopeAnnotations = ({ scopePrefix }: MachineFacts): Readonly<Record<string, string>> =>
+  scopePrefix === undefined ? {} : { 'run.oci.systemd.subgroup': '' };
+
 async function seccompParts(
   options: SpecBuilderOptions & { readonly profileOf: ProfileOf },
   ctx: Ctx,
   input: SpecInput,
 ): Promise<Pick<SpecParts, 'seccomp' | 'annotations'>> {
-  const user = input.record.hostConfig.Annotations ?? {};
+  const user = { ...input.record.hostConfig.Annotations, ...scopeAnnotations(options.facts) };
   // Refused at create already; a record may come from elsewhere, and this is the last place to fail closed.
   checkAnnotations(input.record.hostConfig);
   const profile = options.profileOf(input.record.hostConfig);
@@ -111,8 +119,24 @@ export async function compileUsualFilters(
   for (const cache of options.seccompCaches.values()) await cache.filter(ctx, profile);
 }
 
+const nextCgroupsPath = (facts: MachineFacts, { hostConfig, id }: ContainerRecord): string =>
+  cgroupsPath(facts, hostConfig, id);
+
+/** A container that runs stays where it was started, whatever the daemon's options are by now. */
+const presentCgroupsPath = (facts: MachineFacts, record: ContainerRecord): string =>
+  record.cgroupsPath ?? nextCgroupsPath(facts, record);
+
 const cgroupPaths = (facts: MachineFacts, record: ContainerRecord): readonly string[] =>
-  cgroupDirectories(facts.layout, cgroupsPath(facts.cgroupParent, record.hostConfig, record.id));
+  cgroupDirectories(facts.layout, presentCgroupsPath(facts, record));
+
+function unitChangeOf(
+  facts: MachineFacts,
+  record: ContainerRecord,
+  next: HostConfig,
+): UnitChange | undefined {
+  const scope = scopeOf(presentCgroupsPath(facts, record));
+  return scope === undefined ? undefined : unitChange(scope.unit, record.hostConfig, next);
+}
 
 const placeOf = (facts: MachineFacts, record: ContainerRecord): CgroupPlace => ({
   layout: facts.layout,
@@ -149,6 +173,8 @@ export function createSpecBuilder(options: SpecBuilderOptions): SpecBuilder {
     exec: (input) => execProcess(facts, effective(input)),
     limitWrites: (record, next) => limitWrites(placeOf(facts, record), record.hostConfig, next),
     lateWrites: (record) => lateWrites(placeOf(facts, record), record.hostConfig),
+    unitChange: (record, next) => unitChangeOf(facts, record, next),
+    cgroupsPath: (record) => nextCgroupsPath(facts, record),
     cgroupPaths: (record) => cgroupPaths(facts, record),
   };
 }

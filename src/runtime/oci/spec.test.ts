@@ -337,8 +337,8 @@ test('limits become resources; without a controller nothing is asked', () => {
 });
 
 test('cgroup paths never leave their hierarchy', () => {
-  assert.equal(cgroupsPath('/slipway', {}, 'id'), '/slipway/id');
-  assert.equal(cgroupsPath('/slipway', { CgroupParent: '../../etc' }, 'id'), '/etc/id');
+  assert.equal(cgroupsPath({ cgroupParent: '/slipway' }, {}, 'id'), '/slipway/id');
+  assert.equal(cgroupsPath({ cgroupParent: '/slipway' }, { CgroupParent: '../../etc' }, 'id'), '/etc/id');
   const layout = {
     version: 'hybrid' as const,
     controllers: { cpu: '/c/cpu,cpuacct', cpuacct: '/c/cpu,cpuacct', memory: '/c/memory' },

@@ -185,7 +185,7 @@ export function containerSpec(facts: MachineFacts, input: SpecInput, parts: Spec
     linux: {
       ...(Object.keys(own).length > 0 ? { sysctl: own } : {}),
       resources: { devices: parts.rules, ...limitResources(facts, hostConfig) },
-      cgroupsPath: cgroupsPath(facts.cgroupParent, hostConfig, id),
+      cgroupsPath: cgroupsPath(facts, hostConfig, id),
       namespaces: namespaceEntries(input),
       ...idMappings(input),
       ...(parts.nodes.length > 0 ? { devices: parts.nodes } : {}),

@@ -8,7 +8,7 @@ import type { LogDriver } from '../../core/ports/log-driver.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
 import type { Runtime } from '../../core/ports/runtime.ts';
 import type { SnapshotDriver } from '../../core/ports/snapshot-driver.ts';
-import type { SpecBuilder } from '../../core/ports/spec-builder.ts';
+import type { SpecBuilder, UnitChange } from '../../core/ports/spec-builder.ts';
 import type { ImageService } from '../images/index.ts';
 import type { ContainerNetworking, NetworkVerbs } from '../networks/index.ts';
 import type { VolumeService } from '../volumes/index.ts';
@@ -66,6 +66,8 @@ export interface ContainerDeps {
   readonly logDrivers: ReadonlyMap<string, LogDriver>;
   /** Moves a file or tree out of sight, to be deleted later; succeeds when it is gone. */
   readonly discard: (path: string) => Promise<void>;
+  /** Tells systemd of limits that changed, where it keeps the containers' cgroups. */
+  readonly changeUnit: (change: UnitChange) => Promise<void>;
   readonly events: EventBus;
   readonly log: Logger;
   readonly options: ContainerOptions;

@@ -1,7 +1,7 @@
 /** Observes what is there after a start of the daemon, and carries out the plan. */
 
 import { readdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Ctx } from '../../core/ctx.ts';
 import { never, type ContainerRecord } from '../../core/model/container.ts';
 import type { Task } from '../../core/ports/runtime.ts';
@@ -57,11 +57,20 @@ async function recover(
   return { found: result, task: undefined };
 }
 
+/** Ids of containers whose directory is named as that of `x`: by the id, or `slipway-ID.scope`. */
+async function idsBeside(sample: string): Promise<readonly string[]> {
+  const [before = '', behind = ''] = basename(sample).split('x');
+  const names = await readdir(dirname(sample)).catch(() => []);
+  return names
+    .filter((name) => name.startsWith(before) && name.endsWith(behind))
+    .map((name) => name.slice(before.length, name.length - behind.length))
+    .filter(isId);
+}
+
 /** Directories of this instance's cgroups, found beside where a container's would be. */
 async function instanceCgroups(room: Room): Promise<readonly string[]> {
   const sample = { id: 'x', hostConfig: {} } as ContainerRecord;
-  const parents = new Set(room.specs.cgroupPaths(sample).map((path) => dirname(path)));
-  const found = await Promise.all([...parents].map(ids));
+  const found = await Promise.all(room.specs.cgroupPaths(sample).map(idsBeside));
   return [...new Set(found.flat())];
 }
 

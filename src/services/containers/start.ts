@@ -163,6 +163,7 @@ async function start(
     endpoints: { ...planned.endpoints, ...reservation.endpoints },
     ports: reservation.ports,
     manuallyStopped: false,
+    cgroupsPath: room.specs.cgroupsPath(before),
   };
   const prepared = newPrepared();
   await settleAll([

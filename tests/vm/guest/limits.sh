@@ -1,7 +1,5 @@
 # Every limit as cgroup v2 has it, `update` of a running container, its numbers, and the freezer.
 
-group_of() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(pid_of "$1")/cgroup")"; }
-
 start_full() {
   slipway run -d --name full --memory 96m --memory-reservation 48m --memory-swap 128m --cpu-shares 512 \
     --cpu-period 50000 --cpu-quota 20000 --cpuset-cpus 0 --cpuset-mems 0 --pids-limit 60 \
@@ -11,15 +9,6 @@ start_full() {
 check 'a container with every limit starts' start_full
 group=$(group_of full)
 
-# each FILE VALUE...: all of them, so that one run tells every difference.
-each() {
-  wrong=0
-  while [ $# -gt 0 ]; do
-    same "$1: $(cat "$group/$1")" "$1: $2" || wrong=1
-    shift 2
-  done
-  return $wrong
-}
 check 'memory, swap and reservation' each memory.max 100663296 memory.low 50331648 memory.swap.max 33554432
 check 'processor: weight, quota, set' each cpu.weight 20 cpu.max '20000 50000' cpuset.cpus 0 cpuset.mems 0
 check 'processes' each pids.max 60

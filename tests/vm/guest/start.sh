@@ -31,6 +31,17 @@ same() { [ "$1" = "$2" ] || { echo "expected: $2"; echo "got:      $1"; return 1
 pid_of() { slipway inspect --format '{{.State.Pid}}' "$1"; }
 daemon_pid() { systemctl show --property MainPID --value slipwayd; }
 page() { curl -sS --max-time 5 "http://$1/"; }
+group_of() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(pid_of "$1")/cgroup")"; }
+
+# each FILE VALUE...: files of the cgroup in $group, all of them, so that one run tells every difference.
+each() {
+  wrong=0
+  while [ $# -gt 0 ]; do
+    same "$1: $(cat "$group/$1")" "$1: $2" || wrong=1
+    shift 2
+  done
+  return $wrong
+}
 
 ip link set lo up
 ip link set eth0 up
@@ -45,6 +56,8 @@ echo 'nameserver 10.0.2.3' > /etc/resolv.conf
 . ./devices.sh
 . ./apparmor.sh
 . ./life.sh
+. ./systemd-cgroups.sh
+. ./userns.sh
 . ./restart.sh
 . ./contracts.sh
 . ./removal.sh
