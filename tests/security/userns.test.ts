@@ -7,7 +7,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
+import { encodeHeader, simpleHeader, tarEnd, tarEntries, tarPadding } from '../../src/core/tar/index.ts';
 import { eventually, runProgram, type Outcome } from '../scenarios/engine.ts';
 import { startRemapped, type Remapped } from './userns-world.ts';
 
@@ -228,6 +230,30 @@ test('copies name the ids inside, of running and of stopped containers', async (
   await cli('start', 'copies');
   assert.equal(await cli('exec', 'copies', 'stat', '-c', '%u %g', '/tmp/u'), '7 8');
   await cli('rm', '-f', 'copies');
+});
+
+test('capabilities of a file hold inside, in the image of what was copied in, and in copies out of it', async () => {
+  const program = readFileSync('/bin/busybox');
+  const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
+  const header = simpleHeader('cap/busybox', {
+    mode: 0o755,
+    size: program.length,
+    xattrs: new Map([['security.capability', capability]]),
+  });
+  const archive = Buffer.concat([encodeHeader(header), program, tarPadding(program.length), tarEnd]);
+  await cli('run', '-d', '--name', 'capable', 'busybox', 'sleep', '1000');
+  await world.engine.ok('docker', ['cp', '-', 'capable:/'], archive);
+  const effective = ['/cap/busybox', 'grep', 'CapEff', '/proc/self/status'];
+  const raw = 'CapEff:\t0000000000002000';
+  assert.equal(await cli('exec', '-u', '1000', 'capable', ...effective), raw);
+  await cli('commit', 'capable', 'capable');
+  for (const users of [[], ['--userns=host']])
+    assert.equal(await run('-u', '1000', ...users, 'capable', ...effective), raw);
+  for await (const { header: out } of tarEntries(
+    Readable.from([await archiveFrom('cp', 'capable:/cap/busybox', '-')]),
+  ))
+    assert.deepEqual(out.xattrs.get('security.capability'), capability);
+  await cli('rm', '-f', 'capable');
 });
 
 test('what needs the host’s users is refused in dockerd’s words, and runs with --userns=host', async () => {

@@ -17,7 +17,14 @@ import {
 import { promisify } from 'node:util';
 import { deviceNumbers } from '../../core/device-numbers.ts';
 import { isErrno } from '../../core/errors.ts';
-import { overflowId, toContainerId, type IdMapping, type IdRange } from '../../core/model/id-mapping.ts';
+import { capabilityForContainer } from '../../core/model/file-capability.ts';
+import {
+  overflowId,
+  rootOf,
+  toContainerId,
+  type IdMapping,
+  type IdRange,
+} from '../../core/model/id-mapping.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import {
   encodeHeader,
@@ -169,7 +176,8 @@ class TreeReader {
     if (type !== 'file' && type !== 'directory') return kept;
     // As Docker: capabilities travel, labels and overlay's own marks do not.
     const value = this.#options.attributes.getXattr(path, 'security.capability');
-    if (value !== undefined) kept.set('security.capability', value);
+    if (value !== undefined)
+      kept.set('security.capability', capabilityForContainer(value, rootOf(this.#options.ids).uid));
     return kept;
   }
 }

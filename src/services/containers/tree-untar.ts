@@ -23,6 +23,7 @@ import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { invalid, isErrno } from '../../core/errors.ts';
+import { capabilityForHost } from '../../core/model/file-capability.ts';
 import { rootOf, toHostId, type IdMapping, type Owner } from '../../core/model/id-mapping.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import { tarEntries, type TarHeader } from '../../core/tar/index.ts';
@@ -110,7 +111,7 @@ async function writeFile(
   at: Buffer,
   header: TarHeader,
   body: Readable,
-  attributes: FileAttributes,
+  { attributes, ids }: UntarInput,
 ): Promise<void> {
   const fd = openSync(at, createFlags, 0o600);
   try {
@@ -127,7 +128,8 @@ async function writeFile(
     closeSync(fd);
   }
   const capability = header.xattrs.get('security.capability');
-  if (capability !== undefined) attributes.setXattr(at, 'security.capability', capability);
+  if (capability === undefined) return;
+  attributes.setXattr(at, 'security.capability', capabilityForHost(capability, rootOf(ids).uid));
 }
 
 /** Through a descriptor: a link put in its place meanwhile must not lead the change of owner and mode anywhere else. */
@@ -160,7 +162,7 @@ async function put(input: UntarInput, where: Place, header: TarHeader, body: Rea
   const { at } = where;
   switch (header.type) {
     case 'file':
-      return await writeFile(at, header, body, input.attributes);
+      return await writeFile(at, header, body, input);
     case 'directory':
       if (!exists) mkdirSync(at, { mode: 0o700 });
       dressDirectory(at, header);
