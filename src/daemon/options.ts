@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { invalid } from '../core/errors.ts';
 import { formatIp, parseIp } from '../core/ip.ts';
+import { defaultConfigFile, readConfig } from './config-file.ts';
 import {
   containerFlags,
   containerFlagsHelp,
@@ -69,6 +70,7 @@ export type ParsedCommand =
   | { readonly run: 'version' };
 
 const flags = {
+  'config-file': { type: 'string' },
   'data-root': { type: 'string', default: '/var/lib/slipway' },
   'run-root': { type: 'string', default: '/run/slipway' },
   instance: { type: 'string', default: 'slipway' },
@@ -119,6 +121,8 @@ export const helpText = `Usage: slipwayd [OPTIONS]
 The Slipway container engine: serves the Docker Engine API. Containers outlive it.
 
 Options:
+      --config-file FILE           Flags in JSON, by the names of dockerd's daemon.json (default ${defaultConfigFile},
+                                   for the instance slipway alone)
   -H, --host ADDRESS               Where to listen: unix://PATH, tcp://HOST:PORT, fd://3 (repeatable;
                                    default unix:///run/slipway.sock)
       --docker-socket              Also listen on /var/run/docker.sock
@@ -253,16 +257,24 @@ function proxiesOf(
   return given;
 }
 
-/** `invalid` with a sentence for what is wrong. */
-export function parseCommand(args: readonly string[]): ParsedCommand {
-  let values;
+function readFlags(args: readonly string[]) {
   try {
-    ({ values } = parseArgs({ args: [...args], options: flags, allowNegative: false }));
+    return parseArgs({ args: [...args], options: flags, allowNegative: false, tokens: true });
   } catch (error) {
     throw invalid(error instanceof Error ? error.message : String(error), error);
   }
-  if (values.help) return { run: 'help' };
-  if (values.version) return { run: 'version' };
+}
+
+/** `invalid` with a sentence for what is wrong. */
+export function parseCommand(args: readonly string[]): ParsedCommand {
+  const { values: given, tokens } = readFlags(args);
+  if (given.help) return { run: 'help' };
+  if (given.version) return { run: 'version' };
+  const named = new Set(tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : [])));
+  // A second engine on a host has a file of its own, or none.
+  const byDefault = given.instance === flags.instance.default;
+  const file = given['config-file'] === undefined && !byDefault ? '' : given['config-file'];
+  const { values } = readFlags([...readConfig(file, flags, named), ...args]);
   if (!instancePattern.test(values.instance)) {
     throw invalid(
       `--instance: ${values.instance} must be up to 13 of a-z, 0-9 and -, beginning with a letter`,

@@ -3,16 +3,9 @@ import { statSync } from 'node:fs';
 import { invalid } from '../../core/errors.ts';
 import type { HostConfig, ThrottleDevice } from '../../core/model/container-spec.ts';
 import type { CgroupLayout } from '../../core/ports/host.ts';
-import type { MachineFacts } from './facts.ts';
+import type { CgroupHome, MachineFacts } from './facts.ts';
 import { scopeOf, scopePath } from './systemd.ts';
 import { deviceNumbers } from '../../core/device-numbers.ts';
-
-export interface CgroupHome {
-  /** The cgroup, or with systemd the slice, that holds all containers which name no other. */
-  readonly cgroupParent: string;
-  /** Containers are scopes of systemd, named with this before their id; undefined: the engine's own directories. */
-  readonly scopePrefix?: string | undefined;
-}
 
 /**
  * Path of a container's cgroup in every hierarchy; user-given parents cannot climb out of the hierarchy. With systemd the slice,

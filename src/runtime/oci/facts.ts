@@ -3,8 +3,15 @@ import { arch, release } from 'node:os';
 import { existsSync } from 'node:fs';
 import type { CgroupLayout } from '../../core/ports/host.ts';
 import { readAbilities, type Abilities } from './abilities.ts';
-import type { CgroupHome } from './cgroups.ts';
 import { knownCapabilities } from './capabilities.ts';
+
+/** Where the containers' cgroups are. */
+export interface CgroupHome {
+  /** The cgroup, or with systemd the slice, that holds all containers which name no other. */
+  readonly cgroupParent: string;
+  /** Containers are scopes of systemd, named with this before their id; undefined: the engine's own directories. */
+  readonly scopePrefix?: string | undefined;
+}
 
 /** What the spec depends on besides the container: read once at daemon start. */
 export interface MachineFacts extends CgroupHome {

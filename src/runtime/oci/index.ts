@@ -25,8 +25,7 @@ import { checkAnnotations, parseSecurityOptions, rlimits } from './security.ts';
 import { capabilitiesOf, containerSpec, execProcess, seccompOf, type SpecParts } from './spec.ts';
 
 export { defaultProfile, defaultProfileName } from './apparmor.ts';
-export { hasAppArmor, readMachineFacts, goArch, type MachineFacts } from './facts.ts';
-export type { CgroupHome } from './cgroups.ts';
+export { hasAppArmor, readMachineFacts, goArch, type CgroupHome, type MachineFacts } from './facts.ts';
 export { checkSlice } from './systemd.ts';
 export { SeccompCache, type RunProgram } from './seccomp-cache.ts';
 

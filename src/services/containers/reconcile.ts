@@ -59,11 +59,13 @@ async function recover(
 
 /** Ids of containers whose directory is named as that of `x`: by the id, or `slipway-ID.scope`. */
 async function idsBeside(sample: string): Promise<readonly string[]> {
-  const [before = '', behind = ''] = basename(sample).split('x');
+  const name = basename(sample);
+  const at = name.lastIndexOf('x');
+  const [before, behind] = [name.slice(0, at), name.slice(at + 1)];
   const names = await readdir(dirname(sample)).catch(() => []);
   return names
-    .filter((name) => name.startsWith(before) && name.endsWith(behind))
-    .map((name) => name.slice(before.length, name.length - behind.length))
+    .filter((one) => one.startsWith(before) && one.endsWith(behind))
+    .map((one) => one.slice(before.length, one.length - behind.length))
     .filter(isId);
 }
 

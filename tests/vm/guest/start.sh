@@ -56,8 +56,6 @@ echo 'nameserver 10.0.2.3' > /etc/resolv.conf
 . ./devices.sh
 . ./apparmor.sh
 . ./life.sh
-. ./systemd-cgroups.sh
-. ./userns.sh
 . ./restart.sh
 . ./contracts.sh
 . ./removal.sh
