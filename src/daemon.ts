@@ -5,6 +5,7 @@
  */
 
 import { createApiServer, type ApiServer } from './api/index.ts';
+import { unreadOutput } from './host/index.ts';
 import type { Logger } from './core/log.ts';
 import { openBase } from './daemon/base.ts';
 import { buildContainers, buildVolumes, type Records } from './daemon/containers.ts';
@@ -51,7 +52,7 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
   });
   const api = createApiServer(
     { containers: containers.service, images, networks, volumes, system },
-    { version: productVersion, experimental: options.experimental, log },
+    { version: productVersion, experimental: options.experimental, log, unreadOutput },
   );
   const addresses = await listenAll(api, options);
   let closing: Promise<void> | undefined;

@@ -8,6 +8,7 @@ import { decodeBody } from './decode/body.ts';
 import type { Operations } from './generated/types.ts';
 import type { AnyOperationId } from './operations.ts';
 import type { Query } from './query.ts';
+import type { UnreadOutput } from './streams/head-read.ts';
 import { takeOver, type HijackedStream, type UpgradeRequest } from './streams/take-over.ts';
 import type { ApiVersion } from './versions.ts';
 
@@ -29,6 +30,7 @@ export interface ExchangeInput {
   readonly log: Logger;
   /** Present when the request came with an Upgrade header that the server accepted. */
   readonly upgrade: UpgradeRequest | undefined;
+  readonly unreadOutput: UnreadOutput;
 }
 
 const neverAborted = new AbortController().signal;
@@ -44,6 +46,7 @@ export class Exchange<O extends AnyOperationId = AnyOperationId> {
   /** For work that goes on when the client leaves, as starting a container does. */
   readonly ctx: Ctx;
   readonly #upgrade: UpgradeRequest | undefined;
+  readonly #unread: UnreadOutput;
   #hijacked = false;
   #streamCtx: Ctx | undefined;
 
@@ -56,6 +59,7 @@ export class Exchange<O extends AnyOperationId = AnyOperationId> {
     this.query = input.query;
     this.version = input.version;
     this.#upgrade = input.upgrade;
+    this.#unread = input.unreadOutput;
     this.ctx = { signal: neverAborted, log: input.log };
   }
 
@@ -135,12 +139,14 @@ export class Exchange<O extends AnyOperationId = AnyOperationId> {
   /** Takes the connection out of HTTP and answers `101` (when the client asked for an upgrade) or `200`. */
   hijack(contentType: string): HijackedStream {
     this.#hijacked = true;
-    return takeOver(this.request, this.response, this.#upgrade, { 'Content-Type': contentType });
+    const headers = { 'Content-Type': contentType };
+    return takeOver(this.request, this.response, this.#upgrade, headers, this.#unread);
   }
 
   /** The same for a WebSocket, whose key the client wants answered. */
   hijackWebSocket(accept: string): HijackedStream {
     this.#hijacked = true;
-    return takeOver(this.request, this.response, this.#upgrade, { 'Sec-WebSocket-Accept': accept });
+    const headers = { 'Sec-WebSocket-Accept': accept };
+    return takeOver(this.request, this.response, this.#upgrade, headers, this.#unread);
   }
 }

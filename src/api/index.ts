@@ -8,6 +8,7 @@ import { openListener, type ListenerSpec, type OpenListener } from './listeners.
 import { routes } from './routes/index.ts';
 import { Dispatcher } from './server.ts';
 import type { ApiServices } from './services.ts';
+import type { UnreadOutput } from './streams/head-read.ts';
 
 export type { ApiServices } from './services.ts';
 export type { ListenerSpec, TlsOptions } from './listeners.ts';
@@ -19,6 +20,8 @@ export interface ApiOptions {
   /** Whether clients are told that this is an experimental engine. */
   readonly experimental?: boolean;
   readonly log: Logger;
+  /** Bytes that wait for the reader of a unix socket, by its descriptor; without it none ever do. */
+  readonly unreadOutput?: UnreadOutput;
 }
 
 export interface ApiServer {
@@ -34,6 +37,7 @@ export function createApiServer(services: ApiServices, options: ApiOptions): Api
     productVersion: options.version,
     experimental: options.experimental === true,
     log: options.log,
+    unreadOutput: options.unreadOutput ?? (() => 0),
   });
   const listeners: OpenListener[] = [];
   return {

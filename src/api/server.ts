@@ -12,6 +12,7 @@ import type { AnyOperationId } from './operations.ts';
 import { Query } from './query.ts';
 import { BadTarget, parseTarget, Router, type Match, type Target } from './router.ts';
 import type { ApiServices, Route } from './services.ts';
+import type { UnreadOutput } from './streams/head-read.ts';
 import { isPlainHijack } from './streams/first-packet.ts';
 import { UpgradeRequest } from './streams/take-over.ts';
 import { maximumVersion, negotiate } from './versions.ts';
@@ -50,6 +51,7 @@ export interface DispatcherOptions {
   /** For `Docker-Experimental`: the docker CLI has commands that it does not show without. */
   readonly experimental: boolean;
   readonly log: Logger;
+  readonly unreadOutput: UnreadOutput;
 }
 
 export class Dispatcher {
@@ -127,6 +129,7 @@ export class Dispatcher {
         query: new Query(target.query),
         log: this.#options.log,
         upgrade,
+        unreadOutput: this.#options.unreadOutput,
       });
       await this.#routes[match.operation]?.(this.#services, exchange);
     } catch (error) {

@@ -12,17 +12,21 @@ interface CatServer extends TestServer {
   readonly cat: CatAttachment;
 }
 
-async function startCat(context: TestContext, tty: boolean): Promise<CatServer> {
+async function startCat(
+  context: TestContext,
+  tty: boolean,
+  options: Parameters<typeof startServer>[2] = {},
+): Promise<CatServer> {
   const cat = catAttachment();
-  const server = await startServer(context, {
+  const services = {
     containers: {
       attach: () => Promise.resolve(sessionOf(cat, tty)),
       execInspect: () => Promise.resolve({ detachKeys: '' } as never),
       execStart: () =>
         Promise.resolve({ tty, attachment: cat, exit: Promise.resolve({ exitCode: 0 }) } as ExecStartResult),
     },
-  });
-  return { ...server, cat };
+  };
+  return { ...(await startServer(context, services, options)), cat };
 }
 
 const upgradeHeaders = 'Connection: Upgrade\r\nUpgrade: tcp\r\n';
@@ -227,3 +231,27 @@ test('a detached exec start answers 200 without a body', async (t) => {
   const answer = await server.request('POST', '/exec/e/start', { body: '{"Detach":true}' });
   assert.deepEqual([answer.status, answer.text], [200, '']);
 });
+
+for (const path of ['containers/c/attach?stream=1&stdin=1&stdout=1&stderr=1', 'exec/e/start']) {
+  test(`${path}: no output comes before the client has read the head, as it would in one read with it`, async (t) => {
+    const events: string[] = [];
+    const rounds = 5;
+    const unreadOutput = (): number => {
+      events.push('asked');
+      return events.length < rounds ? 700 : 0;
+    };
+    const server = await startCat(t, true, { unreadOutput });
+    const client = server.connect();
+    client.on('data', (data: Buffer) => {
+      if (data.includes('early words')) events.push('output');
+    });
+    const head = `POST /v1.45/${path} HTTP/1.1\r\nHost: x\r\n${upgradeHeaders}`;
+    const { body } = await exchange(
+      client,
+      `${head}Content-Type: application/json\r\nContent-Length: 13\r\n\r\n{"Tty": true}`,
+      'early words',
+    );
+    assert.equal(body.toString(), 'early wordsend of input');
+    assert.deepEqual(events, [...Array.from({ length: rounds }, () => 'asked'), 'output']);
+  });
+}

@@ -35,6 +35,7 @@ async function serveSession(session: AttachSession, client: ClientEnd): Promise<
   const input = readInput(client, () => session.detach());
   try {
     if (session.backlog !== undefined) {
+      await client.headRead;
       const framed = client.multiplexed;
       await writeLog(session.backlog, client.socket, { framed, timestamps: false, details: false });
     }
@@ -53,8 +54,9 @@ async function attach(services: ApiServices, exchange: Exchange): Promise<void> 
   const session = await services.containers.attach(exchange.ctx, exchange.name, attachInput(exchange));
   const multiplexed = !session.tty;
   const named = multiplexed && namesMultiplexedStreams(exchange.version);
-  const { socket, head } = exchange.hijack(named ? multiplexedStream : rawStream);
-  await serveSession(session, { socket, head, multiplexed, detachKeys: session.tty ? keys : undefined });
+  const { socket, head, headRead } = exchange.hijack(named ? multiplexedStream : rawStream);
+  const detachKeys = session.tty ? keys : undefined;
+  await serveSession(session, { socket, head, multiplexed, detachKeys, headRead });
 }
 
 async function attachWebSocket(services: ApiServices, exchange: Exchange): Promise<void> {
@@ -71,12 +73,13 @@ async function attachWebSocket(services: ApiServices, exchange: Exchange): Promi
     session.detach();
     throw invalid('not websocket protocol');
   }
-  const { socket, head } = exchange.hijackWebSocket(acceptKey(key));
+  const { socket, head, headRead } = exchange.hijackWebSocket(acceptKey(key));
   const stream = new WebSocketStream(socket, head);
   await serveSession(session, {
     socket: stream,
     head: Buffer.alloc(0),
     multiplexed: false,
+    headRead,
     detachKeys: session.tty ? keys : undefined,
   });
 }

@@ -55,9 +55,9 @@ async function start(services: ApiServices, exchange: Exchange<'ExecStart'>): Pr
     return exchange.empty(200);
   }
   const named = !tty && namesMultiplexedStreams(exchange.version);
-  const { socket, head } = exchange.hijack(named ? multiplexedStream : rawStream);
+  const { socket, head, headRead } = exchange.hijack(named ? multiplexedStream : rawStream);
   const detachKeys = tty ? parseDetachKeys(view.detachKeys) : undefined;
-  const client = { socket, head, multiplexed: !tty, detachKeys };
+  const client = { socket, head, multiplexed: !tty, detachKeys, headRead };
   let detach = (): void => {};
   const stdin = readInput(client, () => detach());
   try {
@@ -68,6 +68,7 @@ async function start(services: ApiServices, exchange: Exchange<'ExecStart'>): Pr
       await joinStreams(client, stdin, attachment);
     }
   } catch (error) {
+    await headRead;
     const words = Buffer.from(`${toSlipwayError(error).message}\r\n`);
     if (!socket.destroyed) writePiece(socket, tty ? undefined : stdoutStream, words);
   } finally {

@@ -19,6 +19,8 @@ export interface ClientEnd {
   readonly detachKeys: Buffer | undefined;
   /** Frames on the wire; else raw bytes. */
   readonly multiplexed: boolean;
+  /** No output before. */
+  readonly headRead: Promise<void>;
 }
 
 /** The client's input, kept until there is someone to give it to. `onGone` is called when the client left or detached. */
@@ -70,6 +72,8 @@ export async function joinStreams(
     stdin.on('close', () => input.resume());
     input.pipe(stdin);
   }
+  // Only now: a client may write before it reads.
+  await client.headRead;
   const copy = (source: Readable, stream: typeof stdoutStream | typeof stderrStream): Promise<void> =>
     pump(source, client.socket, client.multiplexed ? stream : undefined);
   await Promise.all([copy(stdout, stdoutStream), copy(stderr, stderrStream)]);

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { invalid } from '../../core/errors.ts';
 import { BodyTooLarge } from '../body.ts';
+import { headRead, type UnreadOutput } from './head-read.ts';
 
 /** A connection that has left HTTP. */
 export interface HijackedStream {
@@ -16,6 +17,8 @@ export interface HijackedStream {
   readonly head: Buffer;
   /** The protocol asked for by an Upgrade header; undefined for a plain hijack (`200 OK`, then raw bytes). */
   readonly protocol: string | undefined;
+  /** Output waits for this: see `head-read.ts`. */
+  readonly headRead: Promise<void>;
 }
 
 const maximumBody = 1024 * 1024;
@@ -101,19 +104,25 @@ export function takeOver(
   response: ServerResponse,
   upgrade: UpgradeRequest | undefined,
   headers: Readonly<Record<string, string>>,
+  unread: UnreadOutput,
 ): HijackedStream {
   if (upgrade !== undefined) {
     response.detachSocket(upgrade.socket as Socket);
     const asked = request.headers.upgrade;
     const protocol = upgrade.plain || asked === undefined ? undefined : asked;
     upgrade.socket.write(statusLine(protocol, headers));
-    return { socket: upgrade.socket, head: upgrade.head, protocol };
+    return {
+      socket: upgrade.socket,
+      head: upgrade.head,
+      protocol,
+      headRead: headRead(upgrade.socket, unread),
+    };
   }
   const { socket } = request;
   detachParser(socket);
   response.detachSocket(socket);
   socket.write(statusLine(undefined, headers));
-  return { socket, head: Buffer.alloc(0), protocol: undefined };
+  return { socket, head: Buffer.alloc(0), protocol: undefined, headRead: headRead(socket, unread) };
 }
 
 interface ParserHolder {

@@ -39,6 +39,7 @@ export const libc = {
   close: declare<[number]>('int close(int fd)'),
   open: declare<[string, number, number]>('int open(const char *path, int flags, unsigned int mode)'),
   fcntl: declare<[number, number, number]>('int fcntl(int fd, int command, long argument)'),
+  ioctl: declare<[number, number, Pointer]>('int ioctl(int fd, unsigned long request, void *value)'),
   chdir: declare<[string]>('int chdir(const char *path)'),
   syncfs: declare<[number]>('int syncfs(int fd)'),
   mallocTrim: declare<[number]>('int malloc_trim(size_t pad)'),

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { createApiServer, type ApiServer } from '../../../src/api/index.ts';
+import { createApiServer, type ApiOptions, type ApiServer } from '../../../src/api/index.ts';
 import { silentLogger } from '../../../src/core/log.ts';
 import { fakeServices } from './services.ts';
 
@@ -61,10 +61,15 @@ function send(socket: string, method: string, path: string, options: RequestOpti
 export async function startServer(
   context: TestContext,
   given: Parameters<typeof fakeServices>[0] = {},
+  options: Pick<ApiOptions, 'unreadOutput'> = {},
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'slip-api-'));
   const socket = join(folder, 'api.sock');
-  const api = createApiServer(fakeServices(given), { version: '0.0.1', log: silentLogger });
+  const api = createApiServer(fakeServices(given), {
+    version: '0.0.1',
+    log: silentLogger,
+    ...options,
+  });
   await api.listen({ type: 'unix', path: socket });
   context.after(async () => {
     await api.close();
