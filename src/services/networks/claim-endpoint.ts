@@ -6,6 +6,7 @@ import { bridgeSettings } from '../../core/model/bridge-settings.ts';
 import type { EndpointRecord } from '../../core/model/container.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
 import { clearedEndpoint } from './endpoints.ts';
+import { chooseInterfaceName, type OtherNames } from './interface-name.ts';
 import type { ClaimedAddress } from './ipam/addresses.ts';
 import { isRemote, type Leases } from './ipam/leases.ts';
 import type { NetworkEntry, NetworkState } from './state.ts';
@@ -93,27 +94,14 @@ function macOf(network: NetworkRecord, endpoint: EndpointRecord): string {
   return isBound ? macOfIpv4(endpoint.ipv4) : macOfEndpoint(endpoint);
 }
 
-/** The first `eth<n>` that no other endpoint of the container has. */
-function freeInterface(prefix: string, taken: ReadonlySet<string>): string {
-  for (let index = 0; ; index++) {
-    const name = `${prefix}${index}`;
-    if (!taken.has(name)) return name;
-  }
-}
-
 /**
  * The host's interface has a new name at every start: the one before may still be there for the moment that the kernel
  * needs to collect a dead namespace.
  */
-function named(
-  network: NetworkRecord,
-  filled: EndpointRecord,
-  takenInterfaces: ReadonlySet<string>,
-): EndpointRecord {
+function named(network: NetworkRecord, filled: EndpointRecord): EndpointRecord {
   return {
     ...filled,
     macAddress: macOf(network, filled),
-    interfaceName: freeInterface(bridgeSettings(network).interfacePrefix, takenInterfaces),
     // What hangs on a parent has no end on the host.
     hostInterfaceName: isBridge(network) ? `veth${derivedHex(10, 'veth', filled.endpointId)}` : '',
   };
@@ -124,13 +112,16 @@ export function claimEndpoint(
   { leases }: ClaimDeps,
   entry: NetworkEntry,
   endpoint: EndpointRecord,
-  takenInterfaces: ReadonlySet<string>,
+  others: OtherNames,
 ): EndpointRecord | Promise<EndpointRecord> {
   const { network } = entry;
   const empty = { ...clearedEndpoint(endpoint), endpointId: newId() };
   if (!hasInterfaces(network)) return empty;
-  if (!isRemote(network)) return named(network, claimAddresses(entry, empty), takenInterfaces);
-  return requestAddresses(leases, entry, empty).then((filled) => named(network, filled, takenInterfaces));
+  // Before anything is claimed: a name may be refused.
+  const interfaceName = chooseInterfaceName(empty, bridgeSettings(network).interfacePrefix, others);
+  const called = { ...empty, interfaceName };
+  if (!isRemote(network)) return named(network, claimAddresses(entry, called));
+  return requestAddresses(leases, entry, called).then((filled) => named(network, filled));
 }
 
 /** At once here; another program is told in the background. */

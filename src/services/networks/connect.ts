@@ -11,6 +11,7 @@ import { endpointPlan } from './attach.ts';
 import { directoryOf, driverFor, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
 import { checkSpec, emptyEndpoint, isUserDefined } from './endpoints.ts';
+import { otherNames } from './interface-name.ts';
 import { namedEndpoints, publishNames, resolverConfig } from './names.ts';
 import { moveGateway } from './move-gateway.ts';
 import { claimEndpoint, releaseEndpoint } from './claim-endpoint.ts';
@@ -59,9 +60,9 @@ async function join(
   room.state.joining.set(record.id, { name: record.name, networkIds: [network.id] });
   return withUndo(ctx, async (undo) => {
     undo.push('join', () => room.state.joining.delete(record.id));
-    const taken = new Set(Object.values(record.endpoints).map((other) => other.interfaceName));
+    const present = Object.values(record.endpoints);
     const driver = await driverFor(room, ctx, network.driver);
-    const claimed = await claimEndpoint(room, entry, endpoint, taken);
+    const claimed = await claimEndpoint(room, entry, endpoint, otherNames(present, present));
     undo.push('addresses', () => releaseEndpoint(room, claimed));
     const joined: ContainerRecord = {
       ...record,

@@ -7,6 +7,7 @@ import { internal, toSlipwayError } from '../../core/errors.ts';
 import { bridgeSettings } from '../../core/model/bridge-settings.ts';
 import type { ContainerRecord, EndpointRecord } from '../../core/model/container.ts';
 import { claimEndpoint, hasInterfaces, isBridge, releaseEndpoint, type ClaimDeps } from './claim-endpoint.ts';
+import { otherNames, type OtherNames } from './interface-name.ts';
 import { isRemote } from './ipam/leases.ts';
 import { portRequests, type PortRequest } from './ports/requests.ts';
 import type { ClaimedPort } from './ports/claims.ts';
@@ -99,9 +100,6 @@ export function connectivityError(record: ContainerRecord, gateway: EndpointReco
 const entryOf = (state: NetworkState, endpoint: EndpointRecord): NetworkEntry =>
   state.byId(endpoint.networkId) ?? state.find(endpoint.networkName);
 
-const interfacesOf = (endpoints: ReadonlyMap<string, EndpointRecord>): ReadonlySet<string> =>
-  new Set([...endpoints.values()].map((other) => other.interfaceName));
-
 function giveBack(deps: ReserveDeps, endpoints: ReadonlyMap<string, EndpointRecord>): void {
   for (const endpoint of endpoints.values()) releaseEndpoint(deps, endpoint);
 }
@@ -122,12 +120,18 @@ function complete(
 
 type Planned = readonly (readonly [string, NetworkEntry, EndpointRecord])[];
 
+const namesBeside = (planned: Planned, claimed: ReadonlyMap<string, EndpointRecord>): OtherNames =>
+  otherNames(
+    planned.map(([, , endpoint]) => endpoint),
+    claimed.values(),
+  );
+
 /** Nothing waits between the look at what is free and the claim of it. */
 function reserveHere(deps: ReserveDeps, record: ContainerRecord, planned: Planned): Claims {
   const endpoints = new Map<string, EndpointRecord>();
   try {
     for (const [name, entry, endpoint] of planned) {
-      const claimed = claimEndpoint(deps, entry, endpoint, interfacesOf(endpoints));
+      const claimed = claimEndpoint(deps, entry, endpoint, namesBeside(planned, endpoints));
       if (claimed instanceof Promise) throw internal(`addresses of network ${name} are not the engine's own`);
       endpoints.set(name, claimed);
     }
@@ -149,7 +153,7 @@ async function reserveThroughPlugins(
   deps.state.joining.set(record.id, { name: record.name, networkIds });
   try {
     for (const [name, entry, endpoint] of planned)
-      endpoints.set(name, await claimEndpoint(deps, entry, endpoint, interfacesOf(endpoints)));
+      endpoints.set(name, await claimEndpoint(deps, entry, endpoint, namesBeside(planned, endpoints)));
     return complete(deps, record, endpoints);
   } catch (error) {
     giveBack(deps, endpoints);

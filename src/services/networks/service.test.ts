@@ -224,6 +224,37 @@ test('verbs: Docker words for what cannot be', async () => {
   assert.deepEqual(seen, ['network create app', 'network destroy app']);
 });
 
+test('an endpoint gets the interface name that it asks for; the others keep out of its way', async () => {
+  const made = await fixture();
+  for (const name of ['one', 'two', 'three']) await made.service.create(ctx, { name });
+  const called = (name: string): object => ({ DriverOpts: { 'com.docker.network.endpoint.ifname': name } });
+  const planned = (...names: readonly (string | undefined)[]) => {
+    const networks = ['one', 'two', 'three'].slice(0, names.length);
+    const endpoints = networks.map((network, index) => {
+      const name = names[index];
+      return [network, name === undefined ? {} : called(name)];
+    });
+    return made.plan('web', { NetworkMode: 'one' }, { EndpointsConfig: Object.fromEntries(endpoints) });
+  };
+  const before = made.world();
+  const { endpoints } = made.reserve(planned(undefined, 'eth0', 'lan0'));
+  assert.deepEqual(
+    ['one', 'two', 'three'].map((name) => endpoints[name]?.interfaceName),
+    ['eth1', 'eth0', 'lan0'],
+  );
+  made.service.release(planned().id);
+  const refused = [
+    [['lan0', 'lan0'], /error renaming interface to "lan0" on network two: file exists/],
+    [['lo'], /"lo" on network one: file exists/],
+    [['a/b'], /"a\/b" on network one: invalid argument/],
+    [['sixteen-bytes-xx'], /invalid argument/],
+    [['a b'], /invalid argument/],
+  ] as const;
+  for (const [names, words] of refused)
+    assert.throws(() => made.reserve(planned(...names)), { kind: 'internal', message: words });
+  assert.deepEqual(made.world(), before, 'nothing stays claimed');
+});
+
 test('two requests at once never share a name or a subnet', async () => {
   const { service } = await fixture();
   const results = await Promise.allSettled(['a', 'b', 'c', 'a'].map((name) => service.create(ctx, { name })));

@@ -54,6 +54,9 @@ test('addresses of one’s own: IPv4, IPv6, link-local, hardware, alias, driver 
   const named = await run(`--network=name=back,ip=${subnet}.78,${option}`, ...setting);
   assert.ok(named.includes(`inet ${subnet}.78/24`), named);
   assert.match(named, /^1$/m);
+  const called = 'driver-opt=com.docker.network.endpoint.ifname=lan0';
+  const links = await run(`--network=name=back,${called}`, 'busybox', 'ls', '/sys/class/net');
+  assert.deepEqual(links.split(/\s+/), ['lan0', 'lo']);
 });
 
 test('published and exposed ports', async () => {
