@@ -374,3 +374,23 @@ test('the environment of the daemon does not leak', async () => {
     .toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1));
   assert.deepEqual(names, ['HOME', 'HOSTNAME', 'PATH']);
 });
+
+test('hosts, hostname and resolv.conf can be read on the host from the first start until the removal', async () => {
+  const paths = async (): Promise<string[]> => {
+    const found = await inspect('files', '{{.HostsPath}} {{.HostnamePath}} {{.ResolvConfPath}}');
+    return found.split(' ').filter((path) => path !== '');
+  };
+  await engine.ok('docker', ['create', '--name', 'files', '--hostname', 'filed', 'busybox', 'sleep', '1000']);
+  assert.deepEqual(await paths(), []);
+  await engine.ok('docker', ['start', 'files']);
+  const running = await paths();
+  await engine.ok('docker', ['kill', 'files']);
+  await engine.ok('docker', ['wait', 'files']);
+  assert.deepEqual(await paths(), running);
+  const [hosts = '', hostname = '', resolv = ''] = running.map((path) => readFileSync(path, 'utf8'));
+  assert.match(hosts, /\tfiled$/m);
+  assert.equal(hostname, 'filed\n');
+  assert.match(resolv, /^nameserver /m);
+  await engine.ok('docker', ['rm', 'files']);
+  assert.ok(running.every((path) => !existsSync(path)));
+});

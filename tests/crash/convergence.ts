@@ -135,6 +135,7 @@ export async function assertConverged(place: Place): Promise<readonly Inspected[
   };
   orphans('snapshots', names(join(place.folder, 'data/overlay2/snapshots')), known);
   orphans('directories', names(join(place.folder, 'data/containers')), known);
+  orphans('network files', names(join(place.folder, 'run/files')), known);
   orphans('bundles', names(join(place.folder, 'run/bundles')), running);
   orphans('mounts', mountedSnapshots(place), running);
   orphans('cgroups', cgroups(place), running);

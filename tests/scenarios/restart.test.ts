@@ -158,5 +158,6 @@ test('kill -9 of the daemon while twenty containers run, log and serve', async (
   await ok('rm', '-f', ...writers, ...servers, 'asker');
   await ok('network', 'rm', 'crew');
   assert.deepEqual(readdirSync(join(engine.folder, 'run/bundles')), []);
+  assert.deepEqual(readdirSync(join(engine.folder, 'run/files')), []);
   assert.deepEqual(readdirSync(join(engine.folder, 'data/containers')), []);
 });

@@ -1,11 +1,11 @@
 /** The files that the engine puts into every container: hosts, hostname, resolv.conf. */
 
-import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { SpecMount } from '../../core/ports/spec-builder.ts';
 import type { Room } from './deps.ts';
 import { sharedWith } from './namespaces.ts';
-import { bundleDirectory, hostnamePath, hostsPath, resolvConfPath } from './paths.ts';
+import { filesDirectory, hostnamePath, hostsPath, resolvConfPath } from './paths.ts';
 import { ownerIn } from './remap.ts';
 
 const localHosts = `127.0.0.1\tlocalhost
@@ -23,13 +23,13 @@ export function hostsFile(entries: readonly (readonly [string, string])[], base 
 }
 
 /**
- * Writes the three files into the bundle. In place, not by rename: a running container has them bind-mounted by inode. Without the
+ * Writes the three files. In place, not by rename: a running container has them bind-mounted by inode. Without the
  * thread pool: on tmpfs that costs less than a turn through it.
  */
 export function writeNetworkFiles(room: Room, record: ContainerRecord): void {
   const { options, networks } = room;
   const usesHost = record.hostConfig.NetworkMode === 'host';
-  mkdirSync(bundleDirectory(options, record.id), { recursive: true, mode: 0o711 });
+  mkdirSync(filesDirectory(options, record.id), { recursive: true, mode: 0o711 });
   const owner = ownerIn(room, record);
   const write = (path: string, text: string): void => {
     writeFileSync(path, text, { mode: 0o644 });
@@ -41,6 +41,11 @@ export function writeNetworkFiles(room: Room, record: ContainerRecord): void {
   );
   write(hostnamePath(options, record.id), `${record.config.Hostname ?? ''}\n`);
   write(resolvConfPath(options, record.id), networks.resolvConf(record));
+}
+
+/** With the container itself. Idempotent. */
+export function removeNetworkFiles(room: Pick<Room, 'options'>, id: string): void {
+  rmSync(filesDirectory(room.options, id), { recursive: true, force: true });
 }
 
 function ownHosts(): string {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Ctx } from '../../core/ctx.ts';
 import { derivedHex } from '../../core/ids.ts';
 import { isActive, type ContainerRecord } from '../../core/model/container.ts';
@@ -17,6 +18,22 @@ function fileOwner(room: Room, record: ContainerRecord): string {
   }
 }
 
+/**
+ * Where hosts, hostname and resolv.conf of the container lie. Empty where there is none: before the first start, and after a reboot.
+ */
+function networkFiles(
+  room: Room,
+  record: ContainerRecord,
+): Pick<ContainerView, 'hostnamePath' | 'hostsPath' | 'resolvConfPath'> {
+  const owner = fileOwner(room, record);
+  const shown = (path: string): string => (isActive(record.state) || existsSync(path) ? path : '');
+  return {
+    hostnamePath: shown(hostnamePath(room.options, owner)),
+    hostsPath: shown(hostsPath(room.options, owner)),
+    resolvConfPath: shown(resolvConfPath(room.options, owner)),
+  };
+}
+
 /** Everything about one container. */
 export async function inspectContainer(
   room: Room,
@@ -27,7 +44,6 @@ export async function inspectContainer(
   const entry = room.table.resolve(ref);
   const { record } = entry;
   const running = [...entry.execs.values()].filter((session) => session.exitCode === undefined);
-  const owner = fileOwner(room, record);
   const active = isActive(record.state);
   const image = room.images.get(record.imageId);
   return {
@@ -39,9 +55,7 @@ export async function inspectContainer(
       data: await room.snapshots.describe({ snapshot: record.snapshotKey }),
     },
     sizes: input.size ? await sizesOf(room, record) : undefined,
-    hostnamePath: hostnamePath(room.options, owner),
-    hostsPath: hostsPath(room.options, owner),
-    resolvConfPath: resolvConfPath(room.options, owner),
+    ...networkFiles(room, record),
     imageManifestDigest: image?.manifest?.digest,
     sandboxId: active ? derivedHex(64, 'sandbox', record.id, record.state.startedAt) : '',
     sandboxKey: active ? `/proc/${record.state.pid}/ns/net` : '',

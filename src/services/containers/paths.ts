@@ -17,9 +17,13 @@ export const viewsDirectory = (roots: Roots): string => join(roots.runRoot, 'vie
 export const exitPath = (roots: Roots, id: string): string => join(containerDirectory(roots, id), 'exit');
 export const logPath = (roots: Roots, id: string): string =>
   join(containerDirectory(roots, id), `${id}-json.log`);
-/** The files that are written at every start lie on tmpfs, with what else belongs to one run. */
-export const hostsPath = (roots: Roots, id: string): string => join(bundleDirectory(roots, id), 'hosts');
-export const hostnamePath = (roots: Roots, id: string): string =>
-  join(bundleDirectory(roots, id), 'hostname');
+/**
+ * The files that are written at every start lie on tmpfs, since they are cheap there; beside the bundle, for they outlive a run: tools read them of stopped
+ * containers, too.
+ */
+export const filesRoot = (roots: Roots): string => join(roots.runRoot, 'files');
+export const filesDirectory = (roots: Roots, id: string): string => join(filesRoot(roots), id);
+export const hostsPath = (roots: Roots, id: string): string => join(filesDirectory(roots, id), 'hosts');
+export const hostnamePath = (roots: Roots, id: string): string => join(filesDirectory(roots, id), 'hostname');
 export const resolvConfPath = (roots: Roots, id: string): string =>
-  join(bundleDirectory(roots, id), 'resolv.conf');
+  join(filesDirectory(roots, id), 'resolv.conf');

@@ -19,7 +19,7 @@ export interface Observed {
   readonly runtimeIds: readonly string[];
   /** Keys of writable snapshots on disk. */
   readonly snapshots: readonly string[];
-  /** Ids of directories below `containers/`. */
+  /** Ids of directories below `containers/`, and of those with files of their network. */
   readonly directories: readonly string[];
   /** Ids of cgroups of this instance. */
   readonly cgroups: readonly string[];

@@ -7,11 +7,12 @@ import { never, type ContainerRecord } from '../../core/model/container.ts';
 import type { Task } from '../../core/ports/runtime.ts';
 import { nowNano } from '../../core/time.ts';
 import { commitRecord, withState } from './commit.ts';
+import { removeNetworkFiles } from './bundle.ts';
 import type { Room } from './deps.ts';
 import { handleExit, takeDown, watchExit } from './exits.ts';
 import { startHealth } from './health.ts';
 import { tendLog } from './log-tending.ts';
-import { bundleDirectory, containerDirectory, containersDirectory, exitPath } from './paths.ts';
+import { bundleDirectory, containerDirectory, containersDirectory, exitPath, filesRoot } from './paths.ts';
 import { planReconcile, type Action, type Observed, type ObservedTask } from './reconcile-plan.ts';
 import { removeInQueue } from './remove.ts';
 import { remainingBackoff } from './restart-policy.ts';
@@ -90,10 +91,11 @@ export async function observe(room: Room, ctx: Ctx): Promise<Observation> {
       if (result.task !== undefined) tasks.set(record.id, result.task);
     }),
   );
-  const [runtimeIds, onDisk, directories, cgroups, mounts] = await Promise.all([
+  const [runtimeIds, onDisk, directories, files, cgroups, mounts] = await Promise.all([
     room.runtime.list(),
     room.snapshots.list(),
     ids(containersDirectory(room.options)),
+    ids(filesRoot(room.options)),
     instanceCgroups(room),
     room.host.mounts(room.options.dataRoot),
   ]);
@@ -104,7 +106,7 @@ export async function observe(room: Room, ctx: Ctx): Promise<Observation> {
       tasks: found,
       runtimeIds,
       snapshots: onDisk.snapshots,
-      directories,
+      directories: [...new Set([...directories, ...files])],
       cgroups,
       mounted: onDisk.snapshots.filter((key) => mountPoints.has(room.snapshots.mountPath(key))),
       now: nowNano(),
@@ -239,7 +241,10 @@ async function removeOrphan(
   id: string,
 ): Promise<void> {
   if (what === 'snapshot') return await room.snapshots.removeSnapshot(id);
-  if (what === 'directory') return await room.discard(containerDirectory(room.options, id));
+  if (what === 'directory') {
+    removeNetworkFiles(room, id);
+    return await room.discard(containerDirectory(room.options, id));
+  }
   const cgroupPaths = room.specs.cgroupPaths({ id, hostConfig: {} } as ContainerRecord);
   const bundle = bundleDirectory(room.options, id);
   const runtime = room.options.defaultRuntime;

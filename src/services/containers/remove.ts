@@ -1,6 +1,7 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict, isKind, toSlipwayError } from '../../core/errors.ts';
 import { isActive } from '../../core/model/container.ts';
+import { removeNetworkFiles } from './bundle.ts';
 import { commitRecord, withState } from './commit.ts';
 import { settleAll } from './create.ts';
 import type { Room } from './deps.ts';
@@ -101,6 +102,7 @@ export async function removeInQueue(
     );
     throw failure;
   }
+  removeNetworkFiles(room, id);
   room.table.drop(id);
   for (const pending of entry.pending) pending.settle(undefined);
   if (input.volumes) await removeAnonymousVolumes(room, ctx, entry);
