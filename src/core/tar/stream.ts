@@ -49,18 +49,24 @@ export async function* tarEntries(source: AsyncIterable<Buffer>): AsyncGenerator
   for (let event = await events.next(); event !== undefined; event = await events.next()) {
     if (event.is !== 'entry') continue;
     let open = true;
+    let last: Promise<Buffer | undefined> = Promise.resolve(undefined);
+    // One after the other: a body that still flows while the next entry is asked for must not take a turn of its own, or
+    // one of the two would swallow that entry.
+    const part = async (): Promise<Buffer | undefined> => {
+      if (!open) return undefined;
+      const next = await events.next();
+      if (next?.is === 'data') return next.chunk;
+      open = false;
+      return undefined;
+    };
+    const take = (): Promise<Buffer | undefined> => (last = last.then(part));
     const chunks = async function* (): AsyncGenerator<Buffer> {
-      while (open) {
-        const part = await events.next();
-        if (part === undefined || part.is !== 'data') open = false;
-        else yield part.chunk;
-      }
+      for (let chunk = await take(); chunk !== undefined; chunk = await take()) yield chunk;
     };
     const body = Readable.from(chunks(), { objectMode: false });
+    // Whoever reads it gets the error, and so does whoever asks for the next entry; one that only flows away tells nobody.
+    body.on('error', () => {});
     yield { header: event.header, body };
-    while (open) {
-      const rest = await events.next();
-      if (rest === undefined || rest.is === 'end') open = false;
-    }
+    while ((await take()) !== undefined);
   }
 }

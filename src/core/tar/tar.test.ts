@@ -200,3 +200,31 @@ test('entries as a stream: bodies may be read, read in part, or left', async () 
   }
   assert.equal(seen.length, 20);
 });
+
+test('entries as a stream: a body that flows away while the next entry is asked for takes nothing along', async () => {
+  const archive = write(
+    Array.from({ length: 20 }, (_, i) => ({
+      header: simpleHeader(`f${i}`, { size: 5000 }),
+      data: Buffer.alloc(5000, i),
+    })),
+  );
+  const slowly = async function* (data: Buffer): AsyncGenerator<Buffer> {
+    for (let at = 0; at < data.length; at += 777) {
+      await new Promise(setImmediate);
+      yield data.subarray(at, at + 777);
+    }
+  };
+  const names: string[] = [];
+  for await (const { header, body } of tarEntries(slowly(archive))) {
+    names.push(header.name);
+    body.resume();
+  }
+  assert.deepEqual(
+    names,
+    Array.from({ length: 20 }, (_, i) => `f${i}`),
+  );
+  const cut = tarEntries(slowly(archive.subarray(0, 3000)));
+  await assert.rejects(async () => {
+    for await (const { body } of cut) body.resume();
+  }, /unexpected EOF/);
+});
