@@ -3,7 +3,7 @@
  * earlier daemon left there is deleted at start.
  */
 
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backgroundCtx, type Ctx } from '../core/ctx.ts';
 import { isErrno } from '../core/errors.ts';
@@ -82,7 +82,10 @@ export async function openTrash(
         await rename(path, join(directory, newId()));
       } catch (error) {
         if (isErrno(error, 'ENOENT')) return;
-        throw error;
+        if (!isErrno(error, 'ENOSPC') && !isErrno(error, 'EDQUOT')) throw error;
+        // Not even room for another name: then it goes where it is, which takes longer.
+        await rm(path, { recursive: true, force: true });
+        return;
       }
       emptySoon();
     },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -113,4 +113,21 @@ test('a file that is no database is refused and left as it was', async () => {
     'this is not a database, but something long enough to be mistaken for one. '.repeat(20),
   );
   await assert.rejects(openSqliteRecords({ path }), /not a database/);
+});
+
+test('room is kept for a full disk: pages in the database, bytes in its journal, a file beside it', () => {
+  const path = fresh();
+  const db = openRecordDatabase(path);
+  assert.equal(db.tend(), true);
+  assert.equal(statSync(`${path}.reserve`).size, 1 << 20);
+  assert.ok(statSync(`${path}-wal`).size >= 512 << 10);
+  const size = statSync(path).size;
+  assert.ok(size >= 512 << 10);
+  rmSync(`${path}.reserve`);
+  assert.equal(db.tend(), true);
+  assert.equal(statSync(`${path}.reserve`).size, 1 << 20);
+  db.commitAll([Array.from({ length: 100 }, (_, i) => put(`v${i}`, good('x'.repeat(1000))))]);
+  db.close();
+  assert.equal(statSync(path).size, size, 'what was kept is used before the file grows');
+  assert.deepEqual(raw(path, 'SELECT * FROM reserve'), []);
 });

@@ -2,6 +2,7 @@
 
 import { DatabaseSync } from 'node:sqlite';
 import type { DamagedRecord } from '../../core/ports/record-store.ts';
+import { RecordRoom } from './room.ts';
 import { decodeRow, schema as presentSchema, type Schema } from './schema.ts';
 
 export type StoredChange =
@@ -23,6 +24,8 @@ export interface RecordDatabase {
    */
   commitAll(commits: readonly (readonly StoredChange[])[]): readonly (Error | undefined)[];
   damaged(): readonly DamagedRecord[];
+  /** Keeps room for records on a full disk; to be called when nobody waits, and again some time later when it returns false. */
+  tend(): boolean;
   close(): void;
 }
 
@@ -40,7 +43,9 @@ CREATE TABLE IF NOT EXISTS records (
 CREATE TABLE IF NOT EXISTS damaged (
   kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, json TEXT NOT NULL, reason TEXT NOT NULL,
   at TEXT NOT NULL, PRIMARY KEY (kind, id, at)
-) WITHOUT ROWID;`;
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reserve (pages BLOB NOT NULL);
+DELETE FROM reserve;`;
 
 function openFile(path: string): DatabaseSync {
   const db = new DatabaseSync(path);
@@ -50,7 +55,6 @@ function openFile(path: string): DatabaseSync {
   db.exec('PRAGMA synchronous=FULL');
   db.exec('PRAGMA cache_size=-1024');
   db.exec('PRAGMA temp_store=MEMORY');
-  db.exec(tables);
   return db;
 }
 
@@ -99,7 +103,9 @@ function settle(db: DatabaseSync, kinds: Schema, at: string): void {
 /** Opens or makes the file. Throws when another process has it open, or when it is no SQLite file. */
 export function openRecordDatabase(path: string, kinds: Schema = presentSchema): RecordDatabase {
   const db = openFile(path);
-  inTransaction(db, () => settle(db, kinds, new Date().toISOString()));
+  const room = new RecordRoom(db, path);
+  room.insist(() => db.exec(tables));
+  room.insist(() => inTransaction(db, () => settle(db, kinds, new Date().toISOString())));
   const put = db.prepare(
     'INSERT INTO records VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version, json = excluded.json',
   );
@@ -114,7 +120,7 @@ export function openRecordDatabase(path: string, kinds: Schema = presentSchema):
   };
   const alone = (changes: readonly StoredChange[]): Error | undefined => {
     try {
-      inTransaction(db, () => apply(changes));
+      room.insist(() => inTransaction(db, () => apply(changes)));
       return undefined;
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
@@ -132,6 +138,7 @@ export function openRecordDatabase(path: string, kinds: Schema = presentSchema):
       }
     },
     damaged: () => selectDamaged.all() as unknown as DamagedRecord[],
+    tend: () => room.tend(),
     close: () => db.close(),
   };
 }

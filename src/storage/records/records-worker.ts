@@ -11,8 +11,23 @@ if (port === null) throw new Error('records-worker runs as a worker thread');
 const say = (answer: Answer): void => port.postMessage(answer);
 const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+const lullMs = 1000;
+/** After a try that found the disk full. */
+const retryMs = 10_000;
+
 function serve(db: RecordDatabase): void {
   let waiting: Commit[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  // In a lull, a while after the last commit: nobody shall wait for it.
+  const tend = (): void => {
+    if (!db.tend()) tendIn(retryMs);
+  };
+  const tendIn = (ms: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(tend, ms).unref();
+  };
+  // The first time at once: a disk may be full within a second.
+  tendIn(0);
   const flush = (): void => {
     const group = waiting;
     if (group.length === 0) return;
@@ -22,6 +37,7 @@ function serve(db: RecordDatabase): void {
       const error = results[index];
       say(error === undefined ? { call: commit.call } : { call: commit.call, error: error.message });
     });
+    tendIn(lullMs);
   };
   const answer = (request: Exclude<Request, Commit>): void => {
     // Reads see every commit that was handed in before them.
@@ -29,6 +45,7 @@ function serve(db: RecordDatabase): void {
     if (request.op === 'list') say({ call: request.call, rows: db.list(request.kind) });
     else if (request.op === 'damaged') say({ call: request.call, damaged: db.damaged() });
     else {
+      clearTimeout(timer);
       db.close();
       say({ call: request.call });
       port?.close();
