@@ -15,6 +15,7 @@ import {
   createMacvlanDriver,
   createNetHelper,
   createNoneDriver,
+  createOverlayDriver,
 } from '#src/network/index.ts';
 import { firewallContract } from '#tests/contracts/firewall.contract.ts';
 import { netHelperContract } from '#tests/contracts/net-helper.contract.ts';
@@ -70,6 +71,11 @@ isolated(import.meta.filename, () => {
     { driver: createHostDriver(), makesLinks: false },
     { driver: createNoneDriver(), makesLinks: false },
     { driver: createMacvlanDriver(own), ...onParent },
+    {
+      driver: createOverlayDriver({ ...own, localAddress: '127.0.0.1', peersOf: () => [] }),
+      makesLinks: true,
+      options: { 'com.docker.network.driver.overlay.vxlanid_list': '4097' },
+    },
   ];
   if (knowsKind('ipvlan')) drivers.push({ driver: createIpvlanDriver(own), ...onParent });
   for (const each of drivers)

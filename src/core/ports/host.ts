@@ -83,6 +83,45 @@ export interface AddressInfo {
   readonly family: 4 | 6;
 }
 
+/** UDP to one port, between any hosts or two of them, on its way in or out of this host. */
+export interface IpsecTraffic {
+  readonly direction: 'in' | 'out';
+  readonly port: number;
+  /** Absent: any host of that version. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly version: 4 | 6;
+}
+
+/** Both ends know the same: how packets from one to the other are sealed (ESP in transport mode, AES-GCM). */
+export interface IpsecKey {
+  readonly from: string;
+  readonly to: string;
+  /** 256 to 4294967295; with the receiver it says which key a packet is sealed with. */
+  readonly spi: number;
+  /** 20 bytes: AES-128 and four bytes of salt; 36 for AES-256. */
+  readonly key: Uint8Array;
+}
+
+/** One change of the kernel's IPsec databases. What is added replaces what stood there; what is removed may be gone. */
+export type IpsecChange =
+  /** Nothing passes. Weaker than `seal`. */
+  | { readonly change: 'block'; readonly traffic: IpsecTraffic }
+  /** What passes is sealed with a key of these two hosts: with that of `spi` on its way out, with any on its way in. */
+  | { readonly change: 'seal'; readonly traffic: IpsecTraffic; readonly spi?: number }
+  | { readonly change: 'unblock'; readonly traffic: IpsecTraffic }
+  | { readonly change: 'unseal'; readonly traffic: IpsecTraffic }
+  | ({ readonly change: 'addKey' } & IpsecKey)
+  | { readonly change: 'removeKey'; readonly to: string; readonly spi: number };
+
+/** What was set for a tunnel: by which host a hardware address is reached (`forwarding`), or which one an address has (`neighbour`). */
+export interface NeighbourInfo {
+  readonly kind: 'forwarding' | 'neighbour';
+  readonly linkIndex: number;
+  readonly mac: string;
+  readonly address: string;
+}
+
 export interface RouteInfo {
   readonly family: 4 | 6;
   /** CIDR; `0.0.0.0/0` for the default route. */
@@ -136,6 +175,25 @@ export type LinkOperation =
       readonly alias: string;
     }
   | { readonly op: 'createDummy'; readonly name: string; readonly alias: string }
+  /**
+   * A tunnel to other hosts, a port of `bridge`: frames leave as UDP from `local`, for the hosts that `addForwarding` names. It learns
+   * nothing from what comes in, and answers for the neighbours that `addNeighbour` names instead of asking everybody.
+   */
+  | {
+      readonly op: 'createVxlan';
+      readonly name: string;
+      /** 1 to 16777215; one interface for each on a host. */
+      readonly id: number;
+      readonly local: string;
+      readonly port: number;
+      readonly mtu: number;
+      readonly bridge: string;
+    }
+  /** Frames to `mac` go to the host `address`. Replaces what was said of that hardware address before. */
+  | { readonly op: 'addForwarding'; readonly name: string; readonly mac: string; readonly address: string }
+  | { readonly op: 'removeForwarding'; readonly name: string; readonly mac: string; readonly address: string }
+  | { readonly op: 'addNeighbour'; readonly name: string; readonly mac: string; readonly address: string }
+  | { readonly op: 'removeNeighbour'; readonly name: string; readonly address: string }
   | { readonly op: 'deleteLink'; readonly name: string }
   | {
       readonly op: 'setLink';
@@ -293,6 +351,10 @@ export interface Host extends NftHost<NamespaceRef> {
   links(namespace?: NamespaceRef): Promise<readonly LinkInfo[]>;
   addresses(namespace?: NamespaceRef): Promise<readonly AddressInfo[]>;
   routes(namespace?: NamespaceRef): Promise<readonly RouteInfo[]>;
+  /** Forwarding entries and neighbours that were set, not those that the kernel has learned. */
+  neighbours(namespace?: NamespaceRef): Promise<readonly NeighbourInfo[]>;
+  /** IPsec's policies and keys. Errors carry `code`: ENOENT or EOPNOTSUPP where the kernel lacks a cipher or the protocol. */
+  ipsec(namespace: NamespaceRef | undefined, changes: readonly IpsecChange[]): Promise<void>;
   /** Deletes connection tracking entries of UDP/TCP ports towards the host (stale after a port moves). Slow: not for a path that someone waits on. */
   deleteConntrack(filter: {
     protocol: 'tcp' | 'udp' | 'sctp';

@@ -24,9 +24,21 @@ export type NftVerdict =
 export type NftExpression =
   | {
       readonly expr: 'meta';
-      readonly key: 'iifname' | 'oifname' | 'l4proto' | 'nfproto' | 'protocol' | 'mark' | 'ibrname' | 'iif';
+      readonly key:
+        | 'iifname'
+        | 'oifname'
+        | 'l4proto'
+        | 'nfproto'
+        | 'protocol'
+        | 'mark'
+        | 'ibrname'
+        | 'iif'
+        /** One byte: whether the packet came sealed by IPsec. */
+        | 'secpath';
       readonly dreg: number;
     }
+  /** One byte: whether the packet will leave sealed by IPsec. */
+  | { readonly expr: 'rt'; readonly key: 'ipsec'; readonly dreg: number }
   | { readonly expr: 'metaSet'; readonly key: 'mark'; readonly sreg: number }
   | {
       readonly expr: 'payload';

@@ -20,7 +20,7 @@ const MSG_TRUNC = 0x20;
 export const EINTR = 4;
 export const EAGAIN = 11;
 
-export const netlinkFamily = { route: 0, netfilter: 12 } as const;
+export const netlinkFamily = { route: 0, ipsec: 6, netfilter: 12 } as const;
 
 /** The kernel fills at most 32 KiB of a dump at a time; a single message (a large set) may be longer. */
 const receiveBuffer = Buffer.alloc(128 * 1024);

@@ -16,6 +16,7 @@ import {
   type ChildKind,
 } from '../netlink/rtnetlink.ts';
 import { transact } from '../netlink/socket.ts';
+import { encodeCreateVxlan, encodeForwarding, encodeNeighbour } from '../netlink/tunnel.ts';
 import { withNamespaceFd } from './namespaces.ts';
 import { resolveNamespace } from './thread.ts';
 
@@ -73,6 +74,39 @@ function createVeth(
   if (operation.alias === undefined) return;
   const message = encodeSetLink({ index: indexOf(operation.name), alias: operation.alias });
   transact(fd, message, `set alias of ${operation.name}`);
+}
+
+type TunnelOperation = Extract<
+  LinkOperation,
+  { op: 'createVxlan' | 'addForwarding' | 'removeForwarding' | 'addNeighbour' | 'removeNeighbour' }
+>;
+
+function runTunnel(fd: number, operation: TunnelOperation): void {
+  const { name } = operation;
+  switch (operation.op) {
+    case 'createVxlan': {
+      const message = encodeCreateVxlan({ ...operation, bridge: indexOf(operation.bridge) });
+      return void transact(fd, message, `create vxlan ${name}`);
+    }
+    case 'addForwarding': {
+      const message = encodeForwarding('add', { ...operation, index: indexOf(name) });
+      return void transact(fd, message, `forward ${operation.mac} to ${operation.address}`);
+    }
+    case 'addNeighbour': {
+      const message = encodeNeighbour('add', { ...operation, index: indexOf(name) });
+      return void transact(fd, message, `neighbour ${operation.address} is ${operation.mac}`);
+    }
+    case 'removeForwarding':
+      return unlessGone(['ENOENT', 'ENODEV'], () => {
+        const message = encodeForwarding('remove', { ...operation, index: indexOf(name) });
+        transact(fd, message, `forward ${operation.mac} no more`);
+      });
+    case 'removeNeighbour':
+      return unlessGone(['ENOENT', 'ENODEV'], () => {
+        const message = encodeNeighbour('remove', { ...operation, index: indexOf(name) });
+        transact(fd, message, `forget neighbour ${operation.address}`);
+      });
+  }
 }
 
 type ChildOperation = Extract<
@@ -160,6 +194,12 @@ export function runOperation(fd: number, operation: LinkOperation, createdFd: nu
     case 'createVlan':
     case 'createDummy':
       return createChild(fd, operation, createdFd);
+    case 'createVxlan':
+    case 'addForwarding':
+    case 'removeForwarding':
+    case 'addNeighbour':
+    case 'removeNeighbour':
+      return runTunnel(fd, operation);
     case 'deleteLink':
       return deleteLink(fd, operation.name);
     case 'setLink': {

@@ -2,9 +2,11 @@
 
 import type {
   AddressInfo,
+  IpsecChange,
   LinkInfo,
   LinkOperation,
   NamespaceRef,
+  NeighbourInfo,
   NetworkProgram,
   OpenSocketRequest,
   RouteInfo,
@@ -18,10 +20,12 @@ import {
   encodeSetLink,
 } from '../netlink/rtnetlink.ts';
 import { parseAddress, parseLink, parseRoute, parseRouteLookup } from '../netlink/rtnetlink-parse.ts';
+import { encodeNeighbourDump, parseNeighbour } from '../netlink/tunnel.ts';
 import { dump, openNetlink, netlinkFamily, transact } from '../netlink/socket.ts';
 import { nftCalls, runChanges, type NftCalls } from './nft.ts';
 import { deleteConntrackHere, type ConntrackFilter } from './conntrack.ts';
 import { makeNamespace, inNamespace, openNamespace } from './namespaces.ts';
+import { runIpsec } from './ipsec.ts';
 import { openSocketHere } from './open-socket.ts';
 import { runOperations } from './operations.ts';
 import { resolveNamespace, withSocket, type NetworkThread } from './thread.ts';
@@ -33,6 +37,8 @@ export interface NetworkCalls extends NftCalls {
   links(namespace: NamespaceRef | undefined): LinkInfo[];
   addresses(namespace: NamespaceRef | undefined): AddressInfo[];
   routes(namespace: NamespaceRef | undefined): RouteInfo[];
+  neighbours(namespace: NamespaceRef | undefined): NeighbourInfo[];
+  ipsec(namespace: NamespaceRef | undefined, changes: readonly IpsecChange[]): void;
   deleteConntrack(filter: ConntrackFilter): number;
   openSocket(namespace: NamespaceRef | undefined, socket: OpenSocketRequest): { fd: number; port: number };
   /** -1 where the program makes no namespace. */
@@ -137,6 +143,11 @@ export function networkCalls(thread: NetworkThread): NetworkCalls {
       ...list(namespace, encodeRouteDump(4), parseRoute),
       ...list(namespace, encodeRouteDump(6), parseRoute),
     ],
+    neighbours: (namespace) =>
+      (['bridge', 'inet', 'inet6'] as const).flatMap((of) =>
+        list(namespace, encodeNeighbourDump(of), parseNeighbour),
+      ),
+    ipsec: (namespace, changes) => inNamespace(thread, namespace, () => runIpsec(changes)),
     ...nftCalls(thread),
     deleteConntrack: (filter) => {
       const own = list(undefined, encodeAddressDump(), parseAddress);

@@ -7,8 +7,20 @@ import type { FirewallNetwork, FirewallPort } from '../../core/ports/firewall.ts
 import type { Networks } from './deps.ts';
 import { firewallPorts } from './published.ts';
 
+/** Its bridge has no address of the host: packets stay inside it, also where bridged ones pass the firewall (br_netfilter). */
+const overlayWalls = {
+  ipv4Subnets: [],
+  ipv6Subnets: [],
+  internal: true,
+  masquerade: false,
+  icc: true,
+  gatewayModes: { ipv4: 'isolated', ipv6: 'isolated' },
+} as const;
+
 /** What the firewall must know of a network; undefined for networks without bridge. */
 export function firewallNetwork(network: NetworkRecord): FirewallNetwork | undefined {
+  if (network.driver === 'overlay' && network.bridgeName !== undefined)
+    return { networkId: network.id, bridge: network.bridgeName, ...overlayWalls };
   if (network.driver !== 'bridge' || network.bridgeName === undefined) return undefined;
   const { icc, masquerade, gatewayModes, sourceAddresses, trustedInterfaces } = bridgeSettings(network);
   const subnets = network.ipam.pools.map((pool) => pool.subnet);

@@ -52,6 +52,43 @@ export function links(host: Host): void {
       await host.link(namespace, [{ op: 'addAddress', name: 'br0', address: '10.99.0.1/24' }]);
     }));
 
+  it('a tunnel, with what is set for other hosts, and set anew', () =>
+    inNetns(host, async (namespace) => {
+      const [mac, other] = ['02:42:0a:63:00:02', '02:42:0a:63:00:03'] as const;
+      const name = 'vx0';
+      const local = '127.0.0.1';
+      await host.link(namespace, [
+        { op: 'createBridge', name: 'br0', mtu: 1400 },
+        { op: 'createVxlan', name, id: 4097, local, port: 4789, mtu: 1400, bridge: 'br0' },
+        { op: 'setLink', name, up: true },
+        { op: 'addForwarding', name, mac, address: '192.0.2.7' },
+        { op: 'addNeighbour', name, mac, address: '10.99.0.2' },
+        { op: 'addForwarding', name, mac, address: '192.0.2.8' },
+        { op: 'addNeighbour', name, mac: other, address: '10.99.0.2' },
+        { op: 'addNeighbour', name, mac: other, address: 'fd00::2' },
+      ]);
+      const made = (await host.links(namespace)).find((link) => link.name === name);
+      const bridge = (await host.links(namespace)).find((link) => link.name === 'br0');
+      assert.deepEqual([made?.kind, made?.mtu, made?.master], ['vxlan', 1400, bridge?.index]);
+      const told = async (): Promise<readonly string[]> =>
+        (await host.neighbours(namespace))
+          .filter(({ linkIndex }) => linkIndex === made?.index)
+          .map((one) => `${one.kind} ${one.mac} ${one.address}`)
+          .toSorted();
+      assert.deepEqual(await told(), [
+        `forwarding ${mac} 192.0.2.8`,
+        `neighbour ${other} 10.99.0.2`,
+        `neighbour ${other} fd00::2`,
+      ]);
+      for (let round = 0; round < 2; round++)
+        await host.link(namespace, [
+          { op: 'removeForwarding', name, mac, address: '192.0.2.8' },
+          { op: 'removeNeighbour', name, address: '10.99.0.2' },
+          { op: 'removeNeighbour', name, address: 'fd00::2' },
+        ]);
+      assert.deepEqual(await told(), []);
+    }));
+
   it('renames, resizes and moves', () =>
     inNetns(host, async (from) =>
       inNetns(host, async (to) => {

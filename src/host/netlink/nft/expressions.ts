@@ -19,7 +19,9 @@ const metaKey = {
   nfproto: 15,
   l4proto: 16,
   ibrname: 17,
+  secpath: 25,
 } as const;
+const rtKey = { ipsec: 4 } as const;
 const payloadBase = { link: 0, network: 1, transport: 2 } as const;
 const fibResult = { oif: 1, oifname: 2, addrtype: 3 } as const;
 const fibFlag = { saddr: 1, daddr: 2, mark: 4, iif: 8, oif: 16 } as const;
@@ -53,6 +55,8 @@ function parts(item: NftExpression): { name: string; data: readonly Buffer[] } {
   switch (item.expr) {
     case 'meta':
       return { name: 'meta', data: [register(1, item.dreg), number(2, metaKey[item.key])] };
+    case 'rt':
+      return { name: 'rt', data: [register(1, item.dreg), number(2, rtKey[item.key])] };
     case 'metaSet':
       return { name: 'meta', data: [number(2, metaKey[item.key]), register(3, item.sreg)] };
     case 'payload':

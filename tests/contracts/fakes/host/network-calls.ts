@@ -5,7 +5,14 @@ import type { NftChange } from '../../../../src/core/ports/nft.ts';
 import type { DescriptorTable } from './descriptors.ts';
 import { atIndex, indexOf, kernelFailure } from './errors.ts';
 import type { NamespaceTable } from './namespaces.ts';
-import { fakeAddresses, fakeLinks, fakeRoutes, runFakeOperation, type FakeNamespace } from './network.ts';
+import {
+  fakeAddresses,
+  fakeLinks,
+  fakeNeighbours,
+  fakeRoutes,
+  runFakeOperation,
+  type FakeNamespace,
+} from './network.ts';
 
 type NetworkCalls = Pick<
   Host,
@@ -15,6 +22,8 @@ type NetworkCalls = Pick<
   | 'links'
   | 'addresses'
   | 'routes'
+  | 'neighbours'
+  | 'ipsec'
   | 'nftApply'
   | 'nftElements'
   | 'nftChains'
@@ -97,6 +106,9 @@ export function fakeNetworkCalls(namespaces: NamespaceTable, descriptors: Descri
     links: async (ref) => fakeLinks(find(ref)),
     addresses: async (ref) => fakeAddresses(find(ref)),
     routes: async (ref) => fakeRoutes(find(ref)),
+    neighbours: async (ref) => fakeNeighbours(find(ref)),
+    // Nothing of it shows in what the fake is asked.
+    ipsec: async () => {},
     nftApply: async (ref, changes) => find(ref).nft.apply(changes),
     nftElements: async (ref, set) => find(ref).nft.elements(set),
     nftChains: async (ref) => find(ref).nft.chains(),

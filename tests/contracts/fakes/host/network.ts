@@ -1,6 +1,12 @@
 /** Namespaces, links, addresses and routes of a fake kernel. */
 
-import type { AddressInfo, LinkInfo, LinkOperation, RouteInfo } from '../../../../src/core/ports/host.ts';
+import type {
+  AddressInfo,
+  LinkInfo,
+  LinkOperation,
+  NeighbourInfo,
+  RouteInfo,
+} from '../../../../src/core/ports/host.ts';
 import { ipBytes, ipText, parsePrefix, type Prefix } from '../../../../src/host/netlink/ip.ts';
 import { kernelFailure } from './errors.ts';
 import { createFakeTables, type FakeTables } from './nft.ts';
@@ -11,6 +17,8 @@ interface FakeLink {
   peer: { namespace: FakeNamespace; link: FakeLink } | undefined;
   hairpin: boolean;
   isolated: boolean;
+  /** By kind and what is looked up. */
+  neighbours: Map<string, Omit<NeighbourInfo, 'linkIndex'>>;
 }
 
 interface FakeRoute {
@@ -38,6 +46,7 @@ function addLink(namespace: FakeNamespace, info: Omit<LinkInfo, 'index'>): FakeL
     peer: undefined,
     hairpin: false,
     isolated: false,
+    neighbours: new Map(),
   };
   namespace.links.set(info.name, link);
   return link;
@@ -187,6 +196,25 @@ export function runFakeOperation(
       const { name, alias } = operation;
       return void addLink(namespace, { ...fresh, name, kind, mtu: 1500, mac: '02:00:00:00:00:02', alias });
     }
+    case 'createVxlan': {
+      const bridge = find(namespace, operation.bridge);
+      const { name, mtu } = operation;
+      const made = addLink(namespace, { ...fresh, name, kind: 'vxlan', mtu, mac: '02:00:00:00:00:03' });
+      made.info = { ...made.info, master: bridge.info.index };
+      return;
+    }
+    case 'addForwarding':
+    case 'addNeighbour': {
+      const kind = operation.op === 'addForwarding' ? 'forwarding' : 'neighbour';
+      const { mac, address } = operation;
+      const key = kind === 'forwarding' ? mac : address;
+      find(namespace, operation.name).neighbours.set(`${kind} ${key}`, { kind, mac, address });
+      return;
+    }
+    case 'removeForwarding':
+      return void namespace.links.get(operation.name)?.neighbours.delete(`forwarding ${operation.mac}`);
+    case 'removeNeighbour':
+      return void namespace.links.get(operation.name)?.neighbours.delete(`neighbour ${operation.address}`);
     case 'deleteLink':
       return deleteLink(namespace, operation.name);
     case 'setLink': {
@@ -234,6 +262,12 @@ export function runFakeOperation(
 
 export function fakeLinks(namespace: FakeNamespace): LinkInfo[] {
   return [...namespace.links.values()].map(({ info }) => info).sort((a, b) => a.index - b.index);
+}
+
+export function fakeNeighbours(namespace: FakeNamespace): NeighbourInfo[] {
+  return [...namespace.links.values()].flatMap(({ info, neighbours }) =>
+    [...neighbours.values()].map((one) => ({ ...one, linkIndex: info.index })),
+  );
 }
 
 const textOf = (prefix: Prefix): string => `${ipText(prefix.address)}/${prefix.length}`;
