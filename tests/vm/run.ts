@@ -28,8 +28,25 @@ const run = promisify(execFile);
 const repository = join(import.meta.dirname, '../..');
 const cache = join(repository, '.cache/vm');
 
-/** Suites of the real drivers that need nothing but the kernel: they run there from the sources. */
-const contracts = ['tests/shim/contract.test.ts'];
+const words = (name: string, otherwise: readonly string[]): readonly string[] =>
+  process.env[name]?.split(' ') ?? otherwise;
+
+/** Parts of the suite in `guest/`, in order; `VM_PARTS` names others. */
+const parts = words('VM_PARTS', [
+  'service',
+  'containers',
+  'network',
+  'limits',
+  'devices',
+  'apparmor',
+  'life',
+  'restart',
+  'contracts',
+  'removal',
+]);
+
+/** Tests that need nothing but the kernel: they run there from the sources. `VM_CONTRACTS` names others. */
+const contracts = words('VM_CONTRACTS', ['tests/shim/contract.test.ts', 'tests/network/overlay.test.ts']);
 
 function addContracts(content: string): void {
   const tree = join(content, 'tree');
@@ -37,6 +54,7 @@ function addContracts(content: string): void {
     cpSync(join(repository, part), join(tree, part), { recursive: true });
   }
   writeFileSync(join(content, 'contracts.list'), `${contracts.join('\n')}\n`);
+  writeFileSync(join(content, 'scripts.list'), `${parts.join('\n')}\n`);
 }
 
 async function makePayload(folder: string): Promise<string> {

@@ -49,16 +49,7 @@ ip address add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
 echo 'nameserver 10.0.2.3' > /etc/resolv.conf
 
-. ./service.sh
-. ./containers.sh
-. ./network.sh
-. ./limits.sh
-. ./devices.sh
-. ./apparmor.sh
-. ./life.sh
-. ./restart.sh
-. ./contracts.sh
-. ./removal.sh
+for script in $(cat scripts.list); do . "./$script.sh"; done
 
 echo "1..$count"
 echo 'end of the suite'
