@@ -129,12 +129,11 @@ async function requireStarted(spec: TaskSpec, outcome: StartOutcome) {
 }
 
 /** The limits hold in the cgroup only: a runtime that restored the process elsewhere has freed it of them. */
-function requireInCgroup(spec: TaskSpec, pid: number): void {
+function isInCgroup(spec: TaskSpec, pid: number): boolean {
   const there = spec.cgroupPaths.filter((path) => existsSync(path));
   const holds = (path: string): boolean =>
     readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').includes(String(pid));
-  if (there.some(holds)) return;
-  throw internal('OCI runtime restore failed: the restored process is not in its cgroup: unknown');
+  return there.some(holds);
 }
 
 /** What criu says while it works is of use when it fails; it would stay in memory. */
@@ -193,7 +192,11 @@ export async function startTask(deps: ShimDeps, ctx: Ctx, spec: TaskSpec): Promi
       throw internal(`the start of container ${spec.containerId} was cancelled`, ctx.signal.reason);
     }
     if (spec.restoreFrom !== undefined) {
-      requireInCgroup(spec, state.pid);
+      if (!isInCgroup(spec, state.pid)) {
+        killProcess(deps, state.pid, state.pidStartTicks);
+        await control.exited;
+        throw internal('OCI runtime restore failed: the restored process is not in its cgroup: unknown');
+      }
       removeRestoreFiles(spec.bundle);
     }
     deps.log.debug('task started', {
