@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "oom.h"
 #include "state.h"
 #include "text.h"
 
@@ -185,6 +186,7 @@ void runtime_ended(struct session *session, int status) {
   if (session->id == 0) {
     shim.phase = PHASE_RUNNING;
     state_write(session);
+    oom_watch();
     clients_state();
   } else {
     forget_files(session);

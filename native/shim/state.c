@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "log-file.h"
+#include "oom.h"
 #include "text.h"
 
 #define RECORD_SIZE 512
@@ -22,19 +23,6 @@ void state_write(const struct session *session) {
                       (unsigned long long)session->ticks, session->terminal ? "true" : "false", shim.options.socket_path);
   snprintf(path, sizeof path, "%s/shim.json", shim.options.bundle);
   write_small(path, text, (size_t)size);
-}
-
-/* cgroup v2 counts in memory.events, v1 in memory.oom_control. */
-static int counts_oom(const char *cgroup) {
-  static const char *const files[] = {"memory.events", "memory.oom_control"};
-  char path[PATH_SIZE], text[1024];
-  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-    snprintf(path, sizeof path, "%s/%s", cgroup, files[i]);
-    if (read_small(path, text, sizeof text) <= 0) continue;
-    char *line = strstr(text, "oom_kill ");
-    if (line && atoll(line + 9) > 0) return 1;
-  }
-  return 0;
 }
 
 static int reserved_fd = -1;
@@ -62,8 +50,7 @@ static int write_reserved(const char *text, size_t size) {
 }
 
 void state_exit(const struct session *session) {
-  for (int i = 0; i < shim.options.cgroup_count && !shim.oom_killed; i++)
-    shim.oom_killed = counts_oom(shim.options.cgroups[i]);
+  if (!shim.oom_killed) shim.oom_killed = oom_happened();
   char text[RECORD_SIZE];
   int size = snprintf(text, sizeof text,
                       "{\"version\":1,\"exitCode\":%d,\"signal\":%d,\"exitedAtNano\":\"%llu\",\"oomKilled\":%s,"

@@ -1,7 +1,7 @@
 /** What goes wrong around a shim, and that the container, its record and the machine come through it. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -135,6 +135,40 @@ for (const runtimeName of ['crun', 'runc']) {
       const exit = await task.exit;
       assert.deepEqual([exit.exitCode, exit.oomKilled], [137, true]);
       await machine.finish(spec, task);
+    });
+
+    it('so it is when systemd has taken the cgroup away before its counts were read', async () => {
+      const slice = join(machine.directory, 'memory/some.slice');
+      const scope = join(slice, 'one.scope');
+      const counts = (folder: string, kills: number, hits = 0, refused = 0): void => {
+        mkdirSync(folder, { recursive: true });
+        const lines = ['low 0', 'high 0', `max ${hits}`, `oom ${refused}`, `oom_kill ${kills}`, ''];
+        writeFileSync(join(folder, 'memory.events'), lines.join('\n'));
+      };
+      /** The last that the shim sees of the scope, kills in the slice meanwhile, how the container ends. */
+      const cases = [
+        { hits: 3, refused: 1, later: 5, signal: 9, oomKilled: true },
+        { hits: 3, refused: 0, later: 6, signal: 9, oomKilled: true },
+        { hits: 3, refused: 0, later: 5, signal: 9, oomKilled: false },
+        { hits: 0, refused: 0, later: 6, signal: 9, oomKilled: false },
+        { hits: 3, refused: 1, later: 6, signal: 2, oomKilled: false },
+      ];
+      for (const { hits, refused, later, signal, oomKilled } of cases) {
+        counts(slice, 5);
+        counts(scope, 0, hits, refused);
+        const plain = machine.spec(['/bin/sh', '-c', 'trap "exit 3" INT; while :; do sleep 0.1; done']);
+        const spec = { ...plain, cgroupPaths: [...plain.cgroupPaths, scope] };
+        const task = await machine.runtime.start(ctx, spec);
+        rmSync(scope, { recursive: true });
+        counts(slice, later);
+        await task.signal(signal);
+        assert.equal(
+          (await task.exit).oomKilled,
+          oomKilled,
+          JSON.stringify({ hits, refused, later, signal }),
+        );
+        await machine.finish(plain, task);
+      }
     });
 
     it('processes and cgroups that outlive the first process are removed', async () => {

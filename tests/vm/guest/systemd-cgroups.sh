@@ -15,15 +15,16 @@ check 'what runs from before stays where it is, and its limits are found there' 
 start_scope() {
   slipway run -d --name scope --memory 96m --memory-swap 128m --cpu-shares 512 --cpu-period 50000 --cpu-quota 20000 --cpuset-cpus 0 --pids-limit 60 \
     --device-read-bps /dev/vda:1mb busybox sleep 1000000
-  unit=slipway-$(slipway inspect --format '{{.Id}}' scope).scope
-  group=$(group_of scope)
-  same "$group" "/sys/fs/cgroup/system.slice/$unit" && systemctl is-active "$unit"
 }
-check 'a container is a scope of system.slice' start_scope
+check 'a container starts' start_scope
+unit=slipway-$(slipway inspect --format '{{.Id}}' scope).scope
+group=$(group_of scope)
+is_scope() { same "$group" "/sys/fs/cgroup/system.slice/$unit" && systemctl is-active "$unit"; }
+check 'it is a scope of system.slice' is_scope
 limits() { each memory.max 100663296 memory.swap.max 33554432 cpu.weight 20 cpu.max '20000 50000' cpuset.cpus 0 pids.max 60 io.max '254:0 rbps=1048576 wbps=max riops=max wiops=max'; }
 check 'it has its limits' limits
-check 'and keeps them when systemd reads its units again' sh -c 'systemctl daemon-reload'
-check 'all of them' limits
+reloaded() { systemctl daemon-reload && limits; }
+check 'and keeps them when systemd reads its units again' reloaded
 
 changed() { each memory.max 83886080 memory.swap.max 20971520 cpu.weight 39 cpu.max '10000 50000' cpuset.cpus 0-1 pids.max 200; }
 update_scope() {
@@ -68,4 +69,3 @@ check 'runc makes scopes, too' runc_scope
 no_scope() { same "$(systemctl list-units --all --plain --no-legend 'slipway-*.scope')" '' && same "$(find /sys/fs/cgroup -name 'slipway-*.scope')" ''; }
 check 'nothing of them is left' sh -c 'slipway rm -f scope sliced runc-scope eater1 eater2 eater3 former'
 check 'neither unit nor cgroup' eventually 20 no_scope
-check 'the daemon goes back to its own cgroups' options
