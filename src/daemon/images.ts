@@ -3,7 +3,7 @@
 import { statfs } from 'node:fs/promises';
 import type { ContainerRecord } from '../core/model/container.ts';
 import { trimHeap } from '../host/index.ts';
-import { createRegistry } from '../registry/index.ts';
+import { createRegistry, createRemoteFiles } from '../registry/index.ts';
 import {
   openImages,
   readTrustPolicy,
@@ -18,10 +18,11 @@ export function buildImages(base: Base, containers: Records): Promise<ImageServi
   const { options, log, events, platform } = base;
   const { records, blobs, snapshots } = base.storage;
   const { trustPolicy } = options;
+  const proxyEnv = proxyEnvironment(options);
   const registry = createRegistry({
     insecureRegistries: options.insecureRegistries,
     mirrors: options.registryMirrors,
-    proxyEnv: proxyEnvironment(options),
+    proxyEnv,
     onThreadEnd: trimHeap,
   });
   const usage = ({ id, name, imageId, imageRef, state, mounts }: ContainerRecord): ContainerUsage[] => {
@@ -38,6 +39,7 @@ export function buildImages(base: Base, containers: Records): Promise<ImageServi
     blobs,
     snapshots,
     registry,
+    remoteFiles: createRemoteFiles({ proxyEnv }),
     concurrentDownloads: options.maxConcurrentDownloads,
     concurrentUploads: options.maxConcurrentUploads,
     ...(trustPolicy !== undefined && { trustPolicy: () => readTrustPolicy(trustPolicy) }),

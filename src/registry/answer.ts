@@ -128,7 +128,8 @@ function lineError(error: unknown): Error {
   return unavailable(error instanceof Error ? error.message : String(error), error);
 }
 
-async function* fromLine(message: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
+/** The bytes of a body; its errors in the words that Go, and so Docker, uses. */
+export async function* fromLine(message: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
   try {
     for await (const chunk of message) yield chunk as Buffer;
   } catch (error) {

@@ -4,3 +4,4 @@
  */
 
 export { createRegistry, type RegistryClient, type RegistryOptions } from './client.ts';
+export { createRemoteFiles } from './remote-files.ts';

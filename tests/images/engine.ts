@@ -12,7 +12,7 @@ import type { RecordStore } from '../../src/core/ports/record-store.ts';
 import type { Registry } from '../../src/core/ports/registry.ts';
 import type { SnapshotDriver } from '../../src/core/ports/snapshot-driver.ts';
 import { createHost, trimHeap, type KernelHost } from '../../src/host/index.ts';
-import { createRegistry } from '../../src/registry/index.ts';
+import { createRegistry, createRemoteFiles } from '../../src/registry/index.ts';
 import {
   openImages,
   type ContainerUsage,
@@ -89,6 +89,7 @@ export async function openEngine(
     blobs: storage.blobs,
     snapshots: storage.snapshots,
     registry: options.registry ?? createRegistry(),
+    remoteFiles: createRemoteFiles(),
     events: bus,
     log: silentLogger,
     containers: () => used,

@@ -12,6 +12,7 @@ import { before, test } from 'node:test';
 import { EventBus } from '../../src/core/events.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { openImages, type ImageService } from '../../src/services/images/index.ts';
+import { createRemoteFiles } from '../../src/registry/index.ts';
 import { createMemoryRegistry } from '../contracts/fakes/memory-registry.ts';
 import { ctx, openEngine, openStorage, stateOf, tarOf, type Storage } from './engine.ts';
 
@@ -88,6 +89,7 @@ async function openTrapped(storage: Storage, trap: Trap): Promise<ImageService> 
     blobs: trapped(storage.blobs, trap),
     snapshots: trapped(storage.snapshots, trap),
     registry: trapped(registry, trap),
+    remoteFiles: createRemoteFiles(),
     events: new EventBus(),
     log: silentLogger,
     containers: () => [],

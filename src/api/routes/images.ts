@@ -37,17 +37,13 @@ async function pull(services: ApiServices, exchange: Exchange): Promise<void> {
 
 async function importArchive(services: ApiServices, exchange: Exchange): Promise<void> {
   const { query } = exchange;
-  if (query.string('fromSrc') !== '-') {
-    throw invalid(
-      'importing from a URL is not supported: send the archive as the body of the request with fromSrc=-',
-    );
-  }
+  const fromSrc = query.string('fromSrc');
   const optional = (name: string, key: string): object => {
     const value = query.optional(name);
     return value === undefined ? {} : { [key]: value };
   };
   const input = {
-    source: uploadOf(exchange.request),
+    source: fromSrc === '-' ? uploadOf(exchange.request) : fromSrc,
     ...optional('repo', 'repository'),
     ...optional('tag', 'tag'),
     ...optional('message', 'message'),

@@ -4,6 +4,7 @@ import type { Platform } from '../../core/model/image.ts';
 import type { BlobStore } from '../../core/ports/blob-store.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
 import type { Registry, RegistryCredentials, Repository } from '../../core/ports/registry.ts';
+import type { RemoteFiles } from '../../core/ports/remote-files.ts';
 import type { Growing, SnapshotDriver } from '../../core/ports/snapshot-driver.ts';
 import type { Leases } from './leases.ts';
 import type { Gate, SharedWork } from './shared-work.ts';
@@ -29,6 +30,8 @@ export interface ImageServiceDeps {
   readonly blobs: BlobStore;
   readonly snapshots: SnapshotDriver;
   readonly registry: Registry;
+  /** What `import` fetches by address. */
+  readonly remoteFiles: RemoteFiles;
   readonly events: EventBus;
   readonly log: Logger;
   /** What containers use now. Instant. */

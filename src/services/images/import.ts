@@ -1,6 +1,6 @@
 /** `docker import` and `docker commit`: an image from one archive of files. */
 
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { decompress, peekCompression, type Compression } from '../../core/compression.ts';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
@@ -24,6 +24,7 @@ import { withLease } from './gc.ts';
 import { publishStaged } from './layer-content.ts';
 import type { Lease } from './leases.ts';
 import { parsePlatformText } from './manifests.ts';
+import { createMeter, meterStream } from './progress.ts';
 import type { CommitInput, CommittedImage, ImportInput, OnProgress } from './types.ts';
 
 /** The normalized tag of `repository` and `tag` as given apart; empty without a repository. */
@@ -85,6 +86,16 @@ async function storeConfig(room: Room, ctx: Ctx, lease: Lease, config: ImageConf
   return digest;
 }
 
+/** Bytes at an address, with Docker's progress as they come. */
+async function fetchSource(room: Room, ctx: Ctx, text: string, onProgress: OnProgress): Promise<Readable> {
+  const { address, stream, size } = await room.remoteFiles.open(ctx, text);
+  onProgress({ status: `Downloading from ${address}` });
+  const meter = createMeter(onProgress, 'Importing', '', size ?? -1);
+  const metered = meterStream(meter.add);
+  pipeline(stream, metered, () => {});
+  return metered;
+}
+
 export async function importImage(
   room: Room,
   ctx: Ctx,
@@ -96,7 +107,11 @@ export async function importImage(
     input.platform === undefined ? room.platform : parsePlatformText(input.platform, room.platform);
   const config = applyChanges({}, input.changes ?? []);
   const record = await withLease(room, ctx, async (lease) => {
-    const layer = await storeLayer(room, ctx, lease, input.source, undefined);
+    const source =
+      typeof input.source === 'string'
+        ? await fetchSource(room, ctx, input.source, onProgress)
+        : input.source;
+    const layer = await storeLayer(room, ctx, lease, source, undefined);
     const created = formatNano(nowNano());
     const comment = input.message ?? '';
     const document: ImageConfig = {

@@ -27,7 +27,7 @@ export function progressBar(current: number, total: number): string {
 
 const intervalMs = 100;
 
-/** Reports bytes of one layer under a status (`Downloading`, `Extracting`), at most ten times a second, and the last. */
+/** Reports bytes of one layer (none: `id` is empty) under a status (`Downloading`, `Extracting`), at most ten times a second, and the last; `total` is -1 when nobody knows. */
 export function createMeter(
   onProgress: OnProgress,
   status: string,
@@ -41,7 +41,12 @@ export function createMeter(
     if (now - last < intervalMs && current < total) return;
     last = now;
     const progress = progressBar(current, total);
-    onProgress({ status, progressDetail: { current, total }, progress, id: shortId(id) });
+    onProgress({
+      status,
+      progressDetail: { current, total },
+      progress,
+      ...(id !== '' && { id: shortId(id) }),
+    });
   };
   return {
     add: (bytes) => {

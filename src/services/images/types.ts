@@ -154,7 +154,8 @@ export interface LoadInput {
 }
 
 export interface ImportInput {
-  readonly source: Readable;
+  /** An archive, or the address that one is fetched from. */
+  readonly source: Readable | string;
   readonly repository?: string;
   readonly tag?: string;
   readonly message?: string;
