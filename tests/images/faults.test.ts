@@ -11,6 +11,7 @@ import { buffer } from 'node:stream/consumers';
 import { before, test } from 'node:test';
 import { EventBus } from '../../src/core/events.ts';
 import { silentLogger } from '../../src/core/log.ts';
+import type { Registry } from '../../src/core/ports/registry.ts';
 import { openImages, type ImageService } from '../../src/services/images/index.ts';
 import { createRemoteFiles } from '../../src/registry/index.ts';
 import { createMemoryRegistry } from '../contracts/fakes/memory-registry.ts';
@@ -83,12 +84,12 @@ function trapped<T extends object>(port: T, trap: Trap): T {
   });
 }
 
-async function openTrapped(storage: Storage, trap: Trap): Promise<ImageService> {
+async function openTrapped(storage: Storage, trap: Trap, from: Registry = registry): Promise<ImageService> {
   const images = await openImages({
     records: storage.records,
     blobs: trapped(storage.blobs, trap),
     snapshots: trapped(storage.snapshots, trap),
-    registry: trapped(registry, trap),
+    registry: trapped(from, trap),
     remoteFiles: createRemoteFiles(),
     events: new EventBus(),
     log: silentLogger,
@@ -172,5 +173,71 @@ test('a full disk: Docker’s words, and all of it is free again', async () => {
     await outer.close();
     await rm(folder, { recursive: true, force: true });
     await rm(outer.root, { recursive: true, force: true });
+  }
+});
+
+test('push: whichever call fails nothing changes here, and the next push sends the same', async () => {
+  const engine = await openEngine({ registry: createMemoryRegistry() });
+  try {
+    await engine.images.load(ctx, { source: Readable.from([archive], { objectMode: false }) }, none);
+    // The name that a push gives is there from the first one on.
+    await engine.images.push(ctx, { reference }, none);
+    const state = await stateOf(engine);
+    const digests = new Set<string>();
+    let failures = 0;
+    for (let k = 1; ; k++) {
+      const empty = createMemoryRegistry();
+      const trap: Trap = { calls: 0, failAt: k, failed: false };
+      const images = await openTrapped(engine, trap, empty);
+      const outcome = await images.push(ctx, { reference }, none).then(
+        () => 'done',
+        (error: unknown) => error,
+      );
+      await engine.trash.idle();
+      assert.deepEqual(await stateOf(engine), state, `call ${k}`);
+      if (!trap.failed) break;
+      const repository = { domain: 'registry.test', path: 'team/app' };
+      if (outcome !== 'done') {
+        failures++;
+        assert.equal(await empty.manifestDigest(ctx, repository, 'v1', undefined), undefined, `call ${k}`);
+        await images.push(ctx, { reference }, none);
+      }
+      const there = await empty.manifestDigest(ctx, repository, 'v1', undefined);
+      digests.add(there ?? 'none');
+    }
+    assert.equal(digests.size, 1);
+    assert.ok(!digests.has('none'));
+    assert.ok(failures >= 2, `${failures} failures`);
+  } finally {
+    await engine.close();
+  }
+});
+
+test('remove: whichever call fails, the image is whole or gone, and nothing of it is left in the end', async () => {
+  const storage = await openStorage();
+  try {
+    const empty = await stateOf(storage);
+    for (let k = 1; ; k++) {
+      const whole = await openTrapped(storage, { calls: 0, failAt: 0, failed: false });
+      await whole.load(ctx, { source: Readable.from([archive], { objectMode: false }) }, none);
+      const trap: Trap = { calls: 0, failAt: 0, failed: false };
+      const images = await openTrapped(storage, trap);
+      trap.calls = 0;
+      trap.failAt = k;
+      await images.remove(ctx, reference, {}).catch(() => {});
+      const isOver = !trap.failed;
+      trap.failed = true;
+      for (const { id } of await images.list({ all: true })) {
+        const saved = await buffer(await images.save(ctx, [id]));
+        assert.ok(saved.length > 1000, `call ${k}`);
+        await images.remove(ctx, id, { force: true });
+      }
+      await images.collectGarbage(ctx);
+      await storage.trash.idle();
+      assert.deepEqual(await stateOf(storage), empty, `call ${k}`);
+      if (isOver) break;
+    }
+  } finally {
+    await storage.close();
   }
 });
