@@ -54,3 +54,7 @@ export function globMatch(pattern: string, text: string): boolean {
   while (pattern[p] === '*') p++;
   return p === pattern.length;
 }
+
+/** As `globMatch`, but `/**` at the end stands for all below. */
+export const matchesPattern = (pattern: string, text: string): boolean =>
+  pattern.endsWith('/**') ? text.startsWith(pattern.slice(0, -2)) : globMatch(pattern, text);

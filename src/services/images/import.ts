@@ -91,7 +91,7 @@ async function fetchSource(room: Room, ctx: Ctx, text: string, onProgress: OnPro
   const { address, stream, size } = await room.remoteFiles.open(ctx, text);
   onProgress({ status: `Downloading from ${address}` });
   const meter = createMeter(onProgress, 'Importing', '', size ?? -1);
-  const metered = meterStream(meter.add);
+  const metered = meterStream((bytes) => meter.add(bytes));
   pipeline(stream, metered, () => {});
   return metered;
 }

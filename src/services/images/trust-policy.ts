@@ -9,7 +9,9 @@ import { isAbsolute, join, dirname } from 'node:path';
 import { forbidden, invalid, toSlipwayError } from '../../core/errors.ts';
 import { familiar } from '../../core/reference.ts';
 import { isObject, parseJson, type JsonObject } from './config.ts';
-import { globMatch } from './glob.ts';
+import { matchesPattern } from './glob.ts';
+import { parseCertificates } from './keyless/certificate.ts';
+import type { KeylessRule } from './keyless/verify.ts';
 
 export interface TrustedKey {
   /** As the policy names it. */
@@ -20,8 +22,12 @@ export interface TrustedKey {
 export interface TrustRule {
   /** Pattern of repositories (`registry.test/team/*`): `*` does not cross a slash, `/**` at the end stands for all below. */
   readonly match: string;
-  /** Any of them suffices. Empty: nothing has to be signed. */
+  /** Any of them suffices, and so does `keyless`. */
   readonly keys: readonly TrustedKey[];
+  /** Whose signatures by certificate count; undefined: nobody's. */
+  readonly keyless: KeylessRule | undefined;
+  /** Nothing has to be signed. */
+  readonly isOpen: boolean;
   /** Pattern of the name that the signature must be for; undefined: the repository's own. */
   readonly identity: string | undefined;
 }
@@ -46,18 +52,38 @@ async function readKey(folder: string, name: string): Promise<TrustedKey> {
   return { name, key };
 }
 
+async function readKeyless(folder: string, value: unknown): Promise<KeylessRule> {
+  if (!isObject(value)) throw invalid('keyless must be an object');
+  const fields = ['roots', 'subject', 'issuer', 'rekor', 'certificateLog'];
+  const unknown = Object.keys(value).find((name) => !fields.includes(name));
+  if (unknown !== undefined) throw invalid(`keyless has no field ${JSON.stringify(unknown)}`);
+  const file = text(value['roots'], 'roots');
+  const pem = await readFile(isAbsolute(file) ? file : join(folder, file), 'utf8');
+  const log = value['certificateLog'];
+  return {
+    roots: parseCertificates(pem, file),
+    subject: text(value['subject'], 'subject'),
+    issuer: text(value['issuer'], 'issuer'),
+    rekor: (await readKey(folder, text(value['rekor'], 'rekor'))).key,
+    certificateLog: log === undefined ? undefined : (await readKey(folder, text(log, 'certificateLog'))).key,
+  };
+}
+
 async function readRule(folder: string, value: unknown): Promise<TrustRule> {
   if (!isObject(value)) throw invalid('a rule must be an object');
-  const unknown = Object.keys(value).find((name) => !['match', 'keys', 'accept', 'identity'].includes(name));
+  const fields = ['match', 'keys', 'keyless', 'accept', 'identity'];
+  const unknown = Object.keys(value).find((name) => !fields.includes(name));
   if (unknown !== undefined) throw invalid(`a rule has no field ${JSON.stringify(unknown)}`);
   const match = text(value['match'], 'match');
-  const names = value['keys'];
-  if (value['accept'] === true && names === undefined) return { match, keys: [], identity: undefined };
-  if (!Array.isArray(names) || names.length === 0)
-    throw invalid(`the rule for ${match} needs keys, or "accept": true`);
+  const names = value['keys'] ?? [];
+  const isOpen = value['accept'] === true;
+  const isSigned = value['keys'] !== undefined || value['keyless'] !== undefined;
+  if (!Array.isArray(names) || isOpen === isSigned || (names.length === 0 && value['keys'] !== undefined))
+    throw invalid(`the rule for ${match} needs keys, keyless, or "accept": true`);
+  const keyless = value['keyless'] === undefined ? undefined : await readKeyless(folder, value['keyless']);
   const keys = await Promise.all(names.map((name) => readKey(folder, text(name, 'a key'))));
   const identity = value['identity'] === undefined ? undefined : text(value['identity'], 'identity');
-  return { match, keys, identity };
+  return { match, keys, keyless, isOpen, identity };
 }
 
 async function parsePolicy(folder: string, value: JsonObject): Promise<TrustPolicy> {
@@ -86,10 +112,7 @@ export async function readTrustPolicy(file: string): Promise<TrustPolicy> {
 
 /** A pattern against both forms of a name: `docker.io/library/busybox` and `busybox`. */
 export function matchesName(pattern: string, name: string): boolean {
-  const below = pattern.endsWith('/**') ? pattern.slice(0, -2) : undefined;
-  return [name, familiar(name)].some((form) =>
-    below === undefined ? globMatch(pattern, form) : form.startsWith(below),
-  );
+  return [name, familiar(name)].some((form) => matchesPattern(pattern, form));
 }
 
 /** The first rule that matches decides. Undefined: nothing has to be signed. `forbidden` when the policy rejects the image. */
@@ -97,5 +120,5 @@ export function ruleFor(policy: TrustPolicy, repository: string): TrustRule | un
   const rule = policy.rules.find(({ match }) => matchesName(match, repository));
   if (rule === undefined && policy.otherwise === 'reject')
     throw forbidden(`${familiar(repository)} is refused by the trust policy: no rule allows it`);
-  return rule === undefined || rule.keys.length === 0 ? undefined : rule;
+  return rule?.isOpen === true ? undefined : rule;
 }

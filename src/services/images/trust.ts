@@ -5,12 +5,13 @@
 
 import { verify } from 'node:crypto';
 import type { Ctx } from '../../core/ctx.ts';
-import { forbidden, isKind, toSlipwayError } from '../../core/errors.ts';
+import { forbidden, invalid, isKind, toSlipwayError } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/model/image.ts';
 import { familiar, repositoryName } from '../../core/reference.ts';
 import { isObject, parseJson } from './config.ts';
 import type { Room, Source } from './deps.ts';
 import { readDocument } from './distribution.ts';
+import { checkKeyless, type KeylessSignature } from './keyless/verify.ts';
 import { parseDocument } from './manifests.ts';
 import { matchesName, ruleFor, type TrustRule } from './trust-policy.ts';
 
@@ -29,9 +30,14 @@ async function* places(room: Room, ctx: Ctx, source: Source, digest: string): As
     if (each.artifactType === signatureType) yield each.digest;
 }
 
-interface Signature {
-  readonly payload: Buffer;
-  readonly bytes: Buffer;
+type Signature = KeylessSignature;
+
+/** What cosign keeps beside a signature by certificate; more than this is no certificate. */
+const maxNote = 64 << 10;
+
+function noteOf(layer: Descriptor, name: string): string | undefined {
+  const note = layer.annotations?.[name];
+  return note === undefined || note === '' || note.length > maxNote ? undefined : note;
 }
 
 async function signaturesAt(
@@ -55,13 +61,26 @@ async function signaturesAt(
     const signature = layer.annotations?.[signatureNote];
     if (layer.mediaType !== payloadType || signature === undefined || layer.size > maxPayload) continue;
     const { stream } = await room.registry.blob(ctx, repository, layer, credentials);
-    found.push({ payload: await readDocument(stream, layer), bytes: Buffer.from(signature, 'base64') });
+    found.push({
+      payload: await readDocument(stream, layer),
+      bytes: Buffer.from(signature, 'base64'),
+      certificate: noteOf(layer, 'dev.sigstore.cosign/certificate'),
+      chain: noteOf(layer, 'dev.sigstore.cosign/chain'),
+      bundle: noteOf(layer, 'dev.sigstore.cosign/bundle'),
+    });
   }
   return found;
 }
 
-/** Whose signature it is; undefined for none of the keys. Only then is the payload worth reading. */
-function signerOf(rule: TrustRule, { payload, bytes }: Signature): string | undefined {
+/** Whose signature it is: one of the keys', or one by certificate. Only then is the payload worth reading. `invalid` with the reason for nobody's. */
+function signerOf(rule: TrustRule, signature: Signature): string {
+  const byKey = keyOf(rule, signature);
+  if (byKey !== undefined) return byKey;
+  if (rule.keyless === undefined) throw invalid('one is not by any of its keys');
+  return checkKeyless(rule.keyless, signature);
+}
+
+function keyOf(rule: TrustRule, { payload, bytes }: Signature): string | undefined {
   return rule.keys.find(({ key }) => {
     try {
       return verify(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', payload, key, bytes);
@@ -105,31 +124,31 @@ export async function checkTrust(room: Room, ctx: Ctx, source: Source, digest: s
   const reasons: string[] = [];
   for await (const place of places(room, ctx, source, digest)) {
     for (const signature of await signaturesAt(room, ctx, source, place)) {
-      const signer = signerOf(rule, signature);
-      if (signer === undefined) {
-        reasons.push('one is not by any of its keys');
-        continue;
-      }
-      const reason = payloadObjection(signature.payload, digest, isName);
+      const { signer, reason } = examine(rule, signature, digest, isName);
       if (reason === undefined) {
-        ctx.log.info('signature verified', { image: shown, key: signer });
+        ctx.log.info('signature verified', { image: shown, signer });
         return;
       }
-      reasons.push(`of one by ${signer} ${reason}`);
+      reasons.push(reason);
     }
   }
   const why = reasons.length === 0 ? 'it has no signature' : [...new Set(reasons)].join(', ');
   throw forbidden(`${shown} is refused by the trust policy: ${why}`);
 }
 
-function payloadObjection(
-  payload: Buffer,
+/** No reason: the signature speaks for the image. Whatever is malformed about it is a reason. */
+function examine(
+  rule: TrustRule,
+  signature: Signature,
   digest: string,
   isName: (name: string) => boolean,
-): string | undefined {
+): { readonly signer: string; readonly reason: string | undefined } {
+  let signer = '';
   try {
-    return objection(payload, digest, isName);
+    signer = signerOf(rule, signature);
+    const reason = objection(signature.payload, digest, isName);
+    return { signer, reason: reason === undefined ? undefined : `of one by ${signer} ${reason}` };
   } catch (error) {
-    return toSlipwayError(error).message;
+    return { signer, reason: toSlipwayError(error).message };
   }
 }
