@@ -59,6 +59,10 @@ export const hasShortIdAlias = before(45);
 export const hasGwPriority = since(48);
 /** `Containers` in the list of networks, though always empty. */
 export const listsNetworkContainers = before(52);
+/** The list of networks with the containers on each, as inspect has them. */
+export const listsNetworkMembers = before(28);
+/** `RepoDigests` of an image without any in the list: null, later empty. */
+export const hasNullRepoDigests = before(42);
 /** `EnableIPv4` of a network. */
 export const hasEnableIPv4 = since(48);
 /** `Status` of a network, with the counts of its addresses. */
@@ -110,6 +114,10 @@ export const hasBridgeNfWarnings = before(50);
 
 // Requests.
 
+/** `system df` of some kinds of objects only; the option meant nothing before. */
+export const choosesDiskUsage = since(42);
+/** `Subpath` of a volume's mount. */
+export const takesVolumeSubpath = since(45);
 /** `MacAddress` of a container's config means the endpoint of its main network, whatever stands there. */
 export const macAddressIsContainers = before(44);
 /** It still fills an empty one of that endpoint, with a warning. */

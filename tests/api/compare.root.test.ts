@@ -14,9 +14,16 @@ import { maximumVersion } from '../../src/api/versions.ts';
 import { startSlipwayd } from '../peers/slipwayd.ts';
 import type { Peer } from '../peers/process.ts';
 import { busyboxArchive, runProgram } from '../scenarios/engine.ts';
-import { reasons, unaccepted } from './compare/accepted.ts';
+import { reasons, unaccepted, unacceptedInOlder } from './compare/accepted.ts';
 import { faultsOf, missingFields, spec } from './schema/validate.ts';
-import { allRequests, differences, observe, type Observed } from './compare/run.ts';
+import {
+  allRequests,
+  differences,
+  observe,
+  observeVersions,
+  olderVersions,
+  type Observed,
+} from './compare/run.ts';
 
 let peer: Peer;
 let parent: string;
@@ -248,6 +255,17 @@ for (const version of ['26.1', '20.10'] as const) {
     assert.deepEqual(unaccepted(version, found), []);
   });
 }
+
+test('older versions of the API are answered as dockerd 26.1 answers them, with the fields that later ones dropped', async () => {
+  const text = readFileSync(join(import.meta.dirname, 'recorded/older-versions.json'), 'utf8');
+  const reference = JSON.parse(text) as Readonly<Record<string, readonly Observed[]>>;
+  assert.deepEqual(Object.keys(reference), [...olderVersions]);
+  const seen = await observeVersions(peer.socket);
+  for (const version of olderVersions) {
+    const found = differences(reference[version] ?? [], seen[version] ?? []);
+    assert.deepEqual(unacceptedInOlder(found), [], version);
+  }
+});
 
 test('at least 300 requests are compared, and every reason to differ is explained', () => {
   assert.ok(allRequests.length >= 300, String(allRequests.length));

@@ -148,10 +148,7 @@ test('an image is what dockerd answered', () => {
     descriptor: undefined,
     manifests: undefined,
   };
-  assert.deepEqual(shapeDifference(recorded('images')[0], plain(encodeImageSummary(summary, 41))), [
-    '- RepoDigests: null',
-    '+ RepoDigests: []',
-  ]);
+  assert.deepEqual(shapeDifference(recorded('images')[0], plain(encodeImageSummary(summary, 41))), []);
 });
 
 test('a network and a volume are what dockerd answered', () => {

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dockerdVersions, startDockerd } from '../peers/dockerd.ts';
 import { busyboxArchive } from '../scenarios/engine.ts';
-import { observe } from './compare/run.ts';
+import { observe, observeVersions } from './compare/run.ts';
 
 const apiVersions = { '20.10': '1.41', '26.1': '1.45' } as const;
 
@@ -23,6 +23,12 @@ for (const version of dockerdVersions) {
     const file = join(import.meta.dirname, `recorded/answers-${version}.json`);
     writeFileSync(file, `[\n${lines.join(',\n')}\n]\n`);
     console.log(`${file}: ${answers.length} answers`);
+    if (version !== '26.1') continue;
+    const older = Object.entries(await observeVersions(peer.socket)).map(([api, seen]) => {
+      const rows = seen.map((answer) => JSON.stringify(answer)).join(',\n');
+      return `${JSON.stringify(api)}: [\n${rows}\n]`;
+    });
+    writeFileSync(join(import.meta.dirname, 'recorded/older-versions.json'), `{\n${older.join(',\n')}\n}\n`);
   } finally {
     await peer.stop();
     rmSync(parent, { recursive: true });

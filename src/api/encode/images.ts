@@ -15,6 +15,7 @@ import {
   hasImageContainer,
   hasImageDescriptor,
   hasEmptyImageFields,
+  hasNullRepoDigests,
   hasVirtualSize,
   type ApiVersion,
 } from '../versions.ts';
@@ -27,7 +28,7 @@ export function encodeImageSummary(image: ImageSummary, version: ApiVersion): ob
     Id: image.id,
     Labels: Object.keys(image.labels).length === 0 ? null : image.labels,
     ParentId: image.parentId,
-    RepoDigests: image.repoDigests,
+    RepoDigests: image.repoDigests.length === 0 && hasNullRepoDigests(version) ? null : image.repoDigests,
     RepoTags: image.repoTags,
     SharedSize: image.sharedSize,
     Size: image.size,

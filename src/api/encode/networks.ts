@@ -72,7 +72,7 @@ function encodeStatus(view: NetworkView, lookups: LookupCounters | undefined): o
   };
 }
 
-/** Members are shown by inspect; the list leaves them empty. */
+/** Members are shown by inspect; the list leaves them empty since 1.28. */
 export function encodeNetwork(
   view: NetworkView,
   withMembers: boolean,

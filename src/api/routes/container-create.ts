@@ -15,6 +15,7 @@ import {
   macAddressIsContainers,
   readOnlyMountsAreFlat,
   takesConfigMacAddress,
+  takesVolumeSubpath,
   type ApiVersion,
 } from '../versions.ts';
 
@@ -25,7 +26,14 @@ export interface CreateBody {
   readonly warnings: readonly string[];
 }
 
+function refuseLaterFields(given: HostConfig, version: ApiVersion): void {
+  const subpaths = (given.Mounts ?? []).filter((mount) => (mount.VolumeOptions?.Subpath ?? '') !== '');
+  if (subpaths.length > 0 && !takesVolumeSubpath(version))
+    throw invalid('VolumeOptions.Subpath needs API v1.45 or newer');
+}
+
 function hostConfigOf(given: HostConfig, version: ApiVersion): HostConfig {
+  refuseLaterFields(given, version);
   let result = given;
   const set = (change: Partial<HostConfig>): void => {
     result = { ...result, ...change };

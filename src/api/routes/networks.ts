@@ -4,7 +4,7 @@ import type { NetworkCreateRequest } from '../../services/networks/index.ts';
 import { encodeNetwork } from '../encode/networks.ts';
 import { encodeExposure, encodeTrace } from '../encode/reach.ts';
 import { decodeAs } from '../decode/body.ts';
-import { hasNetworkStatus } from '../versions.ts';
+import { hasNetworkStatus, listsNetworkMembers } from '../versions.ts';
 import type { BodyOf } from '../exchange.ts';
 import type { Routes } from './route.ts';
 
@@ -68,7 +68,7 @@ export const networkRoutes: Routes<
     const views = services.networks.list(exchange.query.filters());
     exchange.json(
       200,
-      views.map((view) => encodeNetwork(view, false, exchange.version)),
+      views.map((view) => encodeNetwork(view, listsNetworkMembers(exchange.version), exchange.version)),
     );
   },
   NetworkInspect: async (services, exchange) => {

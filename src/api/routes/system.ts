@@ -9,7 +9,7 @@ import { parseTimestamp } from '../encode/time.ts';
 import type { Exchange } from '../exchange.ts';
 import { drained } from '../streams/frames.ts';
 import { sequenceFormat } from '../streams/progress.ts';
-import { hasDiskUsageTotals } from '../versions.ts';
+import { choosesDiskUsage, hasDiskUsageTotals } from '../versions.ts';
 import type { ApiServices } from '../services.ts';
 import type { Routes } from './route.ts';
 
@@ -51,7 +51,8 @@ const kinds: readonly DiskUsageKind[] = ['container', 'image', 'volume', 'build-
 
 async function diskUsage(services: ApiServices, exchange: Exchange<'SystemDataUsage'>): Promise<void> {
   const { query, version } = exchange;
-  const wanted = query.list('type').map((text) => {
+  const types = choosesDiskUsage(version) ? query.list('type') : [];
+  const wanted = types.map((text) => {
     const kind = kinds.find((known) => known === text);
     if (kind === undefined) throw invalid(`unknown object type: ${text}`);
     return kind;

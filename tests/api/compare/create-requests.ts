@@ -215,3 +215,24 @@ export const createRequests: readonly CompareRequest[] = [
   ...mounts,
   ...networks,
 ];
+
+/** Creates whose answer hangs on the version of the API. */
+export const createdByVersion: readonly CompareRequest[] = [
+  post('/containers/create', { Image: 'busybox' }),
+  post('/containers/create', { Image: 'busybox', MacAddress: '02:00:00:00:00:01' }),
+  post('/containers/create', { Image: 'busybox', HostConfig: { KernelMemory: 8388608 } }),
+  post('/containers/create', { Image: 'busybox', HostConfig: { PidsLimit: -1, CgroupnsMode: 'private' } }),
+  post('/containers/create', {
+    Image: 'busybox',
+    HostConfig: { ConsoleSize: [24, 80], Annotations: { a: 'b' } },
+  }),
+  post('/containers/create', {
+    Image: 'busybox',
+    HostConfig: { Mounts: [{ Type: 'volume', Target: '/x', VolumeOptions: { Subpath: 'y' } }] },
+  }),
+  post('/containers/create', {
+    Image: 'busybox',
+    Healthcheck: { Test: ['NONE'], StartInterval: 1000000000 },
+  }),
+  post('/networks/create', { Name: 'twice', CheckDuplicate: true }),
+];

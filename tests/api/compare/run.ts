@@ -2,7 +2,7 @@
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { badRequests } from './bad-requests.ts';
-import { createRequests } from './create-requests.ts';
+import { createdByVersion, createRequests } from './create-requests.ts';
 import { goodRequests, world, worldEnd } from './good-requests.ts';
 import { nameOf, remove, type CompareRequest } from './request.ts';
 import { shapeOf } from './shape.ts';
@@ -105,21 +105,27 @@ export interface Seen {
   readonly value: unknown;
 }
 
-/** Runs all requests, one after another. */
-export async function observe(
-  socket: string,
-  version: string,
-  see: (seen: Seen) => void = () => {},
+interface Run {
+  readonly socket: string;
+  readonly version: string;
+  /** Of what earlier requests made, by the name that they gave it. */
+  readonly ids: Map<string, string>;
+  readonly see?: (seen: Seen) => void;
+}
+
+/** Runs the requests, one after another. */
+async function runAll(
+  { socket, version, ids, see }: Run,
+  requests: readonly CompareRequest[],
 ): Promise<Observed[]> {
-  const ids = new Map<string, string>();
   const all: Observed[] = [];
-  for (const wanted of allRequests) {
+  for (const wanted of requests) {
     const path = wanted.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids.get(name) ?? name);
     const name = nameOf(wanted);
     try {
       const answer = await send(socket, version, { ...wanted, path });
       const value = parse(answer.text);
-      see({ wanted, status: answer.status, value });
+      see?.({ wanted, status: answer.status, value });
       const id = (value as { Id?: string } | undefined)?.Id;
       const undo = answer.status === 201 ? undoOf(wanted, value) : undefined;
       if (undo !== undefined) await send(socket, version, undo);
@@ -130,6 +136,38 @@ export async function observe(
     }
   }
   return all;
+}
+
+/** Runs all requests. */
+export async function observe(
+  socket: string,
+  version: string,
+  see: (seen: Seen) => void = () => {},
+): Promise<Observed[]> {
+  return await runAll({ socket, version, ids: new Map(), see }, allRequests);
+}
+
+/** Versions of the API with fields that later ones dropped or lack; dockerd 26.1 serves all of them. */
+export const olderVersions = ['1.24', '1.30', '1.40', '1.43'] as const;
+
+/** What shows the world, and requests whose answer or effect hangs on the version. Stats are no matter of versions. */
+export const versionRequests: readonly CompareRequest[] = [
+  ...createdByVersion,
+  ...goodRequests.filter(({ method, path }) => method === 'GET' && !/stats\?|\/images\/made/.test(path)),
+];
+
+/** One world, looked at in each of the older versions. */
+export async function observeVersions(
+  socket: string,
+): Promise<Readonly<Record<string, readonly Observed[]>>> {
+  const ids = new Map<string, string>();
+  const newest = { socket, version: olderVersions.at(-1) ?? '', ids };
+  const seen: Record<string, readonly Observed[]> = {};
+  await runAll(newest, world);
+  for (const version of olderVersions)
+    seen[version] = await runAll({ socket, version, ids }, versionRequests);
+  await runAll(newest, worldEnd);
+  return seen;
 }
 
 export interface Difference {
