@@ -57,7 +57,7 @@ isolated(import.meta.filename, () => {
     for (let at = 0; at < 4; at++) boxes.push(await world.run(`tiny${at}`, { NetworkMode: 'tiny' }));
     await assert.rejects(
       world.run('too-many', { NetworkMode: 'tiny' }),
-      /no available IPv4 addresses on this network's address pools: tiny \([0-9a-f]{12}\)/,
+      /no available IPv4 addresses on this network's address pools: tiny \([0-9a-f]{64}\)/,
     );
     assert.deepEqual(world.networks.inspect('tiny').subnets, [
       { subnet: '10.60.0.0/29', inUse: 8n, available: 0n },

@@ -93,6 +93,8 @@ test('settings that cannot hold are refused', () => {
   );
   refused(/invalid IPv4 address/, { NetworkMode: 'app' }, { app: { IPAMConfig: { IPv4Address: 'x' } } });
   refused(/invalid MAC address/, {}, { bridge: { MacAddress: 'zz' } });
+  for (const MacAddress of ['01:00:5e:00:00:01', 'ff:ff:ff:ff:ff:ff', '00:00:00:00:00:00'])
+    refused(/invalid MAC address .*: no interface can have it/, {}, { bridge: { MacAddress } });
   refused(/network gone not found/, { NetworkMode: 'gone' });
   refused(/host network/, { NetworkMode: 'host' }, { host: {}, app: {} });
   refused(/private \(none\) mode/, { NetworkMode: 'none' }, { none: {}, app: {} });

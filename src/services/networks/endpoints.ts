@@ -69,8 +69,12 @@ export function checkSpec(network: NetworkRecord, spec: EndpointSpec, about: str
   const [only] = faults;
   const list = faults.length === 1 ? only : faults.map((fault) => `* ${fault}`).join('\n');
   if (only !== undefined) throw invalid(`${about}invalid endpoint settings:\n${list}`);
-  if (spec.MacAddress !== undefined && spec.MacAddress !== '' && !macForm.test(spec.MacAddress))
-    throw invalid(`${about}invalid MAC address ${spec.MacAddress}`);
+  const mac = spec.MacAddress ?? '';
+  if (mac === '') return;
+  if (!macForm.test(mac)) throw invalid(`${about}invalid MAC address ${mac}`);
+  // The lowest bit of the first byte says that many listen to it (IEEE 802).
+  if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 || /^[0:]+$/.test(mac))
+    throw invalid(`${about}invalid MAC address ${mac}: no interface can have it`);
 }
 
 function unique(names: readonly (string | undefined)[]): string[] {

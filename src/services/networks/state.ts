@@ -3,7 +3,6 @@
 import { conflict, invalid, notFound } from '../../core/errors.ts';
 import type { ContainerRecord, EndpointRecord } from '../../core/model/container.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
-import { shortId } from '../../core/ids.ts';
 import { NetworkAddresses } from './ipam/addresses.ts';
 import { PortClaims, type ClaimedPort } from './ports/claims.ts';
 import type { NetworkReservation } from './types.ts';
@@ -39,7 +38,7 @@ export class NetworkState {
   /** Claims the name and makes the network known. `conflict` when the name is taken. */
   add(network: NetworkRecord): NetworkEntry {
     if (this.#idByName.has(network.name)) throw conflict(`network with name ${network.name} already exists`);
-    const label = `${network.name} (${shortId(network.id)})`;
+    const label = `${network.name} (${network.id})`;
     const entry = { network, addresses: new NetworkAddresses(network.ipam.pools, label) };
     this.#byId.set(network.id, entry);
     this.#idByName.set(network.name, network.id);

@@ -67,6 +67,19 @@ test('IPv6 is given a private prefix of the engine unless a subnet is asked', ()
   );
 });
 
+test('subnets that no network can have', () => {
+  for (const [subnet, message] of [
+    ['127.0.0.0/8', /invalid subnet 127\.0\.0\.0\/8: these are loopback addresses/],
+    ['127.5.0.0/16', /loopback/],
+    ['239.1.0.0/16', /these are multicast addresses/],
+    ['ff05::/64', /these are multicast addresses/],
+    ['::1/128', /this is the loopback address/],
+    ['fe80::/10', /^clash with the Link-Local prefix 'fe80::\/64'$/],
+    ['fe80::1:0/112', /Link-Local/],
+  ] as const)
+    assert.throws(() => subnets({ enableIPv6: true, ipam: { config: [{ subnet }] } }), { message }, subnet);
+});
+
 test('addresses: lowest free, released ones again, static ones, exhaustion', () => {
   const pool = new NetworkAddresses([{ subnet: '10.0.0.0/29', gateway: '10.0.0.1' }], 'web (id)');
   assert.deepEqual(pool.claim(4), { address: '10.0.0.2', prefix: 29, gateway: '10.0.0.1' });

@@ -151,9 +151,26 @@ export function checkPool(request: PoolRequest, warnings: string[]): PoolRequest
   };
 }
 
+/** What no network between hosts can be made of; on the loopback's it would take the host's own addresses. */
+const impossible: readonly (readonly [string, string])[] = [
+  ['127.0.0.0/8', 'these are loopback addresses'],
+  ['224.0.0.0/4', 'these are multicast addresses'],
+  ['::1/128', 'this is the loopback address'],
+  ['ff00::/8', 'these are multicast addresses'],
+];
+
+function checkUse(text: string, subnet: Cidr): void {
+  if (cidrsOverlap(subnet, cidrOf('fe80::/64')))
+    throw forbidden("clash with the Link-Local prefix 'fe80::/64'");
+  for (const [other, what] of impossible)
+    // A subnet that holds them and more (0.0.0.0/0) is refused as an overlap, or is a plugin's.
+    if (cidrContains(cidrOf(other), subnet)) throw problem(`invalid subnet ${text}: ${what}`);
+}
+
 function readSubnet(text: string, warnings: string[]): Cidr {
   const parsed = parseCidr(text);
   if (parsed === undefined) throw problem(`invalid subnet ${text}: invalid CIDR block notation`);
+  checkUse(text, parsed.cidr);
   if (parsed.address.value !== parsed.cidr.value)
     warnings.push(`subnet ${text} has host bits set: ${formatCidr(parsed.cidr)} is used instead`);
   return parsed.cidr;
