@@ -127,6 +127,45 @@ isolated(import.meta.filename, () => {
     assert.doesNotMatch(run('ip link'), /uplink\.7/);
   });
 
+  for (const driver of ['macvlan', 'ipvlan'] as const)
+    test(`${driver} without a parent: on a dummy interface of its own, or told that the kernel has none`, async () => {
+      if (!knowsKind('dummy') || (driver === 'ipvlan' && !knowsKind('ipvlan'))) {
+        await assert.rejects(
+          create('alone', driver, {}),
+          /this kernel has no (dummy|ipvlan) interfaces: load or install its module (dummy|ipvlan)/,
+        );
+        assert.equal(world.networks.list({ name: ['alone'] }).length, 0);
+        assert.doesNotMatch(run('ip link'), /dm-/);
+        return;
+      }
+      for (const internal of [false, true]) {
+        await create('alone', driver, {}, internal);
+        const parent = `dm-${world.networks.inspect('alone').network.id.slice(0, 12)}`;
+        assert.match(run(`ip -d link show ${parent}`), /[<,]UP[,>][^]*dummy/);
+        const web = await world.run('web', { NetworkMode: 'alone' });
+        const other = await world.run('other', { NetworkMode: 'alone' });
+        await serve(web, 'alone ');
+        assert.equal(get(other, 'http://192.0.2.128/'), 'alone ::ffff:192.0.2.129');
+        assert.throws(() => inside(other, 'curl', '-sS', '-m', '1', 'http://192.0.2.1/'), 'no way out');
+        const routes = inside(other, 'ip', 'route');
+        assert.equal(/default/.test(routes), !internal, routes);
+        await world.restart();
+        assert.equal(get(other, 'http://192.0.2.128/'), 'alone ::ffff:192.0.2.129');
+        assert.equal(run('ip -o link').match(/dm-/g)?.length, 1);
+        await world.stop(other);
+        await leave(web, 'alone');
+        assert.doesNotMatch(run('ip link'), /dm-/);
+      }
+      await create('alone', driver, {});
+      const [{ id } = { id: '' }] = world.networks.list({ name: ['alone'] }).map(({ network }) => network);
+      run(`ip link delete dm-${id.slice(0, 12)}`);
+      await world.restart();
+      assert.match(run('ip link'), /dm-/, 'it comes back');
+      await world.networks.remove(ctx, 'alone');
+      await world.networks.remove(ctx, 'alone').catch(() => undefined);
+      assert.doesNotMatch(run('ip link'), /dm-/);
+    });
+
   test('ipvlan: l2 and l3, or told that the kernel has none', async () => {
     if (!knowsKind('ipvlan')) {
       await assert.rejects(
