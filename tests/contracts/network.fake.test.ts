@@ -1,7 +1,9 @@
 import { firewallContract } from './firewall.contract.ts';
 import { createFakeFirewall, type FakeTable } from './fakes/firewall.ts';
 import { createFakeNetHelper, FakeNetd } from './fakes/net-helper.ts';
+import { createFakeIpam, FakePools } from './fakes/ipam.ts';
 import { createFakeLinks, createFakeNetworkDriver } from './fakes/network-driver.ts';
+import { ipamDriverContract } from './ipam-driver.contract.ts';
 import { netHelperContract } from './net-helper.contract.ts';
 import { networkDriverContract } from './network-driver.contract.ts';
 
@@ -21,6 +23,10 @@ networkDriverContract('fake', () => {
     close: () => Promise.resolve(),
   });
 });
+
+ipamDriverContract('fake', () =>
+  Promise.resolve({ driver: createFakeIpam(new FakePools()), close: () => Promise.resolve() }),
+);
 
 firewallContract('fake', () => {
   const table: FakeTable = { current: undefined };

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import type { NetHelper } from '#src/core/ports/net-helper.ts';
 import { createHost } from '#src/host/index.ts';
 import {
   createBridgeDriver,
+  createDriverPlugins,
   createFirewall,
   createHostDriver,
   createIpvlanDriver,
@@ -17,6 +19,7 @@ import {
   createNoneDriver,
   createOverlayDriver,
 } from '#src/network/index.ts';
+import { ipamDriverContract } from '#tests/contracts/ipam-driver.contract.ts';
 import { firewallContract } from '#tests/contracts/firewall.contract.ts';
 import { netHelperContract } from '#tests/contracts/net-helper.contract.ts';
 import {
@@ -95,6 +98,24 @@ isolated(import.meta.filename, () => {
         close: closeNamespaces,
       }),
     );
+
+  ipamDriverContract('a plugin', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slip-'));
+    const program = join(import.meta.dirname, 'ipam-program.ts');
+    const child = spawn(process.execPath, [program, join(folder, 'fixed.sock')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    const plugins = createDriverPlugins(host, { sockets: folder, specs: [] });
+    return {
+      driver: await plugins.loadIpam(ctx, 'fixed'),
+      async close() {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+        rmSync(folder, { recursive: true });
+      },
+    };
+  });
 
   firewallContract('nftables', () => {
     const create = (): ReturnType<typeof createFirewall> => createFirewall({ host, instance: 'sliptest' });

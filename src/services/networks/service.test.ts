@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { createFakeFirewall, type FakeTable } from '../../../tests/contracts/fakes/firewall.ts';
 import { createMemoryRecords } from '../../../tests/contracts/fakes/memory-records.ts';
 import { createFakeNetHelper, FakeNetd } from '../../../tests/contracts/fakes/net-helper.ts';
+import { createFakeIpam, FakePools } from '../../../tests/contracts/fakes/ipam.ts';
 import { createFakeLinks, createFakeNetworkDriver } from '../../../tests/contracts/fakes/network-driver.ts';
 import { backgroundCtx } from '../../core/ctx.ts';
 import { internal, isKind } from '../../core/errors.ts';
@@ -49,6 +50,7 @@ class Fixture {
   readonly records = createMemoryRecords();
   readonly faults = new Faults();
   readonly containers = new Map<string, ContainerRecord>();
+  readonly pools = new FakePools();
   service: NetworksService = this.make();
   last = 0;
 
@@ -66,6 +68,15 @@ class Fixture {
         noLinks('host'),
         noLinks('null'),
       ],
+      plugins: {
+        load: () => Promise.resolve(undefined),
+        loaded: () => undefined,
+        loadIpam: () => {
+          // A call that gives back fails with a program that is away, never by itself.
+          const driver = this.faults.wrap(createFakeIpam(this.pools), ['releasePool', 'releaseAddress']);
+          return Promise.resolve(driver);
+        },
+      },
       firewall: this.faults.wrap(createFakeFirewall(this.table), ['status']),
       helper: this.faults.wrap(createFakeNetHelper(this.netd), ['onRestart', 'close']),
       host: {
@@ -429,4 +440,67 @@ test('legacy links give hosts entries and variables', async () => {
     'CACHE_NAME=/web/cache',
     'CACHE_ENV_PASS=x',
   ]);
+});
+
+/** What goes back in the background is back when nothing is left to do. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('whatever call fails on a network whose addresses a program gives, nothing of them is kept', async () => {
+  const made = await fixture();
+  const request = {
+    name: 'leased',
+    ipam: { driver: 'fake', config: [{ subnet: '10.9.0.0/24', auxAddresses: { x: '10.9.0.7' } }] },
+  };
+  for (let at = 1; ; at++) {
+    made.faults.calls = 0;
+    made.faults.failAt = at;
+    try {
+      await made.service.create(ctx, request);
+    } catch {
+      await settled();
+      assert.deepEqual(made.pools.held(), [], `create, fault at call ${at}`);
+      continue;
+    }
+    break;
+  }
+  const before = made.pools.held();
+  assert.equal(before.length, 3, 'the pool, its gateway, and what is reserved');
+  for (let at = 1; ; at++) {
+    made.faults.calls = 0;
+    made.faults.failAt = at;
+    const planned = made.plan('web', { ...published, NetworkMode: 'leased' });
+    const claimed = made.service.reserve(planned);
+    assert.ok(claimed instanceof Promise);
+    let failed = false;
+    try {
+      const reserved = { ...planned, ...(await claimed) };
+      await made.service.attach(ctx, reserved, { path: '/fake/web' });
+      made.faults.failAt = Infinity;
+      await made.service.detach(ctx, reserved, { path: '/fake/web' });
+    } catch {
+      failed = true;
+    }
+    made.service.release(planned.id);
+    await settled();
+    assert.deepEqual(made.pools.held(), before, `start, fault at call ${at}`);
+    if (!failed && made.faults.calls < at) break;
+  }
+  made.faults.failAt = Infinity;
+  await made.service.remove(ctx, 'leased');
+  assert.deepEqual(made.pools.held(), []);
+});
+
+test('while a program is asked for an address nobody removes the network', async () => {
+  const made = await fixture();
+  await made.service.create(ctx, { name: 'leased', ipam: { driver: 'fake' } });
+  made.faults.slow.add('requestAddress');
+  const planned = made.plan('web', { NetworkMode: 'leased' });
+  const claimed = made.service.reserve(planned);
+  await assert.rejects(made.service.remove(ctx, 'leased'), /has active endpoints \(name:"web"/);
+  await claimed;
+  made.service.release(planned.id);
+  await made.service.remove(ctx, 'leased');
+  assert.deepEqual(made.pools.held(), []);
 });

@@ -128,11 +128,6 @@ export class Leases {
     });
   }
 
-  /** Resolves when all that was given back so far is back, or owed for later. */
-  async idle(network: NetworkRecord): Promise<void> {
-    await this.#queue.run(network.id, () => Promise.resolve());
-  }
-
   close(): void {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
