@@ -242,6 +242,29 @@ isolated(import.meta.filename, () => {
     await end(plugin, socketOf('globe'));
   });
 
+  test('a plugin s network may do without addresses; the engine s own drivers may not', async () => {
+    const plugin = await start(socketOf('bare'), 'implements=NetworkDriver');
+    const bare = { name: 'bare', ipam: { driver: 'null' } };
+    await assert.rejects(
+      world.networks.create(ctx, bare),
+      (error) => isKind(error, 'invalid') && error.message === 'ipv4 pool is empty',
+    );
+    await world.networks.create(ctx, { ...bare, driver: 'bare' });
+    const [call] = (await plugin.until('CreateNetwork')).filter((one) => one.includes('CreateNetwork'));
+    assert.match(call ?? '', /"IPv4Data":\[\{[^\]]*"Pool":"0\.0\.0\.0\/0","Gateway":""/);
+    const planned = world.plan('box', { NetworkMode: 'bare' });
+    const { endpoints } = await world.networks.reserve(planned);
+    const { ipv4, ipv6, macAddress } = endpoints['bare'] ?? { ipv4: '?', ipv6: '?', macAddress: '' };
+    assert.deepEqual([ipv4, ipv6], ['', '']);
+    assert.match(macAddress, /^02:42:/);
+    world.networks.release(planned.id);
+    // Everything is in its pool, and that keeps no other network from one.
+    await world.networks.create(ctx, { name: 'beside' });
+    await world.networks.remove(ctx, 'beside');
+    await world.networks.remove(ctx, 'bare');
+    await end(plugin, socketOf('bare'));
+  });
+
   test('a network whose driver is away when the daemon comes back is still there, and serves when it is back', async () => {
     const bridge = join(import.meta.dirname, 'plugin-program.ts');
     const launch = async (): Promise<ChildProcess> => {

@@ -102,7 +102,13 @@ test('S55 a database and a web application on one network; the application finds
   await ok(
     'docker',
     ...'run -d -p 38080:8080 -e DB_Host=mysql-db -e DB_Password=db_pass123 --name webapp'.split(' '),
-    ...['--network', 'wp-mysql-network', '--entrypoint', 'perl', mariadbImageName, '-e', application],
+    '--network',
+    'wp-mysql-network',
+    '--entrypoint',
+    'perl',
+    mariadbImageName,
+    '-e',
+    application,
   );
   await page('http://192.0.2.2:38080/', 'hello from the database');
   const address = (name: string): Promise<string> =>
@@ -144,7 +150,11 @@ test('S55 nginx on 8080 answers another host, from its first request to its remo
   await ok('docker', 'rm', '-f', 'nginx');
   const { code } = await runProgram('nsenter', [
     `--net=/proc/${outside.pid}/ns/net`,
-    ...['curl', '-sS', '-m', '5', 'http://192.0.2.2:8080/'],
+    'curl',
+    '-sS',
+    '-m',
+    '5',
+    'http://192.0.2.2:8080/',
   ]);
   assert.equal(code, 7, 'refused, as where nobody listens');
 });
