@@ -293,6 +293,7 @@ isolated(import.meta.filename, () => {
     child = await launch();
     await world.networks.connect(ctx, 'woven', 'other', {});
     assert.match(inside(other, 'ip', 'addr', 'show', 'eth1'), /10\.76\.0\.2\/24/);
+    assert.deepEqual(world.networks.status(), [], 'and that is no longer told');
     await world.stop(world.boxes.get(other.record.id) ?? other);
     await world.networks.remove(ctx, 'woven');
   });

@@ -85,11 +85,19 @@ export async function loadIpam(room: NetworksDeps, ctx: Ctx, name: string): Prom
 }
 
 /** The driver of a network that exists. A plugin is looked for again where the engine came up without it. */
-export async function driverFor(room: NetworksDeps, ctx: Ctx, name: string): Promise<NetworkDriver> {
-  const driver = driverOf(room, name) ?? (await room.plugins?.load(ctx, name));
-  if (driver === undefined) throw notFound(`plugin ${JSON.stringify(name)} not found`);
-  return driver;
+export async function driverFor(room: Networks, ctx: Ctx, name: string): Promise<NetworkDriver> {
+  const known = driverOf(room, name);
+  if (known !== undefined) return known;
+  const loaded = await room.plugins?.load(ctx, name);
+  if (loaded === undefined) throw notFound(`plugin ${JSON.stringify(name)} not found`);
+  // It is no longer away.
+  const stale = room.notes.filter((note) => note.includes(awayNote(name)));
+  for (const note of stale) room.notes.splice(room.notes.indexOf(note), 1);
+  return loaded;
 }
+
+/** How a note of a plugin that was away at the start begins. */
+export const awayNote = (driver: string): string => `the plugin ${driver} of network `;
 
 export function listContainers(room: Networks): readonly ContainerRecord[] {
   return room.directory.current?.list() ?? [];

@@ -14,7 +14,7 @@ import { planPredefined } from './create.ts';
 import { isRemote } from './ipam/leases.ts';
 import { restoreLeases } from './restore-leases.ts';
 import { restoreWalls } from './walls.ts';
-import { driverOf, type Networks } from './deps.ts';
+import { awayNote, driverOf, type Networks } from './deps.ts';
 import { namedEndpoints, resolverConfig, zoneOf } from './names.ts';
 import { portHolds } from './published.ts';
 import type { Claims } from './state.ts';
@@ -68,7 +68,7 @@ async function loadPlugin(room: Networks, ctx: Ctx, { name, driver }: NetworkRec
   try {
     await room.plugins?.load(ctx, driver);
   } catch (error) {
-    note(room, `the plugin ${driver} of network ${name} does not serve`, error);
+    note(room, `${awayNote(driver)}${name} does not serve`, error);
   }
 }
 

@@ -114,9 +114,13 @@ export class Leases {
       clearTimeout(this.#timers.get(network.id));
       this.#timers.delete(network.id);
       this.#replays.delete(network.id);
-      const driver = await this.driver(network);
-      await this.#settle(network, driver);
-      await last(driver);
+      try {
+        const driver = await this.driver(network);
+        await this.#settle(network, driver);
+        await last(driver);
+      } finally {
+        this.#owed.delete(network.id);
+      }
     });
   }
 
