@@ -36,6 +36,35 @@ update_all() {
 }
 check 'update changes them while it runs' update_all
 
+api_update() {
+  curl -sf --unix-socket /run/slipway.sock -X POST -H 'Content-Type: application/json' -d "$1" http://slipway/v1.45/containers/full/update
+}
+rates_change() {
+  api_update '{"BlkioDeviceReadBps":[{"Path":"/dev/vda","Rate":2097152}],"BlkioDeviceReadIOps":[{"Path":"/dev/vda","Rate":300}]}' &&
+    each io.max '254:0 rbps=2097152 wbps=max riops=300 wiops=100'
+}
+check 'update changes rates of a device and leaves the others' rates_change
+
+# weight_is BFQ COST: the weight as BFQ has it, or as the kernel's cost model does; without either the engine says that it is discarded.
+weight_is() {
+  if [ -e "$group/io.bfq.weight" ]; then same "$(head -n 1 "$group/io.bfq.weight" | tr -d 'a-z ')" "$1"
+  elif [ -e "$group/io.weight" ]; then same "$(head -n 1 "$group/io.weight")" "default $2"
+  else grep -qi 'weight discarded' weights.txt; fi
+}
+weights() {
+  slipway run -d --name heavy --blkio-weight 300 busybox sleep 1000000 > weights.txt 2>&1 && (
+    group=$(group_of heavy)
+    weight_is 300 2930 && slipway update --blkio-weight 600 heavy >> weights.txt 2>&1 && weight_is 600 5960
+  ) && slipway rm -f heavy
+}
+check 'block weights at the start and by update' weights
+
+no_realtime() {
+  ! slipway run --rm --cpu-rt-runtime 1000 busybox true 2> realtime.txt && grep -q 'does not support CPU real-time scheduler' realtime.txt &&
+    ! slipway update --cpu-rt-period 100000 full 2> realtime.txt && grep -q 'does not support CPU real-time scheduler' realtime.txt
+}
+check 'real-time limits, which cgroup v2 does not have, are refused' no_realtime
+
 numbers() {
   slipway stats --no-stream --format '{{.Name}} {{.PIDs}} {{.MemUsage}}' full > stats.txt
   grep -Eq '^full [0-9]+ [0-9.]+[KM]iB / 80MiB$' stats.txt || { cat stats.txt; return 1; }
