@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { backgroundCtx } from '../../src/core/ctx.ts';
 import type { Attachment } from '../../src/core/ports/runtime.ts';
 import { runtimeContract, textOf } from '../contracts/runtime.contract.ts';
@@ -78,7 +79,11 @@ describe('valgrind', () => {
     await task.resize(10, 20);
     const exec = await task.exec(ctx, {
       execId: 'tty',
-      process: machine.process(['/bin/sh', '-c', 'stty size; exit 3'], true),
+      // crun 1.8 sets the size while the process starts already.
+      process: machine.process(
+        ['/bin/sh', '-c', 'until stty size >/dev/null 2>&1; do :; done; stty size; exit 3'],
+        true,
+      ),
       terminal: true,
       consoleSize: [11, 22],
       openStdin: true,
@@ -98,6 +103,36 @@ describe('valgrind', () => {
     );
     await machine.finish(spec, task);
     await assert.rejects(machine.runtime.start(ctx, machine.spec(['nosuch'], { terminal: true })));
+  });
+
+  it('a log that is held until it is sent on, and one that nobody takes', async () => {
+    // More than the pipe holds, in lines of 750 bytes.
+    const script = 'yes "$(seq -w 1 250 | tr -d "\\n")" | head -n 5000';
+    const base = machine.spec(['/bin/sh', '-c', script]);
+    const path = base.log.path ?? '';
+    const spec = { ...base, log: { path, maxSize: 200_000, maxFile: 3, unsentMax: 600_000 } };
+    const files = (): number =>
+      readdirSync(dirname(path)).filter((name) => /^json\.log\.\d+$/.test(name)).length;
+    const cursor = (segment: number): void =>
+      writeFileSync(`${path}.cursor`, `1 ${String(segment).padStart(20, '0')} ${'0'.repeat(20)}\n`);
+    cursor(1);
+    const task = await machine.runtime.start(ctx, spec);
+    const run = { isOver: false };
+    void task.exit.then(() => (run.isOver = true));
+    for (let sent = 0; !run.isOver; sent += 1) {
+      while (!run.isOver && files() < sent + 2) await delay(5);
+      cursor(sent + 2);
+    }
+    const lost = (): number =>
+      (JSON.parse(readFileSync(spec.exitPath, 'utf8')) as { lostLogLines: number }).lostLogLines;
+    assert.equal(lost(), 0);
+    task.release();
+    await machine.runtime.cleanup(ctx, spec);
+    const again = await machine.runtime.start(ctx, spec);
+    await again.exit;
+    assert.ok(lost() > 0);
+    again.release();
+    await machine.runtime.cleanup(ctx, spec);
   });
 
   it('has found nothing', async () => {
