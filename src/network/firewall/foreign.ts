@@ -13,8 +13,11 @@ export function dropsForwards(chain: NftChainInfo, ourTable: string): boolean {
   if (ours || chain.hook !== 'forward' || chain.type !== 'filter') return false;
   if (!['ip', 'ip6', 'inet'].includes(chain.family)) return false;
   // firewalld's policy is accept; it ends with a reject rule instead.
-  return chain.policy === 'drop' || (chain.table === 'firewalld' && chain.chain === 'filter_FORWARD');
+  return chain.policy === 'drop' || isFirewalld(chain);
 }
+
+export const isFirewalld = (chain: NftChainInfo): boolean =>
+  chain.table === 'firewalld' && chain.chain === 'filter_FORWARD';
 
 export const commentOf = (table: string, bridge: string, direction: 'in' | 'out'): string =>
   `${table}: ${direction} ${bridge}`;

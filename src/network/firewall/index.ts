@@ -21,7 +21,7 @@ import {
 } from './elements.ts';
 import { versionByte, type IpVersion } from './expressions.ts';
 import { disableForwarding, enableForwarding, isForwardingOff } from './forwarding.ts';
-import { dropsForwards, planForeignRemoval, planForeignRules } from './foreign.ts';
+import { cleanForeignChains, leaveZones, meetForeignChains, type ForeignChains } from './foreign-chains.ts';
 import { expectedRules, planTable, setNames, type SetName } from './table.ts';
 
 export type FirewallHost = Pick<
@@ -79,9 +79,12 @@ class NftFirewall implements Firewall {
 
   readonly table: string;
 
+  readonly #foreign: ForeignChains;
+
   constructor(options: FirewallOptions) {
     this.#host = options.host;
     this.#table = options.instance;
+    this.#foreign = { host: options.host, table: options.instance };
     this.table = options.instance;
   }
 
@@ -143,6 +146,7 @@ class NftFirewall implements Firewall {
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error;
     }
+    await leaveZones(this.#foreign, ctx, [network.bridge]);
     await this.#meetForeignChains(ctx);
   }
 
@@ -176,9 +180,12 @@ class NftFirewall implements Firewall {
     return elements.flatMap(({ set, element }) => portOfElement(set, element) ?? []);
   }
 
-  async clear(_ctx: Ctx): Promise<void> {
+  async clear(ctx: Ctx): Promise<void> {
+    const known = (await this.#elements(['bridges'])) ?? [];
+    const named = known.map(({ element }) => Buffer.from(element.key).toString().replace(/\0+$/, ''));
+    await leaveZones(this.#foreign, ctx, [...new Set([...this.#bridges, ...named])]);
     this.#bridges.clear();
-    await this.#cleanForeignChains([]);
+    await cleanForeignChains(this.#foreign, []);
     const closed = await this.#closedVersions();
     for (const { element } of closed) await disableForwarding(this.#host, element.key[0] === 10 ? 6 : 4);
     const ref = { family: 'inet', table: this.#table } as const;
@@ -283,37 +290,7 @@ class NftFirewall implements Firewall {
   }
 
   async #meetForeignChains(ctx: Ctx): Promise<void> {
-    const bridges = [...this.#bridges];
-    const notes: string[] = [];
-    await this.#cleanForeignChains(bridges);
-    const chains = await this.#host.nftChains(undefined);
-    for (const chain of chains.filter((one) => dropsForwards(one, this.#table))) {
-      const where = `${chain.family} ${chain.table} ${chain.chain}`;
-      try {
-        const rules = await this.#host.nftRules(undefined, chain);
-        const changes = planForeignRules(this.#table, bridges, chain, rules, chains);
-        if (changes.length > 0) await this.#host.nftApply(undefined, changes);
-        notes.push(
-          `the chain ${where} drops forwarded packets: accept rules for the engine's bridges stand at its head`,
-        );
-      } catch (error) {
-        ctx.log.warn('could not place accept rules in a chain that drops', { chain: where, error });
-        notes.push(
-          `WARNING: the chain ${where} drops forwarded packets and cannot be changed: allow the engine's bridges there`,
-        );
-      }
-    }
-    this.#notes = notes;
-  }
-
-  async #cleanForeignChains(keep: readonly string[]): Promise<void> {
-    const chains = await this.#host.nftChains(undefined);
-    for (const chain of chains) {
-      if (chain.hook !== 'forward' || (chain.family === 'inet' && chain.table === this.#table)) continue;
-      const rules = await this.#host.nftRules(undefined, chain);
-      const changes = planForeignRemoval(this.#table, keep, rules);
-      if (changes.length > 0) await this.#host.nftApply(undefined, changes);
-    }
+    this.#notes = await meetForeignChains(this.#foreign, ctx, [...this.#bridges]);
   }
 }
 
