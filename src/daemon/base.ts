@@ -13,6 +13,7 @@ import type { Logger } from '../core/log.ts';
 import { rootOf } from '../core/model/id-mapping.ts';
 import type { LogDriver } from '../core/ports/log-driver.ts';
 import type { RecordStore } from '../core/ports/record-store.ts';
+import type { SnapshotDriver } from '../core/ports/snapshot-driver.ts';
 import { createHost, openUnixDatagram, setUpCgroups, trimHeap, type KernelHost } from '../host/index.ts';
 import { createLogDrivers } from '../logs/index.ts';
 import {
@@ -23,14 +24,18 @@ import {
   readMachineFacts,
 } from '../runtime/index.ts';
 import {
+  chooseDriver,
   closeMappedView,
   openContentStore,
   openLocalVolumes,
   openOverlay2,
   openSqliteRecords,
   openTrash,
+  openVfs,
   StorageWorkers,
   type Remap,
+  type SnapshotDriverName,
+  type Trash,
 } from '../storage/index.ts';
 import { loadAppArmorProfile } from './apparmor.ts';
 import { cgroupHome, checkSystemd, drivenBy } from './cgroup-driver.ts';
@@ -59,7 +64,26 @@ function makeRoots(options: DaemonOptions): { readonly dataRoot: string; readonl
   return { dataRoot: realpathSync(options.dataRoot), runRoot: realpathSync(options.runRoot) };
 }
 
-async function openStorage(host: KernelHost, log: Logger, dataRoot: string, remap: Remap | undefined) {
+async function openSnapshots(
+  deps: { host: KernelHost; workers: StorageWorkers; trash: Trash; log: Logger },
+  dataRoot: string,
+  remap: Remap | undefined,
+  asked: SnapshotDriverName | undefined,
+): Promise<SnapshotDriver> {
+  const name = await chooseDriver(deps, dataRoot, asked);
+  if (name === 'overlay2') return openOverlay2({ ...deps, remap }, dataRoot);
+  if (remap !== undefined)
+    throw invalid(`storage driver ${name}: containers with user namespaces need the driver overlay2`);
+  return openVfs(deps, dataRoot);
+}
+
+async function openStorage(
+  host: KernelHost,
+  log: Logger,
+  dataRoot: string,
+  remap: Remap | undefined,
+  driver: SnapshotDriverName | undefined,
+) {
   const workers = new StorageWorkers({
     attributesUrl: new URL('../host/file-attributes.ts', import.meta.url),
     onThreadEnd: trimHeap,
@@ -68,7 +92,7 @@ async function openStorage(host: KernelHost, log: Logger, dataRoot: string, rema
   const [records, blobs, snapshots, volumes] = await Promise.all([
     openSqliteRecords({ path: join(dataRoot, 'state.db') }),
     openContentStore({ workers }, join(dataRoot, 'content')),
-    openOverlay2({ host, workers, trash, log, remap }, dataRoot),
+    openSnapshots({ host, workers, trash, log }, dataRoot, remap, driver),
     openLocalVolumes({ host, workers, trash, owner: remap && rootOf(remap.mapping) }, dataRoot),
   ]);
   return { workers, trash, records, blobs, snapshots, volumes };
@@ -145,7 +169,7 @@ export async function openBase(options: DaemonOptions, log: Logger) {
     recordPath: join(runRoot, 'cgroup-setup.json'),
   });
   const [storage, oci] = await Promise.all([
-    openStorage(host, log, dataRoot, remap),
+    openStorage(host, log, dataRoot, remap, options.storageDriver),
     openRuntimes(ctx, host, options, runRoot, programs),
   ]);
   const id = await engineId(storage.records);

@@ -12,6 +12,7 @@ import {
 } from './container-defaults.ts';
 import { imageFlags, imageFlagsHelp, parseImagePolicy, type ImagePolicy } from './image-policy.ts';
 import { parseStorageDriver } from './storage-driver.ts';
+import type { SnapshotDriverName } from '../storage/index.ts';
 import type { LogLevel } from '../core/log.ts';
 
 export interface DaemonOptions {
@@ -54,7 +55,8 @@ export interface DaemonOptions {
   readonly cdiSpecDirs: readonly string[];
   readonly containerDefaults: ContainerDefaults;
   readonly imagePolicy: ImagePolicy;
-  readonly storageDriver: 'overlay2';
+  /** Undefined: the one that was used before, else the best that works. */
+  readonly storageDriver: SnapshotDriverName | undefined;
 }
 
 export interface TlsFiles {
@@ -111,7 +113,7 @@ const flags = {
   'cdi-spec-dir': { type: 'string', multiple: true, default: [] as string[] },
   ...containerFlags,
   ...imageFlags,
-  'storage-driver': { type: 'string', short: 's', default: 'overlay2' },
+  'storage-driver': { type: 'string', short: 's', default: '' },
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', short: 'v', default: false },
 } as const;
@@ -160,7 +162,7 @@ Options:
       --tlscert FILE               Certificate
       --tlskey FILE                Its key
       --label KEY=VALUE            Label of this engine, shown in info (repeatable)
-${containerFlagsHelp}${imageFlagsHelp}  -s, --storage-driver NAME        overlay2 is the one there is
+${containerFlagsHelp}${imageFlagsHelp}  -s, --storage-driver NAME        overlay2, or vfs where no overlay can stand (default: as before, else the first that works)
       --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
       --cdi-spec-dir DIRECTORY     Where CDI device specifications are (repeatable; default /etc/cdi and /var/run/cdi)
       --shim-path FILE             The slipway-shim program

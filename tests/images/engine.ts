@@ -43,14 +43,14 @@ export interface Storage {
 }
 
 /** `folder`: an existing one (then it stays); else a new one that goes with `close`. */
-export async function openStorage(folder?: string): Promise<Storage> {
+export async function openStorage(folder?: string, open = openOverlay2): Promise<Storage> {
   const root = folder ?? (await mkdtemp(join(tmpdir(), 'slip-images-')));
   const host = createHost();
   const workers = new StorageWorkers({ attributesUrl, onThreadEnd: trimHeap });
   const trash = await openTrash({ workers, log: silentLogger }, join(root, 'trash'));
   const records = await openSqliteRecords({ path: join(root, 'state.db') });
   const blobs = await openContentStore({ workers }, join(root, 'content'));
-  const snapshots = await openOverlay2({ host, workers, trash, log: silentLogger }, root);
+  const snapshots = await open({ host, workers, trash, log: silentLogger }, root);
   const close = async (): Promise<void> => {
     const { snapshots: keys } = await snapshots.list();
     for (const key of keys) await snapshots.unmount(key);

@@ -3,9 +3,9 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../../src/core/errors.ts';
-import { openLocalVolumes } from '../../src/storage/index.ts';
+import { openLocalVolumes, openOverlay2, openVfs } from '../../src/storage/index.ts';
 import { blobStoreContract } from '../contracts/blob-store.contract.ts';
-import { snapshotDriverContract } from '../contracts/snapshot-driver.contract.ts';
+import { snapshotDriverContract, type SnapshotHarness } from '../contracts/snapshot-driver.contract.ts';
 import { volumeDriverContract } from '../contracts/volume-driver.contract.ts';
 import { openStorage } from '../images/engine.ts';
 
@@ -14,8 +14,11 @@ blobStoreContract('content store', async () => {
   return { store: storage.blobs, close: storage.close };
 });
 
-snapshotDriverContract('overlay2', async () => {
-  const storage = await openStorage();
+const drivers = { overlay2: openOverlay2, vfs: openVfs };
+for (const [name, open] of Object.entries(drivers)) snapshotDriverContract(name, () => harness(open));
+
+async function harness(open: typeof openOverlay2): Promise<SnapshotHarness> {
+  const storage = await openStorage(undefined, open);
   const { snapshots: driver } = storage;
   let count = 0;
   return {
@@ -37,7 +40,7 @@ snapshotDriverContract('overlay2', async () => {
     },
     close: storage.close,
   };
-});
+}
 
 volumeDriverContract('local', async () => {
   const storage = await openStorage();

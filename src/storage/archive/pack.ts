@@ -28,21 +28,57 @@ import {
 
 const chunkSize = 1 << 20;
 
+/** The paths that are packed, and those of them that are a removal: byte strings without a slash in front. */
+export type OnlyThese = ReadonlyMap<string, 'added' | 'modified' | 'deleted'>;
+
+function whiteout(path: string): Buffer {
+  const slash = path.lastIndexOf('/') + 1;
+  return encodeHeader(simpleHeader(`${path.slice(0, slash)}.wh.${path.slice(slash)}`));
+}
+
+/** Names that are removed, by the directory (with a slash at its end) that they were in. */
+function deletedNames(only: OnlyThese | undefined): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const [path, kind] of only ?? []) {
+    if (kind !== 'deleted') continue;
+    const slash = path.lastIndexOf('/') + 1;
+    const directory = path.slice(0, slash);
+    const names = found.get(directory);
+    if (names === undefined) found.set(directory, [path.slice(slash)]);
+    else names.push(path.slice(slash));
+  }
+  return found;
+}
+
 class Packer {
   readonly #root: string;
   readonly #attributes: FileAttributes;
   readonly #omit: ReadonlySet<string>;
+  readonly #only: OnlyThese | undefined;
+  readonly #deleted: ReadonlyMap<string, readonly string[]>;
   readonly #links = new Map<number, string>();
 
-  constructor(root: string, attributes: FileAttributes, omit: ReadonlySet<string>) {
+  constructor(
+    root: string,
+    attributes: FileAttributes,
+    omit: ReadonlySet<string>,
+    only: OnlyThese | undefined,
+  ) {
     this.#root = root;
+    this.#only = only;
+    this.#deleted = deletedNames(only);
     this.#attributes = attributes;
     this.#omit = omit;
   }
 
   *directory(path: string): Generator<Buffer> {
+    const prefix = path === '' ? '' : `${path}/`;
     const names = readdirSync(this.#at(path), { encoding: 'buffer' }).map((name) => name.toString('latin1'));
-    for (const name of names.sort()) yield* this.#entry(path === '' ? name : `${path}/${name}`);
+    for (const name of [...names, ...this.#deletedIn(prefix)].sort()) yield* this.#entry(`${prefix}${name}`);
+  }
+
+  #deletedIn(prefix: string): readonly string[] {
+    return this.#deleted.get(prefix) ?? [];
   }
 
   #at(path: string): Buffer {
@@ -51,14 +87,19 @@ class Packer {
 
   *#entry(path: string): Generator<Buffer> {
     if (this.#omit.has(path)) return;
+    const change = this.#only?.get(path);
+    if (this.#only !== undefined && change === undefined) return;
+    if (change === 'deleted') {
+      yield whiteout(path);
+      return;
+    }
     const stats = lstatSync(this.#at(path), { throwIfNoEntry: false });
     if (stats === undefined) return;
     const type = tarTypeOf(stats);
     // A socket in an image is of no use: nobody listens.
     if (type === 'other') return;
     if (type === 'char' && stats.rdev === 0) {
-      const slash = path.lastIndexOf('/') + 1;
-      yield encodeHeader(simpleHeader(`${path.slice(0, slash)}.wh.${path.slice(slash)}`));
+      yield whiteout(path);
       return;
     }
     const first = stats.nlink > 1 && type !== 'directory' ? this.#links.get(stats.ino) : undefined;
@@ -137,16 +178,17 @@ class Packer {
 
 /**
  * The archive in chunks of about a megabyte. A chunk is only valid until the next one is asked for. `root` and the paths in
- * `omit` (relative; left out with all below) are byte strings.
+ * `omit` (relative; left out with all below) are byte strings. `only`: what of it is packed; default everything.
  */
 export function* packDirectory(
   root: string,
   attributes: FileAttributes,
   omit: ReadonlySet<string> = new Set(),
+  only?: OnlyThese,
 ): Generator<Buffer> {
   let small: Buffer[] = [];
   let length = 0;
-  for (const chunk of new Packer(root, attributes, omit).directory('')) {
+  for (const chunk of new Packer(root, attributes, omit, only).directory('')) {
     if (chunk.length < chunkSize / 4) {
       small.push(Buffer.from(chunk));
       length += chunk.length;

@@ -19,7 +19,7 @@ import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import type { JobIo } from './job-io.ts';
 import { child } from './trees.ts';
 
-function copyAttributes(attributes: FileAttributes, from: Buffer, to: Buffer, stats: Stats): void {
+export function copyAttributes(attributes: FileAttributes, from: Buffer, to: Buffer, stats: Stats): void {
   lchownSync(to, stats.uid, stats.gid);
   if (!stats.isSymbolicLink()) chmodSync(to, stats.mode & 0o7777);
   for (const name of attributes.listXattrs(from)) {
@@ -30,7 +30,7 @@ function copyAttributes(attributes: FileAttributes, from: Buffer, to: Buffer, st
   lutimesSync(to, stats.atimeMs / 1000, stats.mtimeMs / 1000);
 }
 
-function copyEntry(attributes: FileAttributes, from: Buffer, to: Buffer, stats: Stats): void {
+export function copyEntry(attributes: FileAttributes, from: Buffer, to: Buffer, stats: Stats): void {
   if (stats.isDirectory()) mkdirSync(to);
   else if (stats.isSymbolicLink()) symlinkSync(readlinkSync(from, { encoding: 'buffer' }), to);
   else if (stats.isFile()) copyFileSync(from, to, C.COPYFILE_EXCL | C.COPYFILE_FICLONE);

@@ -6,6 +6,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { invalid } from '../../core/errors.ts';
 import { exploreLayers } from '../archive/explore.ts';
 import { packDirectory } from '../archive/pack.ts';
+import { vfsJobs } from '../snapshots/vfs/jobs.ts';
 import { findChanges } from '../snapshots/overlay2/changes.ts';
 import { copyTree } from './copy-tree.ts';
 import { directorySize, emptySlowly } from './trees.ts';
@@ -89,6 +90,7 @@ const runners: { readonly [K in JobKind]: Run<K> } = {
   verify,
   unpack,
   ...recipeJobs,
+  ...vfsJobs,
   pack,
   explore,
   changes: async (tools, io, input) => ({ changes: findChanges(await tools.attributes(), io, input) }),

@@ -75,6 +75,21 @@ export interface Jobs {
     input: { readonly upper: string; readonly lowers: readonly string[] };
     result: { readonly changes: readonly Change[] };
   };
+  /** Makes one tree of layers (topmost first) in an empty directory. */
+  flatten: {
+    input: { readonly layers: readonly string[]; readonly target: string };
+    result: Record<string, never>;
+  };
+  /** What a tree changed against the layers that it was made of (topmost first), and the bytes of the files in it that changed. */
+  compare: {
+    input: { readonly root: string; readonly layers: readonly string[] };
+    result: { readonly changes: readonly Change[]; readonly size: number };
+  };
+  /** The same as a layer archive on the output stream. */
+  packChanges: {
+    input: { readonly root: string; readonly layers: readonly string[]; readonly omit?: readonly string[] };
+    result: { readonly size: number };
+  };
   /** Bytes of the regular files below a directory, hard links once. */
   usage: { input: { readonly directory: string }; result: { readonly size: number } };
   /** Copies the content of a directory with owners, modes, times, attributes and links. */

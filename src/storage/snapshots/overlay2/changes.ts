@@ -7,18 +7,20 @@ import type { Change } from '../../worker/protocol.ts';
 
 const isWhiteout = (stats: Stats): boolean => stats.isCharacterDevice() && stats.rdev === 0;
 
+/** Names need not be UTF-8: paths are byte strings here. */
+const bytes = (path: string): Buffer => Buffer.from(path, 'latin1');
+
 /** Whether a path shows through the lower layers, topmost first: a whiteout or an opaque parent ends the search. */
 function inLowers(attributes: FileAttributes, lowers: readonly string[], path: string): boolean {
   for (const lower of lowers) {
-    const stats = lstatSync(`${lower}${path}`, { throwIfNoEntry: false });
+    const stats = lstatSync(bytes(`${lower}${path}`), { throwIfNoEntry: false });
     if (stats !== undefined) return !isWhiteout(stats);
     for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
-      const parent = `${lower}${path.slice(0, at)}`;
+      const parent = bytes(`${lower}${path.slice(0, at)}`);
       const above = lstatSync(parent, { throwIfNoEntry: false });
       if (above === undefined) continue;
       if (!above.isDirectory()) return false;
-      if (attributes.getXattr(Buffer.from(parent), 'trusted.overlay.opaque')?.toString() === 'y')
-        return false;
+      if (attributes.getXattr(parent, 'trusted.overlay.opaque')?.toString() === 'y') return false;
     }
   }
   return false;
@@ -31,14 +33,17 @@ export function findChanges(
   { upper, lowers }: { readonly upper: string; readonly lowers: readonly string[] },
 ): Change[] {
   const found: Change[] = [];
+  const [top, ...below] = [upper, ...lowers].map((path) => Buffer.from(path).toString('latin1'));
+  const tell = (path: string, kind: Change['kind']): void =>
+    void found.push({ path: bytes(path).toString('utf8'), kind });
   const walk = (directory: string): void => {
     io.check();
-    for (const name of readdirSync(`${upper}${directory}`).sort()) {
+    for (const name of readdirSync(bytes(`${top}${directory}`), { encoding: 'latin1' }).sort()) {
       const path = `${directory}/${name}`;
-      const stats = lstatSync(`${upper}${path}`, { throwIfNoEntry: false });
+      const stats = lstatSync(bytes(`${top}${path}`), { throwIfNoEntry: false });
       if (stats === undefined) continue;
-      if (isWhiteout(stats)) found.push({ path, kind: 'deleted' });
-      else found.push({ path, kind: inLowers(attributes, lowers, path) ? 'modified' : 'added' });
+      if (isWhiteout(stats)) tell(path, 'deleted');
+      else tell(path, inLowers(attributes, below, path) ? 'modified' : 'added');
       if (stats.isDirectory()) walk(path);
     }
   };

@@ -151,6 +151,11 @@ export class Layers {
     await this.#trash.discard(this.#layout.layer(chainId));
   }
 
+  /** For one that was removed by other hands. */
+  forget(chainId: string): void {
+    this.#facts.delete(chainId);
+  }
+
   /** Topmost first. */
   async chain(chainId: string | undefined): Promise<string[]> {
     const chain: string[] = [];

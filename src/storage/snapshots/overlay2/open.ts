@@ -4,7 +4,7 @@ import { internal } from '../../../core/errors.ts';
 import type { SnapshotDriver } from '../../../core/ports/snapshot-driver.ts';
 import { Overlay2Driver, type Overlay2Deps } from './driver.ts';
 import { removeDanglingLinks } from './layers.ts';
-import { createLayout } from './layout.ts';
+import { createLayout, type Layout } from './layout.ts';
 import { openMappedView } from './mapped-view.ts';
 
 /** Magic numbers of statfs(2), with the names that Docker gives them. */
@@ -18,9 +18,13 @@ const filesystems: ReadonlyMap<number, string> = new Map([
   [0x794c7630, 'overlayfs'],
 ]);
 
-/** Opens `<data root>/overlay2`, and clears what an earlier daemon left half-unpacked. */
-export async function openOverlay2(deps: Overlay2Deps, dataRoot: string): Promise<SnapshotDriver> {
-  const layout = createLayout(join(dataRoot, 'overlay2'));
+/** Makes a driver's directories and clears what an earlier daemon left half-unpacked. */
+export async function openLayout(
+  deps: Pick<Overlay2Deps, 'trash'>,
+  name: string,
+  root: string,
+): Promise<{ readonly layout: Layout; readonly backing: string }> {
+  const layout = createLayout(root);
   // Others may pass through, since containers with user namespaces reach their root this way, but not list.
   for (const path of [
     layout.root,
@@ -37,10 +41,16 @@ export async function openOverlay2(deps: Overlay2Deps, dataRoot: string): Promis
   const backing = filesystems.get(type) ?? 'unknown';
   if (backing === 'overlayfs')
     throw internal(
-      `storage driver overlay2: ${layout.root} lies on overlayfs, which cannot hold another overlay's upper directory: use another data root`,
+      `storage driver ${name}: ${layout.root} lies on overlayfs, which can hold neither another overlay's upper directory nor the marks of removed files: use another data root`,
     );
-  for (const name of await readdir(layout.staging)) await deps.trash.discard(join(layout.staging, name));
+  for (const each of await readdir(layout.staging)) await deps.trash.discard(join(layout.staging, each));
   await removeDanglingLinks(layout);
+  return { layout, backing };
+}
+
+/** Opens `<data root>/overlay2`. */
+export async function openOverlay2(deps: Overlay2Deps, dataRoot: string): Promise<SnapshotDriver> {
+  const { layout, backing } = await openLayout(deps, 'overlay2', join(dataRoot, 'overlay2'));
   const view = deps.remap === undefined ? undefined : await openMappedView(deps.host, layout, deps.remap);
   const driver = new Overlay2Driver(deps, layout, backing, view);
   await driver.recover();
