@@ -46,7 +46,10 @@ const parts = words('VM_PARTS', [
 ]);
 
 /** Tests that need nothing but the kernel: they run there from the sources. `VM_CONTRACTS` names others. */
-const contracts = words('VM_CONTRACTS', ['tests/shim/contract.test.ts', 'tests/network/overlay.test.ts']);
+const contracts = words('VM_CONTRACTS', [
+  'tests/shim/contract.test.ts',
+  'tests/network/overlay-sealed.test.ts',
+]);
 
 function addContracts(content: string): void {
   const tree = join(content, 'tree');
