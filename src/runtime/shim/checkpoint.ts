@@ -1,6 +1,6 @@
 /** `checkpoint` of the OCI runtime: criu writes the processes' state into files, the processes stay as they were. */
 import { execFile } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { copyFile, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -73,12 +73,12 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** `started` is called with the runtime's process id. */
+/** `started` is called with the runtime's process id, before anything else can happen. */
 function call(
   runtime: ConfiguredRuntime,
   args: readonly string[],
   env: readonly string[],
-  started: (pid: number) => Promise<void>,
+  started: (pid: number) => void,
 ): Promise<Ended> {
   const path = runtime.startPath ?? runtime.path;
   const variables = Object.fromEntries(env.map((line) => line.split(/=(.*)/s).slice(0, 2)));
@@ -88,7 +88,7 @@ function call(
       const how = error.signal == null ? `exit status ${error.code}` : `signal ${error.signal}`;
       return resolve({ how, stderr: stderr === '' ? error.message : stderr });
     });
-    if (child.pid !== undefined) void started(child.pid).catch(() => {});
+    if (child.pid !== undefined) started(child.pid);
   });
 }
 
@@ -156,7 +156,7 @@ export async function checkpointTask(
       runtime,
       [...(runtime.args ?? []), ...own, 'checkpoint', ...paths, '--leave-running', containerId],
       runtimeEnvironment(runtime, deps.checkpoints.directory()),
-      async (pid) => await writeFile(join(root, 'process'), `${pid} ${startTicks(pid)}\n`),
+      (pid) => writeFileSync(join(root, 'process'), `${pid} ${startTicks(pid)}\n`),
     );
     if (ended.how !== undefined) {
       const words = await failureWords((await readIfThere(log)) || ended.stderr, join(work, 'dump.log'));
