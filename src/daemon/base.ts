@@ -14,7 +14,14 @@ import { rootOf } from '../core/model/id-mapping.ts';
 import type { LogDriver } from '../core/ports/log-driver.ts';
 import type { RecordStore } from '../core/ports/record-store.ts';
 import type { SnapshotDriver } from '../core/ports/snapshot-driver.ts';
-import { createHost, openUnixDatagram, setUpCgroups, trimHeap, type KernelHost } from '../host/index.ts';
+import {
+  createHost,
+  openUnixDatagram,
+  setUpCgroups,
+  subvolumes,
+  trimHeap,
+  type KernelHost,
+} from '../host/index.ts';
 import { createLogDrivers } from '../logs/index.ts';
 import {
   compileUsualFilters,
@@ -26,6 +33,7 @@ import {
 import {
   chooseDriver,
   closeMappedView,
+  openBtrfs,
   openContentStore,
   openLocalVolumes,
   openOverlay2,
@@ -74,7 +82,7 @@ async function openSnapshots(
   if (name === 'overlay2') return openOverlay2({ ...deps, remap }, dataRoot);
   if (remap !== undefined)
     throw invalid(`storage driver ${name}: containers with user namespaces need the driver overlay2`);
-  return openVfs(deps, dataRoot);
+  return name === 'btrfs' ? openBtrfs({ ...deps, subvolumes }, dataRoot) : openVfs(deps, dataRoot);
 }
 
 async function openStorage(

@@ -131,7 +131,7 @@ test('storage drivers that are gone are named with what replaced them', () => {
   for (const [name, words] of [
     ['aufs', /AUFS never became part of Linux.*use overlay2/],
     ['devicemapper', /overlay2 replaced it: use overlay2/],
-    ['zfs', /there is no such driver here: use overlay2 or vfs/],
+    ['zfs', /there is no such driver here: use overlay2, btrfs or vfs/],
   ] as const)
     assert.throws(() => parseCommand(['--storage-driver', name]), { kind: 'invalid', message: words });
   assert.equal(parseCommand(['-s', 'overlay2']).run, 'daemon');

@@ -162,7 +162,7 @@ Options:
       --tlscert FILE               Certificate
       --tlskey FILE                Its key
       --label KEY=VALUE            Label of this engine, shown in info (repeatable)
-${containerFlagsHelp}${imageFlagsHelp}  -s, --storage-driver NAME        overlay2, or vfs where no overlay can stand (default: as before, else the first that works)
+${containerFlagsHelp}${imageFlagsHelp}  -s, --storage-driver NAME        overlay2, btrfs, or vfs where nothing else can be (default: as before, else overlay2 or vfs)
       --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
       --cdi-spec-dir DIRECTORY     Where CDI device specifications are (repeatable; default /etc/cdi and /var/run/cdi)
       --shim-path FILE             The slipway-shim program

@@ -13,7 +13,7 @@ const others: ReadonlyMap<string, string> = new Map([
 /** Undefined for what was used before, or works. `invalid` with what to use instead for a driver that is not there. */
 export function parseStorageDriver(name: string): SnapshotDriverName | undefined {
   if (name === '') return undefined;
-  if (name === 'overlay2' || name === 'vfs') return name;
-  const why = others.get(name) ?? 'there is no such driver here: use overlay2 or vfs';
+  if (name === 'overlay2' || name === 'btrfs' || name === 'vfs') return name;
+  const why = others.get(name) ?? 'there is no such driver here: use overlay2, btrfs or vfs';
   throw invalid(`--storage-driver: ${name}: ${why}`);
 }

@@ -8,7 +8,7 @@ export { openSqliteRecords, type SqliteRecordsOptions } from './records/sqlite.t
 export { closeMappedView, type Remap } from './snapshots/overlay2/mapped-view.ts';
 export { chooseDriver, type SnapshotDriverName } from './snapshots/choose.ts';
 export { openOverlay2 } from './snapshots/overlay2/open.ts';
-export { openVfs } from './snapshots/vfs/open.ts';
+export { openBtrfs, openVfs } from './snapshots/vfs/open.ts';
 export { openTrash, type Trash } from './trash.ts';
 export { openLocalVolumes } from './volumes/local.ts';
 export { StorageWorkers, type StorageWorkersOptions } from './worker/pool.ts';

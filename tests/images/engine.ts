@@ -43,7 +43,10 @@ export interface Storage {
 }
 
 /** `folder`: an existing one (then it stays); else a new one that goes with `close`. */
-export async function openStorage(folder?: string, open = openOverlay2): Promise<Storage> {
+export async function openStorage(
+  folder?: string,
+  open: typeof openOverlay2 = openOverlay2,
+): Promise<Storage> {
   const root = folder ?? (await mkdtemp(join(tmpdir(), 'slip-images-')));
   const host = createHost();
   const workers = new StorageWorkers({ attributesUrl, onThreadEnd: trimHeap });

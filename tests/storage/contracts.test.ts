@@ -1,13 +1,18 @@
 /** The contract suites of storage, on the real kernel. */
 
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { after, before } from 'node:test';
 import { join } from 'node:path';
 import { isErrno } from '../../src/core/errors.ts';
-import { openLocalVolumes, openOverlay2, openVfs } from '../../src/storage/index.ts';
+import { subvolumes } from '../../src/host/index.ts';
+import { openBtrfs, openLocalVolumes, openOverlay2, openVfs } from '../../src/storage/index.ts';
 import { blobStoreContract } from '../contracts/blob-store.contract.ts';
 import { snapshotDriverContract, type SnapshotHarness } from '../contracts/snapshot-driver.contract.ts';
 import { volumeDriverContract } from '../contracts/volume-driver.contract.ts';
-import { openStorage } from '../images/engine.ts';
+import { openStorage, type Storage } from '../images/engine.ts';
 
 blobStoreContract('content store', async () => {
   const storage = await openStorage();
@@ -15,10 +20,40 @@ blobStoreContract('content store', async () => {
 });
 
 const drivers = { overlay2: openOverlay2, vfs: openVfs };
-for (const [name, open] of Object.entries(drivers)) snapshotDriverContract(name, () => harness(open));
+for (const [name, open] of Object.entries(drivers))
+  snapshotDriverContract(name, async () => harness(await openStorage(undefined, open)));
 
-async function harness(open: typeof openOverlay2): Promise<SnapshotHarness> {
-  const storage = await openStorage(undefined, open);
+/** btrfs in a file. */
+let disk = '';
+before(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'slip-btrfs-'));
+  const image = join(folder, 'image');
+  disk = join(folder, 'disk');
+  await mkdir(disk);
+  await writeFile(image, '');
+  await truncate(image, 256 << 20);
+  execFileSync('mkfs.btrfs', ['-q', image]);
+  execFileSync('mount', ['-o', 'loop', image, disk]);
+});
+after(async () => {
+  execFileSync('umount', [disk]);
+  await rm(join(disk, '..'), { recursive: true });
+});
+
+async function onBtrfs(): Promise<SnapshotHarness> {
+  const root = await mkdtemp(join(disk, 'root-'));
+  const storage = await openStorage(root, (deps, at) => openBtrfs({ ...deps, subvolumes }, at));
+  const close = async (): Promise<void> => {
+    await storage.trash.idle();
+    const left = await readdir(join(root, 'trash'));
+    await storage.close();
+    assert.deepEqual(left, []);
+  };
+  return harness({ ...storage, close });
+}
+snapshotDriverContract('btrfs', onBtrfs);
+
+function harness(storage: Storage): SnapshotHarness {
   const { snapshots: driver } = storage;
   let count = 0;
   return {

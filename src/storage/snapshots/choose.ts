@@ -6,9 +6,8 @@ import { invalid, isErrno } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Host } from '../../core/ports/host.ts';
 
-export type SnapshotDriverName = 'overlay2' | 'vfs';
-/** In the order in which they are tried. */
-export const snapshotDriverNames: readonly SnapshotDriverName[] = ['overlay2', 'vfs'];
+export type SnapshotDriverName = 'overlay2' | 'btrfs' | 'vfs';
+export const snapshotDriverNames: readonly SnapshotDriverName[] = ['overlay2', 'btrfs', 'vfs'];
 
 /** Whether a driver has anything in a data root. */
 async function isUsed(dataRoot: string, name: SnapshotDriverName): Promise<boolean> {

@@ -1,10 +1,10 @@
 /**
  * Snapshots that are whole trees: for filesystems on which no overlay can stand. Layers lie on disk as overlay2's do, each with
- * its own changes; a snapshot is one tree made of them, a copy that shares blocks with the layers where the filesystem can
- * (btrfs, xfs). Nothing is mounted.
+ * its own changes; a snapshot is one tree made of them: a copy that shares blocks with the layers where the filesystem can
+ * (`vfs`), or a snapshot of its image's tree (`btrfs`). Nothing is mounted.
  */
 
-import { mkdir, readdir, rename, stat, symlink } from 'node:fs/promises';
+import { mkdir, readdir, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { backgroundCtx, type Ctx } from '../../../core/ctx.ts';
@@ -17,6 +17,7 @@ import type { StorageWorkers } from '../../worker/pool.ts';
 import type { Layers } from '../overlay2/layers.ts';
 import type { Layout } from '../overlay2/layout.ts';
 import { parentLink, readParentLink } from '../overlay2/parent-link.ts';
+import { exists, type TreeMaker } from './tree-makers.ts';
 
 /** The part of a driver that has to do with read-only layers. */
 export type LayerStore = Pick<
@@ -37,21 +38,22 @@ export type LayerStore = Pick<
   | 'list'
 >;
 
-export interface VfsDeps {
+export interface TreeDeps {
+  readonly name: string;
+  readonly status: readonly (readonly [string, string])[];
+  readonly maker: TreeMaker;
   readonly workers: StorageWorkers;
   readonly trash: Trash;
   readonly layout: Layout;
   readonly layers: Layers;
   readonly store: LayerStore;
-  /** The filesystem, as Docker calls it. */
-  readonly backing: string;
 }
 
 /** The same methods as the port's; `store` has those that are about layers alone. */
 class Trees {
-  readonly #deps: VfsDeps;
+  readonly #deps: TreeDeps;
 
-  constructor(deps: VfsDeps) {
+  constructor(deps: TreeDeps) {
     this.#deps = deps;
   }
 
@@ -69,7 +71,7 @@ class Trees {
 
   /** Made beside the others and moved there when it is whole: a half-made one is never listed. */
   async prepare(key: string, parent: string | undefined): Promise<void> {
-    const { layout, workers, trash } = this.#deps;
+    const { layout, maker, trash } = this.#deps;
     const target = layout.snapshot(key);
     const layers = await this.#layersOf(parent);
     const taken = (): Error => conflict(`snapshot ${key} already exists`);
@@ -78,10 +80,9 @@ class Trees {
     const root = join(staged, 'root');
     try {
       await mkdir(staged, { mode: 0o711 });
-      await mkdir(root, { mode: 0o755 });
       if (parent !== undefined)
         await symlink(parentLink({ chainId: parent, set: undefined }), join(staged, 'parent'));
-      await workers.run(backgroundCtx(), 'flatten', { layers, target: root });
+      await maker.make(root, parent, layers);
       await rename(staged, target);
     } catch (error) {
       await trash.discard(staged);
@@ -93,7 +94,9 @@ class Trees {
     const path = this.path(key);
     if (!(await exists(path))) throw notFound(`snapshot ${key} does not exist`);
     if (ids !== undefined)
-      throw invalid('storage driver vfs: containers with a user namespace need the driver overlay2');
+      throw invalid(
+        `storage driver ${this.#deps.name}: containers with a user namespace need the driver overlay2`,
+      );
     return { path };
   }
 
@@ -122,23 +125,13 @@ class Trees {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return false;
-    throw error;
-  }
-}
-
-export function createVfs(deps: VfsDeps): SnapshotDriver {
-  const { store, backing } = deps;
+export function createTreeDriver(deps: TreeDeps): SnapshotDriver {
+  const { store } = deps;
   const trees = new Trees(deps);
   const nothing = async (): Promise<void> => {};
   return {
-    name: 'vfs',
-    status: () => [['Backing Filesystem', backing]],
+    name: deps.name,
+    status: () => deps.status,
     unpack: (...asked) => store.unpack(...asked),
     unpackFile: (...asked) => store.unpackFile(...asked),
     stage: (...asked) => store.stage(...asked),
@@ -153,6 +146,7 @@ export function createVfs(deps: VfsDeps): SnapshotDriver {
     removeLayer: async (chainId) => {
       await store.removeLayer(chainId);
       deps.layers.forget(chainId);
+      await deps.maker.forget(chainId);
     },
     describe: async (of) => ('layer' in of ? store.describe(of) : { Dir: trees.path(of.snapshot) }),
     list: async () => ({ layers: (await store.list()).layers, snapshots: await trees.list() }),

@@ -1,0 +1,104 @@
+/** How the tree of a snapshot comes about: a copy, or on btrfs a snapshot of a tree that is made once for each image. */
+
+import { chmod, mkdir, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { backgroundCtx } from '../../../core/ctx.ts';
+import { isErrno } from '../../../core/errors.ts';
+import { newId } from '../../../core/ids.ts';
+import type { Subvolumes } from '../../../core/ports/subvolumes.ts';
+import type { Trash } from '../../trash.ts';
+import type { StorageWorkers } from '../../worker/pool.ts';
+import type { Layout } from '../overlay2/layout.ts';
+
+export interface TreeMaker {
+  /** Makes `root`, which does not exist, of layers (directories, topmost first); `parent` is the topmost one's chain id. */
+  make(root: string, parent: string | undefined, layers: readonly string[]): Promise<void>;
+  /** A layer is gone. Idempotent. */
+  forget(chainId: string): Promise<void>;
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+export const copies = (workers: StorageWorkers): TreeMaker => ({
+  make: async (root, _parent, layers) => {
+    await mkdir(root, { mode: 0o755 });
+    await workers.run(backgroundCtx(), 'flatten', { layers, target: root });
+  },
+  forget: async () => {},
+});
+
+interface SubvolumeDeps {
+  readonly workers: StorageWorkers;
+  readonly trash: Trash;
+  readonly layout: Layout;
+  readonly subvolumes: Subvolumes;
+}
+
+class SubvolumeTrees implements TreeMaker {
+  readonly #deps: SubvolumeDeps;
+  readonly #folder: string;
+  /** Trees of images under way, by chain id. */
+  readonly #making = new Map<string, Promise<void>>();
+
+  constructor(deps: SubvolumeDeps, folder: string) {
+    this.#deps = deps;
+    this.#folder = folder;
+  }
+
+  async make(root: string, parent: string | undefined, layers: readonly string[]): Promise<void> {
+    const { subvolumes } = this.#deps;
+    if (parent === undefined) {
+      await subvolumes.create(root);
+      await chmod(root, 0o755);
+      return;
+    }
+    await this.#base(parent, layers);
+    await subvolumes.snapshot(this.#path(parent), root);
+  }
+
+  forget(chainId: string): Promise<void> {
+    return this.#deps.trash.discard(this.#path(chainId));
+  }
+
+  #path(chainId: string): string {
+    return join(this.#folder, chainId.slice(7));
+  }
+
+  #base(chainId: string, layers: readonly string[]): Promise<void> {
+    const running = this.#making.get(chainId);
+    if (running !== undefined) return running;
+    const making = this.#makeBase(chainId, layers).finally(() => this.#making.delete(chainId));
+    this.#making.set(chainId, making);
+    return making;
+  }
+
+  /** Made beside the others and moved there when it is whole. */
+  async #makeBase(chainId: string, layers: readonly string[]): Promise<void> {
+    const { layout, workers, subvolumes, trash } = this.#deps;
+    const path = this.#path(chainId);
+    if (await exists(path)) return;
+    const staged = join(layout.staging, newId());
+    try {
+      await subvolumes.create(staged);
+      await workers.run(backgroundCtx(), 'flatten', { layers, target: staged });
+      await rename(staged, path);
+    } catch (error) {
+      await trash.discard(staged);
+      throw error;
+    }
+  }
+}
+
+export async function snapshotsOfSubvolumes(deps: SubvolumeDeps): Promise<TreeMaker> {
+  const folder = join(deps.layout.root, 'trees');
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  return new SubvolumeTrees(deps, folder);
+}
