@@ -150,6 +150,12 @@ test('copied up from the image: owners, modes, links; only when empty; never fro
   for (const path of ['/none', '/var/lib/db/file', '/escape', '/data/soft'])
     assert.equal(await copy('other', path), false, path);
   assert.deepEqual(readdirSync(other), []);
+  // Of an empty directory its owner and mode are the content; without any of its own there is nothing to copy.
+  for (const name of ['plain', 'owned']) mkdirSync(join(image, name), { mode: 0o755 });
+  chownSync(join(image, 'owned'), 100, 101);
+  assert.equal(await copy('other', '/plain'), false);
+  assert.equal(await copy('other', '/owned'), true);
+  assert.equal(lstatSync(other).uid, 100);
 });
 
 test('options mount a tmpfs or another directory, once for several containers', async () => {

@@ -17,6 +17,7 @@ import { normalizeHostConfig, planConfig, planRecord, type CreateDefaults } from
 import type { PlannedMount } from './parse-mount.ts';
 import { planMounts } from './plan-mounts.ts';
 import { newEntry } from './table.ts';
+import { settleAll } from './settle-all.ts';
 import type { CreateInput, CreateResult } from './types.ts';
 import { checkRemap, ownerIn } from './remap.ts';
 import { checkHealthPolicy, validateCreate } from './validate.ts';
@@ -176,12 +177,6 @@ async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Pr
   ]);
   await fillVolumes(room, ctx, undo, record);
   room.table.add(entry);
-}
-
-/** Waits for all, then throws the first failure: no effect may still be running when undo begins. */
-export async function settleAll(work: readonly Promise<unknown>[]): Promise<void> {
-  const results = await Promise.allSettled(work);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 /** Makes a container from an image. Nothing is left behind when it fails. */

@@ -15,6 +15,7 @@ import { loggedContainer, logOf } from './log-tending.ts';
 import { guardMounts } from './mount-guard.ts';
 import { chooseNamespaces, hostnameInside, sharedIpcMounts } from './namespaces.ts';
 import { ensureDirectory } from './rootfs-files.ts';
+import { settleAll } from './settle-all.ts';
 import type { Entry } from './table.ts';
 import { makeOwned, ownerIn, remapOf } from './remap.ts';
 import { joinedUserNamespace } from './user-namespace.ts';
@@ -113,11 +114,13 @@ export async function prepareFiles(room: Room, record: ContainerRecord): Promise
 async function recreateBindSources(record: ContainerRecord, owner: Owner): Promise<void> {
   if ((record.hostConfig.Binds ?? []).length === 0) return;
   const strict = new Set((record.hostConfig.Mounts ?? []).map((mount) => mount.Target));
-  for (const mount of record.mounts) {
-    if (mount.type !== 'bind' || strict.has(mount.destination)) continue;
-    const found = await stat(mount.source).catch(() => undefined);
-    if (found === undefined) await makeOwned(mount.source, owner);
-  }
+  const binds = record.mounts.filter(({ type, destination }) => type === 'bind' && !strict.has(destination));
+  await settleAll(
+    binds.map(async ({ source }) => {
+      const found = await stat(source).catch(() => undefined);
+      if (found === undefined) await makeOwned(source, owner);
+    }),
+  );
 }
 
 /** An init that was asked for and is not there is an error: what ran instead would be another process tree. */

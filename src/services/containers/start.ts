@@ -8,7 +8,6 @@ import { withUndo, type UndoStack } from '../../core/undo.ts';
 import { applyLimits } from './apply-limits.ts';
 import { openCheckpoint } from './checkpoints.ts';
 import { commitRecord, withState } from './commit.ts';
-import { settleAll } from './create.ts';
 import type { Room } from './deps.ts';
 import { emitContainer } from './emit.ts';
 import { watchExit } from './exits.ts';
@@ -28,6 +27,7 @@ import {
   withEndpoints,
 } from './prepare-start.ts';
 import { removeInQueue } from './remove.ts';
+import { settleAll } from './settle-all.ts';
 import { startFailure } from './start-errors.ts';
 import { newEnded, type Entry } from './table.ts';
 import { checkRemap, remapOf } from './remap.ts';

@@ -12,6 +12,7 @@ import type { Room } from './deps.ts';
 import { imageMount, mountImage, unmountImage } from './image-mounts.ts';
 import { placeOf } from './mount-places.ts';
 import type { PlannedMount } from './parse-mount.ts';
+import { settleAll } from './settle-all.ts';
 import { mergeTmpfsOptions } from './tmpfs-options.ts';
 import { makeOwned, remapOf } from './remap.ts';
 
@@ -76,8 +77,11 @@ export async function realizeMounts(
 ): Promise<{ readonly mounts: readonly MountPoint[]; readonly places: readonly MountPlace[] }> {
   const mounts: MountPoint[] = [];
   const places: MountPlace[] = [];
+  // Side by side: each look is a turn through the thread pool, and a network filesystem may take long.
+  const kinds = planned.map((mount) => (mount.type === 'bind' ? checkBind(mount, owner) : 'directory'));
+  await settleAll(kinds.filter((kind) => kind instanceof Promise));
   for (const [index, mount] of planned.entries()) {
-    const kind = mount.type === 'bind' ? await checkBind(mount, owner) : 'directory';
+    const kind = (await kinds[index]) ?? 'directory';
     const place = placeOf(mount, kind);
     if (place !== undefined) places.push(place);
     if (mount.type === 'image') {

@@ -1,5 +1,5 @@
 import { constants as C } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import type { Ctx } from '../../core/ctx.ts';
 import { conflict, invalid, isKind, notFound, SlipwayError } from '../../core/errors.ts';
 import type { EventBus } from '../../core/events.ts';
@@ -216,6 +216,14 @@ async function unmount(room: Room, name: string, containerId: string): Promise<v
   });
 }
 
+/** Not an empty directory as new volumes are: there is nothing to copy. The engine lays such ones below containers, too, for volumes to be mounted over. */
+async function hasSomething(path: string): Promise<boolean> {
+  const found = await stat(path);
+  if (!found.isDirectory()) return false;
+  const isOrdinary = found.uid === 0 && found.gid === 0 && (found.mode & 0o7777) === 0o755;
+  return !isOrdinary || (await readdir(path)).length > 0;
+}
+
 /** Resolved inside the image's root, so that a symbolic link of the image cannot name a directory of the host. */
 async function copyUp(room: Room, name: string, imageRoot: string, pathInImage: string): Promise<boolean> {
   const record = get(room, name);
@@ -232,7 +240,7 @@ async function copyUp(room: Room, name: string, imageRoot: string, pathInImage: 
   }
   try {
     const from = `/proc/self/fd/${fd}`;
-    if (!(await stat(from)).isDirectory()) return false;
+    if (!(await hasSomething(from))) return false;
     await driverOf(room, record.driver).fill(name, `${from}/`);
     return true;
   } finally {
