@@ -228,3 +228,35 @@ test('entries as a stream: a body that flows away while the next entry is asked 
     for await (const { body } of cut) body.resume();
   }, /unexpected EOF/);
 });
+
+test('entries as a stream: a body that nobody reads yet holds the source up', async () => {
+  const size = 8 << 20;
+  const archive = write([{ header: simpleHeader('big', { size }), data: Buffer.alloc(size, 'x') }]);
+  let given = 0;
+  const chunks = function* (): Generator<Buffer> {
+    for (let at = 0; at < archive.length; at += 64 << 10) {
+      const chunk = archive.subarray(at, at + (64 << 10));
+      given += chunk.length;
+      yield chunk;
+    }
+  };
+  let read = 0;
+  for await (const { body } of tarEntries(Readable.from(chunks(), { objectMode: false }))) {
+    body.once('readable', () => {});
+    for (let turn = 0; turn < 500; turn++) await new Promise(setImmediate);
+    assert.ok(given < 2 << 20, `${given} bytes were taken from the source`);
+    for await (const chunk of body) read += (chunk as Buffer).length;
+  }
+  assert.equal(read, size);
+});
+
+test('entries as a stream: an archive that was cut before anybody looked fails where it is read', async () => {
+  const archive = write([{ header: simpleHeader('f', { size: 5000 }), data: Buffer.alloc(5000) }]);
+  const source = Readable.from([archive.subarray(0, 2000)], { objectMode: false });
+  await assert.rejects(async () => {
+    for await (const { body } of tarEntries(source)) {
+      await new Promise(setImmediate);
+      for await (const chunk of body) assert.ok((chunk as Buffer).length > 0);
+    }
+  }, /unexpected EOF/);
+});

@@ -38,6 +38,8 @@ async function peek(body: Readable, length: number): Promise<Buffer> {
     parts.push(value);
     have += value.length;
   }
+  // Else it would hold on to the stream, which could not flow.
+  await iterator.return?.();
   const start = Buffer.concat(parts);
   if (!body.readableEnded && !body.destroyed) body.unshift(start);
   return start;

@@ -4,8 +4,9 @@ import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { internal, unavailable } from '../../core/errors.ts';
 import { errorOf } from '../../core/fault.ts';
+import { Feed } from './feed.ts';
+import type { FromWorker, JobKind, Jobs, ToWorker } from './protocol.ts';
 import { releaseMemory } from './release-memory.ts';
-import { blockSize, window, type FromWorker, type JobKind, type Jobs, type ToWorker } from './protocol.ts';
 
 export interface Job {
   readonly id: number;
@@ -17,59 +18,6 @@ export interface Job {
   readonly onChunk: ((data: Uint8Array, taken: () => void) => void) | undefined;
   readonly resolve: (result: Jobs[JobKind]['result']) => void;
   readonly reject: (error: Error) => void;
-}
-
-/** Bytes of the source that are on their way, and who waits for room. */
-class Feed {
-  #outstanding = 0;
-  #wake: (() => void) | undefined;
-  #over = false;
-  /** Blocks that came back. */
-  readonly #free: ArrayBuffer[] = [];
-
-  taken(bytes: number, block: ArrayBuffer | undefined): void {
-    this.#outstanding -= bytes;
-    if (block !== undefined && block.byteLength === blockSize) this.#free.push(block);
-    this.#wake?.();
-  }
-
-  stop(): void {
-    this.#over = true;
-    this.#wake?.();
-  }
-
-  /**
-   * Copies the source into blocks: a chunk's memory may belong to a pool, and a whole pool would be cloned with it. Blocks
-   * come back and are used again, since thousands of them would be garbage that V8 is slow to collect.
-   */
-  async pump(source: Readable, send: (block: Uint8Array<ArrayBuffer>) => void): Promise<void> {
-    let block = this.#block();
-    let filled = 0;
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      for (let at = 0; at < chunk.length;) {
-        if (this.#over) return;
-        const part = chunk.subarray(at, at + blockSize - filled);
-        block.set(part, filled);
-        at += part.length;
-        filled += part.length;
-        if (filled < blockSize) continue;
-        await this.#send(block, send);
-        block = this.#block();
-        filled = 0;
-      }
-    }
-    if (filled > 0 && !this.#over) await this.#send(block.subarray(0, filled), send);
-  }
-
-  #block(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(blockSize));
-  }
-
-  async #send(block: Uint8Array<ArrayBuffer>, send: (block: Uint8Array<ArrayBuffer>) => void): Promise<void> {
-    this.#outstanding += block.byteLength;
-    send(block);
-    while (this.#outstanding > window && !this.#over) await new Promise<void>((wake) => (this.#wake = wake));
-  }
 }
 
 export interface ThreadOptions {

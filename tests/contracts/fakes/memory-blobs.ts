@@ -8,15 +8,22 @@ import { conflict, internal, invalid, notFound, unavailable } from '../../../src
 import { Growth } from '../../../src/core/growth.ts';
 import type { BlobInfo, BlobStore } from '../../../src/core/ports/blob-store.ts';
 
+/** Partial blobs are files: others write into them. */
+const folders = new Set<string>();
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 const form = /^sha256:[0-9a-f]{64}$/;
 
 /** Blobs in memory, but for those that come in by pieces. `path` names files that do not exist. */
 export function createMemoryBlobs(): BlobStore {
   const blobs = new Map<string, Buffer>();
   const partials = new Map<string, { readonly size: number; readonly file: string; at: number }>();
-  /** Others write into partial blobs, so these are files. */
   const partialFile = (data: Buffer): string => {
-    const file = join(mkdtempSync(join(tmpdir(), 'slip-blobs-')), 'partial');
+    const folder = mkdtempSync(join(tmpdir(), 'slip-blobs-'));
+    folders.add(folder);
+    const file = join(folder, 'partial');
     writeFileSync(file, data);
     return file;
   };
