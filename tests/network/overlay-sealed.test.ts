@@ -70,14 +70,15 @@ isolated(import.meta.filename, () => {
       ...sealFor(at, 1),
       receiving: [...sealFor(at, 1).receiving, ...sealFor(at).receiving],
     });
-    await one.do({ do: 'seal', seal: { ...rolling(0), sending: sealFor(0).sending }, former: sealFor(0) });
+    const between = { ...rolling(0), sending: sealFor(0).sending };
+    await one.do({ do: 'seal', seal: between, former: sealFor(0) });
     await two.do({ do: 'seal', seal: rolling(1), former: sealFor(1) });
     await one.reached('10.77.0.3');
-    await one.do({ do: 'seal', seal: sealFor(0, 1), former: rolling(0) });
+    await one.do({ do: 'seal', seal: sealFor(0, 1), former: between });
     await two.do({ do: 'seal', seal: sealFor(1, 1), former: rolling(1) });
     await one.reached('10.77.0.3');
     assert.doesNotMatch(pair.on(0, 'ip xfrm state'), /spi 0x00001000|spi 0x00002000/);
-    // A host in the middle cannot put an open packet in.
+    // Without the keys of one it is silent again.
     await two.do({ do: 'unseal', seal: sealFor(1, 1) });
     await two.do({ do: 'unseal', seal: sealFor(1, 1) });
     silent();
