@@ -11,23 +11,22 @@ if (port === null) throw new Error('records-worker runs as a worker thread');
 const say = (answer: Answer): void => port.postMessage(answer);
 const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-const lullMs = 1000;
+const pauseMs = 500;
 /** After a try that found the disk full. */
 const retryMs = 10_000;
 
 function serve(db: RecordDatabase): void {
   let waiting: Commit[] = [];
   let timer: NodeJS.Timeout | undefined;
-  // In a lull, a while after the last commit: nobody shall wait for it.
   const tend = (): void => {
+    timer = undefined;
     if (!db.tend()) tendIn(retryMs);
   };
+  // A while after the first commit that may have used something: a start shall not wait for it, nor shall it wait for a lull.
   const tendIn = (ms: number): void => {
-    clearTimeout(timer);
-    timer = setTimeout(tend, ms).unref();
+    timer ??= setTimeout(tend, ms).unref();
   };
-  // The first time at once: a disk may be full within a second.
-  tendIn(0);
+  tendIn(pauseMs);
   const flush = (): void => {
     const group = waiting;
     if (group.length === 0) return;
@@ -37,7 +36,7 @@ function serve(db: RecordDatabase): void {
       const error = results[index];
       say(error === undefined ? { call: commit.call } : { call: commit.call, error: error.message });
     });
-    tendIn(lullMs);
+    tendIn(pauseMs);
   };
   const answer = (request: Exclude<Request, Commit>): void => {
     // Reads see every commit that was handed in before them.
