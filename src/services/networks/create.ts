@@ -14,6 +14,7 @@ import { emitNetwork } from './emit.ts';
 import { isRemote } from './ipam/leases.ts';
 import { planPools, type PoolPlan, type PoolSurroundings } from './ipam/pools.ts';
 import { requestPools } from './ipam/remote-pools.ts';
+import { ipv6Missing } from './ports/requests.ts';
 import type { NetworkState } from './state.ts';
 import type { NetworkCreateRequest } from './types.ts';
 import { ensureWalls, firewallNetwork, removeWalls } from './walls.ts';
@@ -68,10 +69,7 @@ function checkRequest(room: Networks, request: NetworkCreateRequest): string {
   if (request.ipam?.driver === 'null' && room.drivers.some(({ name }) => name === driver))
     throw invalid('ipv4 pool is empty');
   if (request.configOnly === true) throw invalid('config-only networks are not supported by this engine');
-  if (request.enableIPv6 === true && !room.facts.ipv6)
-    throw invalid(
-      'IPv6 is not available on this host: the kernel has none, or it is switched off (ipv6.disable=1)',
-    );
+  if (request.enableIPv6 === true && !room.facts.ipv6) throw invalid(ipv6Missing);
   return driver;
 }
 

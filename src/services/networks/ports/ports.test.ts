@@ -26,6 +26,14 @@ test('bindings become requests', () => {
     assert.throws(() => requests(bad), JSON.stringify(bad));
 });
 
+test('a host without IPv6: IPv4 alone, and IPv6 addresses are refused in clear words', () => {
+  const ask = (HostIp: string): readonly PortRequest[] =>
+    portRequests({}, { PortBindings: { '80/tcp': [{ HostIp }] } }, { ...both, ipv6: false });
+  assert.deepEqual(ask('')[0]?.hostIps, ['0.0.0.0']);
+  for (const address of ['::1', '[::]'])
+    assert.throws(() => ask(address), /no port can be published on .*: IPv6 is not available on this host/);
+});
+
 test('publish-all adds the exposed ports that have no binding', () => {
   const made = portRequests(
     { ExposedPorts: { '80/tcp': {}, '443/tcp': {} } },

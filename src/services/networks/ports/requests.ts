@@ -19,9 +19,13 @@ export interface PortRequest {
 export interface BindingDefaults {
   /** For bindings that name none: the network's `host_binding_ipv4`, the engine's default, `0.0.0.0`. */
   readonly address: string;
-  /** Whether such bindings are made on `::` too, where that address is `0.0.0.0`. */
+  /** Whether the host has IPv6: then such bindings are made on `::` too, where that address is `0.0.0.0`. */
   readonly ipv6: boolean;
 }
+
+/** What a request for IPv6 is told on a host that has none. */
+export const ipv6Missing =
+  'IPv6 is not available on this host: the kernel has none, or it is switched off (ipv6.disable=1)';
 
 const protocols: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp']);
 
@@ -53,6 +57,8 @@ function addresses(hostIp: string, defaults: BindingDefaults): readonly string[]
   }
   const bare = hostIp.replace(/^\[(.*)\]$/, '$1');
   if (parseIp(bare) === undefined) throw invalid(`invalid IP address: ${hostIp}`);
+  if (bare.includes(':') && !defaults.ipv6)
+    throw invalid(`no port can be published on ${hostIp}: ${ipv6Missing}`);
   return [bare];
 }
 
