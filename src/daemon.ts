@@ -54,6 +54,8 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
     { containers: containers.service, images, networks, volumes, system },
     { version: productVersion, experimental: options.experimental, log, unreadOutput },
   );
+  // Once after a boot this takes some 50 ms of both processors, which would be missing to the first container.
+  await base.oci.usualFilters;
   const addresses = await listenAll(api, options);
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {

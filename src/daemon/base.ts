@@ -144,10 +144,11 @@ async function openRuntimes(
     cdiDirectories: options.cdiSpecDirs,
     defaults,
   });
-  compileUsualFilters(ctx, { facts, seccompCaches: caches }).catch((error: unknown) =>
+  const usualFilters = compileUsualFilters(ctx, { facts, seccompCaches: caches }).catch((error: unknown) =>
     ctx.log.warn('the usual seccomp filter is not compiled ahead', { error }),
   );
-  return { runtime, specs, defaultRuntime: name, names: runtimes.map((one) => one.name), layout };
+  const names = runtimes.map((one) => one.name);
+  return { runtime, specs, defaultRuntime: name, names, layout, usualFilters };
 }
 
 /** The daemon's own choice is checked before anything else is done: every create would fail by it. */
