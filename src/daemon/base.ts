@@ -3,7 +3,7 @@
  * the order in which they need each other.
  */
 
-import { mkdirSync, realpathSync } from 'node:fs';
+import { chmodSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { backgroundCtx, type Ctx } from '../core/ctx.ts';
 import { invalid } from '../core/errors.ts';
@@ -169,6 +169,9 @@ export async function openBase(options: DaemonOptions, log: Logger) {
   const mapping = resolveRemap(log, options.containerDefaults.usernsRemap, hostAccounts);
   const view = join(runRoot, 'remapped');
   const remap = mapping && { mapping, view };
+  // Images and volumes hold programs that run as root for whoever starts them: nobody else of this host shall get at them. The
+  // containers' own root has to pass through, and what it makes is nobody's on the host.
+  chmodSync(dataRoot, mapping === undefined ? 0o710 : 0o711);
   if (mapping !== undefined) checkReachable([dataRoot, runRoot], mapping);
   const host = createHost({ shimPath: programs.shim });
   await closeMappedView(host, view);

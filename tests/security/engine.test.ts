@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync, type Dirent } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync, type Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isErrno } from '../../src/core/errors.ts';
@@ -180,5 +181,32 @@ test('case 31: a stranger with the process id of a dead container is never signa
     assert.match(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), /^\/bin\/sleep\0/);
   } finally {
     stranger.kill('SIGKILL');
+  }
+});
+
+test('a program of an image or a volume that runs as root is out of reach for the other users of the host', async () => {
+  await cli(
+    'run',
+    '--name',
+    'setuid',
+    '-v',
+    'setuid:/data',
+    'busybox',
+    'sh',
+    '-c',
+    'cp /bin/busybox /data/su; chmod 4755 /data/su',
+  );
+  const { folder } = world.engine();
+  const data = join(folder, 'data');
+  // As open as /var/lib.
+  chmodSync(folder, 0o755);
+  const layers = join(data, 'overlay2/layers');
+  const [layer = ''] = readdirSync(layers);
+  for (const path of [join(data, 'volumes/setuid/_data/su'), join(layers, layer, 'diff/bin/busybox')]) {
+    assert.ok(existsSync(path), path);
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', 'test', '-e', path];
+    const child = spawn('setpriv', nobody, { stdio: 'inherit' });
+    const [code] = (await once(child, 'exit')) as [number];
+    assert.equal(code, 1, path);
   }
 });

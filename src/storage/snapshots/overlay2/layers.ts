@@ -71,7 +71,8 @@ export class Layers {
   async stage(): Promise<{ readonly path: string; readonly diff: string }> {
     const path = join(this.#layout.staging, newId());
     const diff = join(path, 'diff');
-    await mkdir(diff, { recursive: true, mode: 0o755 });
+    await mkdir(path, { mode: 0o700 });
+    await mkdir(diff, { mode: 0o755 });
     // A data root with a setgid bit would hand it, and its group, down to every file of the layer.
     await chown(diff, 0, 0);
     await chmod(diff, 0o755);

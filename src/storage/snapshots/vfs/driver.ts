@@ -79,7 +79,7 @@ class Trees {
     const staged = join(layout.staging, newId());
     const root = join(staged, 'root');
     try {
-      await mkdir(staged, { mode: 0o711 });
+      await mkdir(staged, { mode: 0o710 });
       if (parent !== undefined)
         await symlink(parentLink({ chainId: parent, set: undefined }), join(staged, 'parent'));
       await maker.make(root, parent, layers);

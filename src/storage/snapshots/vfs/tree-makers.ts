@@ -99,6 +99,6 @@ class SubvolumeTrees implements TreeMaker {
 
 export async function snapshotsOfSubvolumes(deps: SubvolumeDeps): Promise<TreeMaker> {
   const folder = join(deps.layout.root, 'trees');
-  await mkdir(folder, { recursive: true, mode: 0o711 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   return new SubvolumeTrees(deps, folder);
 }
