@@ -12,8 +12,8 @@ import { unpackTrixiePackages } from '../peers/trixie.ts';
 const run = promisify(execFile);
 const cache = join(import.meta.dirname, '../../.cache/criu');
 
-/** Whether the host's own will do, as in the virtual machine. */
-async function installedCriu(): Promise<string | undefined> {
+/** The host's own, when it works on this kernel. */
+export async function installedCriu(): Promise<string | undefined> {
   const path = '/usr/sbin/criu';
   if (!existsSync(path)) return undefined;
   return await run(path, ['check']).then(

@@ -29,10 +29,11 @@ export interface VmBase {
   readonly disk: string;
 }
 
-/** What the package of the engine depends on, systemd, and what the suite looks with. */
+/** What the package of the engine depends on, systemd, and what the suite looks with; `VM_PACKAGES` names more. */
 const packages = [
   'systemd,systemd-sysv,udev,dbus,kmod,procps,iproute2,nftables,crun,runc,libarchive-tools,busybox-static',
   'adduser,xz-utils,zstd,ca-certificates,curl,openssl,netbase,libstdc++6,conntrack,apparmor',
+  ...(process.env['VM_PACKAGES']?.split(' ') ?? []),
 ]
   .join(',')
   .split(',');

@@ -19,6 +19,10 @@ test("criu's errors are found in its log, without those that follow from others"
     'two; three',
   );
   assert.equal(criuErrors('all is well'), '');
+  assert.equal(
+    criuErrors('Error (criu/util.c:5): execvp("ip6tables-restore", ...) failed: No such file or directory'),
+    'execvp("ip6tables-restore", ...) failed: No such file or directory: criu needs ip6tables-restore on the host: install its package',
+  );
 });
 
 test('versions before 3.11 are too old', () => {

@@ -35,7 +35,10 @@ export function criuErrors(text: string): string {
     .split('\n')
     .map((line) => /\bError \([^)]*\): (.*)$/.exec(line)?.[1]?.trim() ?? '')
     .filter((line) => line !== '' && !consequence.test(line));
-  return found.slice(-2).join('; ');
+  const words = found.slice(-2).join('; ');
+  // It calls iptables for the network and tar for file systems in memory, and the runtime calls it.
+  const missing = /execvp\("([\w-]+)".*failed: No such file/.exec(words)?.[1];
+  return missing === undefined ? words : `${words}: criu needs ${missing} on the host: install its package`;
 }
 
 /** Pure; undefined for a version that will do, `text` being the output of `criu --version`. */

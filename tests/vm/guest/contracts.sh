@@ -10,7 +10,7 @@
   export PATH="/payload/stubs:$PATH"
   for file in $(cat /payload/contracts.list); do
     echo "# $file"
-    /usr/lib/slipway/lib/node --disable-warning=ExperimentalWarning --test --test-concurrency=1 \
+    OFFLINE=1 /usr/lib/slipway/lib/node --disable-warning=ExperimentalWarning --test --test-concurrency=1 \
       --test-reporter=/payload/tap-reporter.ts "$file"
   done
 )
