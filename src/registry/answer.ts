@@ -20,17 +20,21 @@ export interface Answer {
 /** Documents are small: one that takes longer than this is not coming. */
 const documentMs = 120_000;
 
-async function readBody(message: IncomingMessage, limit: number): Promise<Buffer> {
+async function readBody(
+  message: IncomingMessage,
+  body: AsyncIterable<Buffer>,
+  limit: number,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   const late = (): void =>
     void message.destroy(unavailable('i/o timeout: the answer does not come to its end'));
   const timer = setTimeout(late, documentMs).unref();
   try {
-    for await (const chunk of message) {
-      size += (chunk as Buffer).length;
+    for await (const chunk of body) {
+      size += chunk.length;
       if (size > limit) throw invalid(`answer of the registry is larger than ${limit} bytes`);
-      chunks.push(chunk as Buffer);
+      chunks.push(chunk);
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -57,7 +61,7 @@ export interface Place {
 }
 
 /** Bytes that are gathered before they are written. */
-const writeSize = 512 << 10;
+const writeSize = 256 << 10;
 /** Memory to gather them in, used again and again. */
 const blocks: Buffer[] = [];
 
@@ -129,19 +133,25 @@ function lineError(error: unknown): Error {
 }
 
 /** The bytes of a body; its errors in the words that Go, and so Docker, uses. */
-export async function* fromLine(message: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
+export async function* fromLine(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
   try {
-    for await (const chunk of message) yield chunk as Buffer;
+    yield* body;
   } catch (error) {
     throw lineError(error);
   }
 }
 
-const passed = collectAsBytesPass(4 << 20);
+const passed = collectAsBytesPass(2 << 20);
+
+/** Bytes that are held of a body that nobody has asked for yet. */
+const mostHeld = 256 << 10;
 
 /** An answer on this thread. */
 export class Received implements Answer {
   readonly stream: IncomingMessage;
+  readonly #held: Buffer[] = [];
+  #heldBytes = 0;
+  #broken: { readonly error: unknown } | undefined;
 
   constructor(message: IncomingMessage) {
     this.stream = message;
@@ -159,11 +169,36 @@ export class Received implements Answer {
     return this.stream.headers;
   }
 
+  /**
+   * Begins to take the body in: who wants it is on another thread, and asks a moment later. A line that broke meanwhile would take
+   * along what had come.
+   */
+  hold(): void {
+    this.stream.once('error', (error) => (this.#broken = { error }));
+    this.stream.on('data', this.#keep);
+  }
+
+  readonly #keep = (chunk: Buffer): void => {
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes >= mostHeld) this.stream.pause();
+  };
+
+  async *#body(): AsyncGenerator<Buffer, void, undefined> {
+    // Without a listener, and flowing, it would lose what comes now.
+    if (this.stream.listenerCount('data') > 0) this.stream.pause();
+    this.stream.off('data', this.#keep);
+    yield* this.#held.splice(0);
+    if (this.#broken !== undefined) throw this.#broken.error;
+    if (!this.stream.readableEnded) for await (const chunk of this.stream) yield chunk as Buffer;
+  }
+
   read(limit: number): Promise<Buffer> {
-    return readBody(this.stream, limit);
+    return readBody(this.stream, this.#body(), limit);
   }
 
   resume(): void {
+    this.stream.off('data', this.#keep);
     this.stream.resume();
   }
 
@@ -178,7 +213,7 @@ export class Received implements Answer {
     let at = from;
     const length = Number(this.headers['content-length']);
     try {
-      for await (const chunk of fromLine(this.stream)) {
+      for await (const chunk of fromLine(this.#body())) {
         writer.push(at, chunk);
         at += chunk.length;
         passed(chunk.length);

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { backgroundCtx } from '../../src/core/ctx.ts';
+import { Growth } from '../../src/core/growth.ts';
 import { chainIdOf } from '../../src/core/model/image.ts';
 import type { SnapshotDriver } from '../../src/core/ports/snapshot-driver.ts';
 import { encodeHeader, simpleHeader, tarEnd, tarEntries, tarPadding } from '../../src/core/tar/index.ts';
@@ -96,8 +97,15 @@ export function snapshotDriverContract(name: string, open: () => Promise<Snapsho
     assert.equal(done[0].chainId, chainIdOf(diffIdOf(base), diffIdOf(top)));
     assert.deepEqual(done[1], { chainId: diffIdOf(base), diffId: diffIdOf(base), size: 6 });
     assert.deepEqual(done[2], done[1]);
-    const unnamed = await driver.unpackFile(ctx, { file: low, compression: 'none', parent: undefined });
+    const read = new Growth();
+    const unnamed = await driver.unpackFile(ctx, {
+      file: low,
+      compression: 'none',
+      read: read.shared,
+      parent: undefined,
+    });
     assert.equal(unnamed.diffId, diffIdOf(base));
+    assert.equal(read.bytes, base.length);
   });
 
   it('refuses content that is not what the id says, and archives that break, and keeps nothing', async ({

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
 import { request } from 'node:http';
@@ -333,4 +335,32 @@ test('an index: the entry for the platform, and the words when there is none', a
     /no matching manifest for linux\/amd64 in the manifest list entries/,
   );
   await one.close();
+});
+
+test('a layer shows how far it is unpacked, never backwards and at last all of it', async () => {
+  const name = 'team/steady';
+  const layer = gzipSync(tarOf([{ name: 'steady', text: randomBytes(3 << 20).toString('latin1') }]), {
+    level: 1,
+  });
+  const source = Readable.from([layer], { objectMode: false });
+  await engine.images.import(ctx, { source, repository: `${registry.host}/${name}`, tag: 'v1' }, none);
+  await engine.images.push(ctx, { reference: `${registry.host}/${name}:v1` }, none);
+  const puller = await openEngine();
+  try {
+    const said: ImageProgress[] = [];
+    await puller.images.pull(ctx, { reference: `${registry.host}/${name}:v1` }, (message) =>
+      said.push(message),
+    );
+    const bytes = said.filter(({ status }) => status === 'Extracting').map((each) => each.progressDetail);
+    assert.ok(bytes.length >= 2, `${bytes.length} messages`);
+    assert.ok(bytes.every((each, at) => (each?.current ?? -1) >= (bytes[at - 1]?.current ?? 0)));
+    assert.ok((bytes[0]?.current ?? 0) < layer.length);
+    assert.deepEqual(bytes.at(-1), { current: layer.length, total: layer.length });
+    assert.equal(
+      said[said.findIndex(({ status }) => status === 'Extracting') - 1]?.status,
+      'Download complete',
+    );
+  } finally {
+    await puller.close();
+  }
 });

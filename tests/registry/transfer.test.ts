@@ -63,6 +63,25 @@ test('what came before the line broke is in the file, and is told', async () => 
   assert.ok(readFileSync(file).equals(data.subarray(0, reached)));
 });
 
+test('what came before anybody asked for it is not lost when the line breaks meanwhile', async () => {
+  for (const length of [100, 200_000]) {
+    const broken = Promise.withResolvers<void>();
+    answerWith = (answer) => {
+      answer.once('close', () => broken.resolve());
+      answer.writeHead(200, { 'content-length': data.length });
+      answer.write(data.subarray(0, length), () => answer.destroy());
+    };
+    const body = await fetch();
+    await broken.promise;
+    await delay(50);
+    await assert.rejects(
+      body.save(file, all, () => {}),
+      { kind: 'unavailable', message: 'unexpected EOF' },
+    );
+    assert.ok(readFileSync(file).equals(data.subarray(0, length)));
+  }
+});
+
 test('a body without a length, one that is too long, one that ends early', async () => {
   answerWith = (answer) => answer.end(data);
   await (await fetch()).save(file, all, () => {});

@@ -101,6 +101,8 @@ export interface SnapshotDriver {
       readonly file: string;
       readonly compression?: Compression;
       readonly growing?: Growing;
+      /** Told how many bytes of the file have been read; as `Growth.shared`. */
+      readonly read?: SharedArrayBuffer;
       /** Awaited before the layer is put on top of `parent`, which may still be on its way to `unpackFile`. */
       readonly parentReady?: Promise<unknown>;
       readonly parent: string | undefined;

@@ -131,7 +131,7 @@ export class TransferThread implements Transport<FarAnswer> {
       trackUnmanagedFds: false,
       workerData,
       name: 'transfer',
-      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 256 },
     });
     const gone = (error: Error): void => {
       if (this.#worker !== worker) return;

@@ -61,6 +61,7 @@ async function send(id: number, call: Call, request: PlainRequest): Promise<void
   });
   // Nobody may be reading when the line breaks: whoever does is told as well.
   answer.stream.on('error', () => {});
+  if (method === 'GET') answer.hold();
   call.answer = answer;
   call.busy = false;
   const { statusCode, statusMessage } = answer;

@@ -54,9 +54,10 @@ export async function unpackLayer(
     readonly blob: Descriptor;
     /** As `SnapshotDriver.unpackFile` has it. */
     readonly parentReady?: Promise<unknown> | undefined;
+    readonly read?: SharedArrayBuffer;
   },
 ): Promise<ImageLayer> {
-  const { diffId, parent, blob, parentReady } = input;
+  const { diffId, parent, blob, parentReady, read } = input;
   const chainId = chainIdOf(parent, diffId);
   await lease.layer(chainId);
   const there = await room.snapshots.layer(chainId);
@@ -69,6 +70,7 @@ export async function unpackLayer(
     parent,
     diffId,
     ...(parentReady !== undefined && { parentReady }),
+    ...(read !== undefined && { read }),
   });
   return { diffId, chainId, size: done.size, blob };
 }

@@ -2,6 +2,7 @@
 
 import type { Ctx } from '../../core/ctx.ts';
 import { unavailable } from '../../core/errors.ts';
+import { Growth } from '../../core/growth.ts';
 import { shortId } from '../../core/ids.ts';
 import { chainIdOf, type Descriptor, type ImageLayer } from '../../core/model/image.ts';
 import { allOrNone } from './all-or-none.ts';
@@ -24,6 +25,8 @@ interface LayerPlace {
 
 /** Smaller blobs are there before it would pay to begin. */
 const worthFollowing = 4 << 20;
+/** Milliseconds between looks at how far a layer is unpacked. */
+const extractingMs = 100;
 
 type Say = (status: string) => void;
 
@@ -36,7 +39,12 @@ function listener(onProgress: OnProgress, say: Say, blob: Descriptor): (progress
 }
 
 /** Unpacks what is still coming in; a failure only means that it has to be done again from the whole file. */
-async function follow(room: Room, ctx: Ctx, layer: LayerPlace, blob: GrowingBlob): Promise<void> {
+async function follow(
+  room: Room,
+  ctx: Ctx,
+  layer: LayerPlace,
+  blob: GrowingBlob & { readonly read: SharedArrayBuffer },
+): Promise<void> {
   const { diffId, parent, parentReady } = layer;
   const below = parentReady === undefined ? {} : { parentReady };
   await room.followers.tryRun(async () => {
@@ -44,9 +52,19 @@ async function follow(room: Room, ctx: Ctx, layer: LayerPlace, blob: GrowingBlob
   });
 }
 
+/** Shows now and then how far a layer is unpacked, until the returned function is called. */
+function watchExtracting(onProgress: OnProgress, blob: Descriptor, read: Growth): () => void {
+  const meter = createMeter(onProgress, 'Extracting', blob.digest, blob.size);
+  const show = (): void => meter.set(Math.min(read.bytes, blob.size));
+  show();
+  const timer = setInterval(show, extractingMs).unref();
+  return () => clearInterval(timer);
+}
+
 /**
  * Fetches the blob, and unpacks it meanwhile as soon as there is something of it. The download decides: what the unpacking
- * finds wrong is found again, and told, when it is done from the whole and verified blob.
+ * finds wrong is found again, and told, when it is done from the whole and verified blob. `onFetched` is called in between,
+ * when the blob is there and some of it is still to be unpacked.
  */
 async function fetchAndFollow(
   room: Room,
@@ -54,6 +72,8 @@ async function fetchAndFollow(
   source: Source,
   layer: LayerPlace,
   listen: (progress: DownloadProgress) => void,
+  read: Growth,
+  onFetched: () => void,
 ): Promise<void> {
   const { blob } = layer;
   const stop = new AbortController();
@@ -64,10 +84,11 @@ async function fetchAndFollow(
       listen(progress);
       const growing = room.growing.get(blob.digest);
       if (following !== undefined || growing === undefined || blob.size < worthFollowing) return;
-      following = follow(room, own, layer, growing).catch((error: unknown) => {
+      following = follow(room, own, layer, { ...growing, read: read.shared }).catch((error: unknown) => {
         ctx.log.debug('unpacking a layer on its way failed', { digest: blob.digest, error });
       });
     });
+    onFetched();
   } catch (error) {
     stop.abort();
     throw error;
@@ -96,14 +117,27 @@ async function pullLayer(
   }
   say('Pulling fs layer');
   const listen = listener(onProgress, say, blob);
-  if (there !== undefined) await download(room, ctx, source, blob, listen);
-  else await fetchAndFollow(room, ctx, source, layer, listen);
-  say('Verifying Checksum');
-  say('Download complete');
-  createMeter(onProgress, 'Extracting', blob.digest, blob.size).set(blob.size);
-  const done = await unpackLayer(room, ctx, lease, layer);
-  say('Pull complete');
-  return done;
+  const read = new Growth();
+  let stopWatching = (): void => {};
+  const onFetched = (): void => {
+    say('Verifying Checksum');
+    say('Download complete');
+    stopWatching = watchExtracting(onProgress, blob, read);
+  };
+  try {
+    if (there === undefined) await fetchAndFollow(room, ctx, source, layer, listen, read, onFetched);
+    else {
+      await download(room, ctx, source, blob, listen);
+      onFetched();
+    }
+    const done = await unpackLayer(room, ctx, lease, { ...layer, read: read.shared });
+    stopWatching();
+    createMeter(onProgress, 'Extracting', blob.digest, blob.size).set(blob.size);
+    say('Pull complete');
+    return done;
+  } finally {
+    stopWatching();
+  }
 }
 
 /** All layers of an image, side by side; each waits for the one below before it is put on top of it. */

@@ -28,6 +28,7 @@ export async function* chunksOf(
   reuse?: Buffer,
 ): AsyncGenerator<Buffer, void, undefined> {
   const growth = file.growing === undefined ? undefined : new Growth(file.growing.growth);
+  const told = file.read === undefined ? undefined : new Growth(file.read);
   const fd = openAt(file);
   try {
     let at = 0;
@@ -41,6 +42,7 @@ export async function* chunksOf(
       const read = readSync(fd, buffer, 0, want, at);
       if (read === 0) return;
       at += read;
+      told?.reach(at);
       yield read === buffer.length ? buffer : buffer.subarray(0, read);
     }
   } finally {

@@ -10,6 +10,8 @@ export interface LayerFile {
   readonly path: string;
   /** Unless it is whole. */
   readonly growing?: Growing;
+  /** Told how far it has been read; as `Growth.shared`. */
+  readonly read?: SharedArrayBuffer;
 }
 
 /** Input and result of each job. Paths are absolute. */

@@ -48,7 +48,7 @@ export class Thread {
       trackUnmanagedFds: false,
       workerData: { attributesUrl: options.attributesUrl.href, givesWay: options.givesWay },
       name: 'storage',
-      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 },
+      resourceLimits: { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 512 },
     });
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#end(internal(`storage worker: ${String(error)}`, error)));

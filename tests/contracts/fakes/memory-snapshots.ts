@@ -6,6 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { conflict, invalid, notFound } from '../../../src/core/errors.ts';
 import { chainIdOf } from '../../../src/core/model/image.ts';
 import type { FileChange, SnapshotDriver } from '../../../src/core/ports/snapshot-driver.ts';
+import { Growth } from '../../../src/core/growth.ts';
 import { encodeHeader, simpleHeader, tarEnd, tarEntries, tarPadding } from '../../../src/core/tar/index.ts';
 
 /** Path -> content; undefined for a whiteout. Directories are the paths that others begin with. */
@@ -133,9 +134,11 @@ export function createMemorySnapshots(): MemorySnapshots {
       const there = layers.get(chainId);
       return { size: there?.size ?? (await add(data, parent, chainId)).size };
     },
-    unpackFile: async (_ctx, { file, compression, parent, diffId }) => {
+    unpackFile: async (_ctx, { file, compression, read, parent, diffId }) => {
       if (compression !== 'none') createReadStream(file).destroy();
-      return add(await readFile(file), parent, diffId === undefined ? undefined : chainIdOf(parent, diffId));
+      const data = await readFile(file);
+      if (read !== undefined) new Growth(read).reach(data.length);
+      return add(data, parent, diffId === undefined ? undefined : chainIdOf(parent, diffId));
     },
     stage: async (_ctx, archive) => {
       const data = await buffer(archive);

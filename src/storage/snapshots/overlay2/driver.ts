@@ -124,13 +124,18 @@ export class Overlay2Driver implements SnapshotDriver {
       readonly file: string;
       readonly compression?: Compression;
       readonly growing?: Growing;
+      readonly read?: SharedArrayBuffer;
       readonly parentReady?: Promise<unknown>;
       readonly parent: string | undefined;
       readonly diffId?: string;
     },
   ): Promise<Unpacked> {
-    const { compression, growing, parent, parentReady, diffId } = input;
-    const file: LayerFile = { path: input.file, ...(growing !== undefined && { growing }) };
+    const { compression, growing, read, parent, parentReady, diffId } = input;
+    const file: LayerFile = {
+      path: input.file,
+      ...(growing !== undefined && { growing }),
+      ...(read !== undefined && { read }),
+    };
     const source: Source = { file, compression, parentReady };
     if (diffId === undefined) return this.#unpack(ctx, undefined, source, parent, undefined);
     const chainId = chainIdOf(parent, diffId);
