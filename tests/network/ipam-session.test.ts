@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import type { Peer } from '../peers/process.ts';
 import { startSlipwayd } from '../peers/slipwayd.ts';
 import { ipamSession, runIpamSession, type IpamStep } from './ipam-session.ts';
 
@@ -33,8 +34,10 @@ const differences: Readonly<Record<string, (step: IpamStep) => IpamStep>> = {
 
 test('the same calls in the same order, and the same words', async () => {
   const parent = mkdtempSync('/tmp/slip-');
-  const peer = await startSlipwayd({ folder: join(parent, 'engine'), name: `slipi${process.pid % 100_000}` });
+  let peer: Peer | undefined;
   try {
+    const name = `slipi${process.pid % 100_000}`;
+    peer = await startSlipwayd({ folder: join(parent, 'engine'), name });
     const expected = Object.fromEntries(
       ipamSession.map(([name]) => {
         const step = recorded[name];
@@ -49,7 +52,7 @@ test('the same calls in the same order, and the same words', async () => {
     const only = (steps: Readonly<Record<string, IpamStep>>) => other.map((name) => [name, steps[name]]);
     assert.deepEqual(only(told), only(expected));
   } finally {
-    await peer.stop();
+    await peer?.stop();
     rmSync(parent, { recursive: true, force: true });
   }
 });
