@@ -70,7 +70,7 @@ export function createLightHost(): LightHost {
     nftChains: (namespace) => guarded(() => calls.nftChains(namespace)),
     nftRules: (namespace, chain) => guarded(() => calls.nftRules(namespace, chain)),
     openNetns: (path) => guarded(() => calls.openNetns(path)),
-    links: (namespace) => guarded(() => calls.links(namespace)),
+    links: (namespace, name) => guarded(() => calls.links(namespace, name)),
     addresses: (namespace) => guarded(() => calls.addresses(namespace)),
     openPidfd,
     signalPidfd,

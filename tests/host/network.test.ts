@@ -273,6 +273,21 @@ test('ten thousand elements in one transaction', async () => {
   close();
 });
 
+test('one interface by its name, and none where there is none', async () => {
+  const world = await makeNetwork();
+  try {
+    const named = await host.links(world.outside, 'br0');
+    assert.deepEqual(
+      named,
+      (await host.links(world.outside)).filter(({ name }) => name === 'br0'),
+    );
+    assert.equal(named.length, 1);
+    assert.deepEqual(await host.links(world.outside, 'br1'), []);
+  } finally {
+    world.close();
+  }
+});
+
 test('a bridge port is isolated, a sysctl is of the namespace alone, a bad key is refused', async () => {
   const { outside, close } = await makeNetwork();
   await host.link(outside, [

@@ -348,7 +348,8 @@ export interface Host extends NftHost<NamespaceRef> {
   openNetns(path: string): Promise<number>;
   /** Runs the operations in order inside a namespace (undefined: the host's). */
   link(namespace: NamespaceRef | undefined, operations: readonly LinkOperation[]): Promise<void>;
-  links(namespace?: NamespaceRef): Promise<readonly LinkInfo[]>;
+  /** All, or the one of that name where there is one. */
+  links(namespace?: NamespaceRef, name?: string): Promise<readonly LinkInfo[]>;
   addresses(namespace?: NamespaceRef): Promise<readonly AddressInfo[]>;
   routes(namespace?: NamespaceRef): Promise<readonly RouteInfo[]>;
   /** Forwarding entries and neighbours that were set, not those that the kernel has learned. */

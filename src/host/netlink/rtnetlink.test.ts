@@ -118,7 +118,15 @@ test('ip route del 10.9.0.0/16 dev 5, of link scope', () => {
 });
 
 test('dumps and lookups', () => {
-  bytesAre(rt.encodeLinkDump(), '20000000 1200 0103 00000000 00000000', '00'.repeat(16));
+  const withoutCounters = '0800 1d00 08000000';
+  bytesAre(rt.encodeLinkDump(), '28000000 1200 0103 00000000 00000000', '00'.repeat(16), withoutCounters);
+  bytesAre(
+    rt.encodeLinkLookup('lo'),
+    '30000000 1200 0100 00000000 00000000',
+    '00'.repeat(16),
+    '0700 0300 6c6f0000', // IFLA_IFNAME
+    withoutCounters,
+  );
   bytesAre(rt.encodeAddressDump(), '18000000 1600 0103 00000000 00000000', '00'.repeat(8));
   bytesAre(rt.encodeRouteDump(6), '1c000000 1a00 0103 00000000 00000000', '0a', '00'.repeat(11));
   bytesAre(

@@ -27,6 +27,7 @@ export const ifla = {
   linkInfo: 18,
   alias: 20,
   namespaceFd: 28,
+  extMask: 29,
   sendQueues: 31,
   receiveQueues: 32,
 } as const;
@@ -279,8 +280,24 @@ export function encodeRoute(
 
 const dump = flag.request | flag.dump;
 
+/** RTEXT_FILTER_SKIP_STATS. */
+const skipStatistics = 8;
+/** Counters are most of what the kernel tells of an interface, and nobody here asks for them. */
+const withoutCounters = (): Buffer => attribute(ifla.extMask, u32(skipStatistics));
+
 export function encodeLinkDump(): Buffer {
-  return message(rtType.getLink, dump, linkHead({}));
+  return message(rtType.getLink, dump, linkHead({}), withoutCounters());
+}
+
+/** One interface: answered by one message, or refused with ENODEV. */
+export function encodeLinkLookup(name: string): Buffer {
+  return message(
+    rtType.getLink,
+    flag.request,
+    linkHead({}),
+    attribute(ifla.name, text(name)),
+    withoutCounters(),
+  );
 }
 
 export function encodeAddressDump(): Buffer {

@@ -11,10 +11,12 @@ import type {
   OpenSocketRequest,
   RouteInfo,
 } from '../../core/ports/host.ts';
-import { closeQuietly } from '../ffi/kernel-error.ts';
+
+import { closeQuietly, errorCode } from '../ffi/kernel-error.ts';
 import {
   encodeAddressDump,
   encodeLinkDump,
+  encodeLinkLookup,
   encodeRouteDump,
   encodeRouteLookup,
   encodeSetLink,
@@ -34,7 +36,7 @@ export interface NetworkCalls extends NftCalls {
   createNetns(): number;
   openNetns(path: string): number;
   link(namespace: NamespaceRef | undefined, operations: readonly LinkOperation[]): void;
-  links(namespace: NamespaceRef | undefined): LinkInfo[];
+  links(namespace: NamespaceRef | undefined, name?: string): LinkInfo[];
   addresses(namespace: NamespaceRef | undefined): AddressInfo[];
   routes(namespace: NamespaceRef | undefined): RouteInfo[];
   neighbours(namespace: NamespaceRef | undefined): NeighbourInfo[];
@@ -106,6 +108,16 @@ function networkProgram(thread: NetworkThread, program: NetworkProgram): number 
   }
 }
 
+/** With hundreds of interfaces a list of them takes longer than all else that making one more does. */
+function findLink(fd: number, name: string): LinkInfo[] {
+  try {
+    return present(dump(fd, encodeLinkLookup(name), `interface ${name}`).map(parseLink));
+  } catch (error) {
+    if (errorCode(error) === 'ENODEV') return [];
+    throw error;
+  }
+}
+
 /** Addresses that are never on a local network: only the route to them is looked up, nothing is sent. */
 const farAway = ['198.51.100.1', '2001:db8::1'];
 
@@ -137,7 +149,10 @@ export function networkCalls(thread: NetworkThread): NetworkCalls {
     openNetns: openNamespace,
     link: (namespace, operations) =>
       withSocket(thread, 'route', namespace, (fd) => runOperations(fd, operations, -1)),
-    links: (namespace) => list(namespace, encodeLinkDump(), parseLink),
+    links: (namespace, name) =>
+      name === undefined
+        ? list(namespace, encodeLinkDump(), parseLink)
+        : withSocket(thread, 'route', namespace, (fd) => findLink(fd, name)),
     addresses: (namespace) => list(namespace, encodeAddressDump(), parseAddress),
     routes: (namespace) => [
       ...list(namespace, encodeRouteDump(4), parseRoute),

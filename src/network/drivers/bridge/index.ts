@@ -39,6 +39,11 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
   const isOurs = (link: LinkInfo): boolean =>
     link.kind === 'bridge' && link.alias.startsWith(aliasPrefix(instance));
 
+  const find = async (network: NetworkRecord): Promise<LinkInfo | undefined> => {
+    const name = network.bridgeName ?? '';
+    return (await host.links(undefined, name)).find((one) => one.name === name);
+  };
+
   const wantedMtu = async (network: NetworkRecord): Promise<number> =>
     bridgeSettings(network).mtu ?? (await host.facts()).uplinkMtu;
 
@@ -61,8 +66,7 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
     async ensure(_ctx: Ctx, network: NetworkRecord) {
       const mtu = await wantedMtu(network);
       mtus.set(network.id, mtu);
-      const links = await host.links();
-      let link = links.find((one) => one.name === network.bridgeName);
+      let link = await find(network);
       if (link !== undefined && link.kind !== 'bridge')
         throw invalid(
           `interface ${link.name} exists already and is no bridge: choose another name for the network's bridge`,
@@ -79,8 +83,7 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
 
     async remove(_ctx: Ctx, network: NetworkRecord) {
       mtus.delete(network.id);
-      const links = await host.links();
-      const link = links.find((one) => one.name === network.bridgeName);
+      const link = await find(network);
       // A bridge that stood there before the network is its owner's.
       if (link === undefined || link.alias !== aliasOf(instance, network.id)) return;
       await host.link(undefined, [{ op: 'deleteLink', name: link.name }]);
