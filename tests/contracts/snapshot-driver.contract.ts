@@ -241,6 +241,21 @@ export function snapshotDriverContract(name: string, open: () => Promise<Snapsho
     assert.deepEqual(await buffer(await driver.diffLayer(ctx, low)), base);
   });
 
+  it('places for mounts are no changes before they are claimed, and nothing else is then', async ({
+    driver,
+  }) => {
+    const { high } = await unpackTwo(driver);
+    await driver.prepare('one', high, [{ path: '/place/below', kind: 'directory' }]);
+    await driver.mount('one', { volatile: false });
+    assert.deepEqual(await driver.changes(ctx, 'one'), []);
+    await driver.ownPlaces('one');
+    const claimed = (await driver.changes(ctx, 'one')).map(({ path }) => path);
+    assert.deepEqual(
+      claimed.filter((path) => path !== '/place' && path !== '/place/below'),
+      [],
+    );
+  });
+
   it('tells what each layer adds, changes and removes, and what it hides', async ({ driver }) => {
     const { low, high } = await unpackTwo(driver);
     const lines = async (files: boolean): Promise<Record<string, unknown>[]> => {
