@@ -40,6 +40,8 @@ const parts = words('VM_PARTS', [
   'devices',
   'apparmor',
   'life',
+  'systemd-cgroups',
+  'userns',
   'restart',
   'contracts',
   'removal',

@@ -56,7 +56,6 @@ test('systemd is told of what changes, and of nothing else', () => {
       'CPUQuotaPeriodSec=50000us',
       'AllowedCPUs=0-1',
       'TasksMax=infinity',
-      'IOReadBandwidthMax=',
       'IOReadBandwidthMax=/dev/vda 1000',
     ],
   });
@@ -65,6 +64,19 @@ test('systemd is told of what changes, and of nothing else', () => {
     'CPUQuota=',
     'AllowedCPUs=',
   ]);
+  const others = { ...next, BlkioDeviceReadBps: [{ Path: '/dev/vda', Rate: 2000 }] };
+  assert.deepEqual(unitChange('u', next, others)?.properties, [
+    'IOReadBandwidthMax=',
+    'IOReadBandwidthMax=/dev/vda 2000',
+  ]);
+  // As a container is started: all that it has, and nothing of a container without limits.
+  assert.deepEqual(unitChange('u', {}, before)?.properties, [
+    `MemoryMax=${100 * mega}`,
+    `MemorySwapMax=${100 * mega}`,
+    'CPUWeight=20',
+    'TasksMax=50',
+  ]);
+  assert.equal(unitChange('u', {}, { CpusetCpus: '', BlkioDeviceReadBps: [] }), undefined);
   assert.deepEqual(unitChange('u', {}, { NanoCpus: 333_333_333 })?.properties, [
     'CPUQuota=33.34%',
     'CPUQuotaPeriodSec=100000us',

@@ -93,6 +93,20 @@ const parts: readonly Part[] = [
 export function unitChange(unit: string, before: HostConfig, next: HostConfig): UnitChange | undefined {
   const differs = (field: keyof HostConfig): boolean =>
     JSON.stringify(before[field] ?? null) !== JSON.stringify(next[field] ?? null);
-  const properties = parts.flatMap(([fields, of]) => (fields.some(differs) ? of(next) : []));
+  const isUnset = (field: keyof HostConfig): boolean => {
+    const value = before[field];
+    return (
+      value === undefined ||
+      value === null ||
+      value === 0 ||
+      value === '' ||
+      (Array.isArray(value) && value.length === 0)
+    );
+  };
+  const properties = parts.flatMap(([fields, of]) => {
+    if (!fields.some(differs)) return [];
+    // Nothing is to be taken back where nothing was.
+    return fields.every(isUnset) ? of(next).filter((property) => !property.endsWith('=')) : of(next);
+  });
   return properties.length === 0 ? undefined : { unit, properties };
 }

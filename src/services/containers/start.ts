@@ -251,6 +251,9 @@ async function commitRunning(
     task.release();
   });
   await applyLimits('failed to set limits', room.specs.lateWrites(record));
+  // crun 1.8 writes limits into the cgroup and does not tell systemd, which takes them back when it reads its units again.
+  const unit = room.specs.unitChange({ ...record, hostConfig: {} }, record.hostConfig);
+  if (unit !== undefined) await room.changeUnit(unit);
   const running = withState(record, {
     status: 'running',
     pid: task.pid,
