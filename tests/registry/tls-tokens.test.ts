@@ -227,6 +227,7 @@ for (const client of clients) {
 
 test('anybody pulls what is public, and pushes nothing', async () => {
   const image = `${token}/public/app:v1`;
+  const other = `${token}/public/app:other`;
   await login('slipway', token);
   await ok('slipway', ['tag', 'busybox', image]);
   await ok('slipway', ['push', image]);
@@ -234,8 +235,10 @@ test('anybody pulls what is public, and pushes nothing', async () => {
   await ok('slipway', ['rmi', image]);
   for (const client of clients) {
     await ok(client, ['pull', image]);
-    await refused(client, ['push', image], /^denied: requested access to the resource is denied/);
-    await ok(client, ['rmi', image]);
+    await ok(client, ['tag', image, other]);
+    // One that is there already is no more than a question.
+    await refused(client, ['push', other], /^denied: requested access to the resource is denied/);
+    await ok(client, ['rmi', image, other]);
   }
 });
 
