@@ -394,3 +394,13 @@ test('hosts, hostname and resolv.conf can be read on the host from the first sta
   await engine.ok('docker', ['rm', 'files']);
   assert.ok(running.every((path) => !existsSync(path)));
 });
+
+test('the first line of a log is not before the start that inspect tells', async () => {
+  for (let turn = 0; turn < 5; turn++) {
+    await engine.ok('docker', ['run', '-d', '--name', 'early', 'busybox', 'echo', 'first']);
+    await engine.ok('docker', ['wait', 'early']);
+    const started = await inspect('early', '{{.State.StartedAt}}');
+    assert.equal(await engine.ok('docker', ['logs', '--since', started, 'early']), 'first');
+    await engine.ok('docker', ['rm', 'early']);
+  }
+});

@@ -1,8 +1,8 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { internal } from '../../core/errors.ts';
+import { internal, isErrno } from '../../core/errors.ts';
 
 interface Freezer {
   readonly file: string;
@@ -18,8 +18,8 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** cgroup v1 has `freezer.state` in the freezer hierarchy, v2 `cgroup.freeze` in the one there is. */
-async function findFreezer(cgroupPaths: readonly string[]): Promise<Freezer> {
+/** cgroup v1 has `freezer.state` in the freezer hierarchy, v2 `cgroup.freeze` in the one there is; undefined where neither is. */
+async function findFreezer(cgroupPaths: readonly string[]): Promise<Freezer | undefined> {
   for (const path of cgroupPaths) {
     const state = join(path, 'freezer.state');
     if (await exists(state)) {
@@ -35,14 +35,29 @@ async function findFreezer(cgroupPaths: readonly string[]): Promise<Freezer> {
       return { file: freeze, frozen: '1', thawed: '0', isFrozen };
     }
   }
-  throw internal('cannot pause: none of the cgroups of the container has a freezer');
+  return undefined;
 }
+
+/** systemd takes a scope away with its last process: a group that is gone has nothing frozen. */
+const isGone = (error: unknown): boolean => isErrno(error, 'ENOENT') || isErrno(error, 'ENODEV');
 
 const patienceMs = 10_000;
 
 /** Freezes or thaws, and waits until the kernel says so: tasks in a system call freeze late, and have no event to wait for on v1. */
 export async function setFrozen(cgroupPaths: readonly string[], frozen: boolean): Promise<void> {
   const freezer = await findFreezer(cgroupPaths);
+  if (freezer === undefined) {
+    if (!frozen && !cgroupPaths.some((path) => existsSync(path))) return;
+    throw internal('cannot pause: none of the cgroups of the container has a freezer');
+  }
+  try {
+    await reach(freezer, frozen);
+  } catch (error) {
+    if (frozen || !isGone(error)) throw error;
+  }
+}
+
+async function reach(freezer: Freezer, frozen: boolean): Promise<void> {
   const deadline = Date.now() + patienceMs;
   for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
     // v1 can stay FREEZING for ever when a task forks at the wrong moment; writing again frees it.

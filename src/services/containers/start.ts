@@ -178,10 +178,12 @@ async function start(
   room.networks.announce(starting, 'connect');
   const input = await specInput(room, ctx, undo, entry, starting, prepared);
   const ociSpec = await room.specs.container(ctx, input);
+  // Before it can write: whoever asks for the log since then gets its first line.
+  const startedAt = formatNano(nowNano());
   const task = await runTask(room, ctx, undo, entry, starting, ociSpec, options.restoreFrom);
   closeNamespaces(room, prepared);
   const published = { ...starting, ports: prepared.ports ?? starting.ports };
-  await commitRunning(room, undo, entry, published, task, options);
+  await commitRunning(room, undo, entry, published, task, { ...options, startedAt });
 }
 
 function rootForStreams(room: Room, record: ContainerRecord): TaskSpec['root'] {
@@ -243,7 +245,7 @@ async function commitRunning(
   entry: Entry,
   record: ContainerRecord,
   task: Task,
-  options: StartOptions,
+  options: StartOptions & { readonly startedAt: string },
 ): Promise<void> {
   undo.push('running process', async () => {
     await task.signal(9);
@@ -262,7 +264,7 @@ async function commitRunning(
     exitCode: 0,
     error: '',
     oomKilled: false,
-    startedAt: formatNano(nowNano()),
+    startedAt: options.startedAt,
     finishedAt: record.state.finishedAt || never,
   });
   const health = startingHealth(record);
