@@ -132,7 +132,9 @@ test('volumes and binds are written and read, while it runs and while it does no
     const members = await membersOf((await get(name, '/vol/.')).body);
     assert.deepEqual(members.map((member) => member.name).sort(), ['./', './by-down', './by-up']);
   }
-  assert.deepEqual(mountsNow(), mounts, 'nothing stays mounted');
+  // A layer that was being laid down meanwhile may have gone; what has come has stayed.
+  const stayed = mountsNow().filter((line) => !mounts.includes(line));
+  assert.deepEqual(stayed, [], 'nothing stays mounted');
   // docker cp, both ways, and through a pipe.
   const target = join(folder, 'out');
   await engine.ok('docker', ['cp', 'down:/vol/.', target]);
