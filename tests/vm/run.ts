@@ -109,7 +109,7 @@ try {
     base,
     payload: await makePayload(folder),
     consoleLog,
-    timeoutMs: 12 * 60_000,
+    timeoutMs: 25 * 60_000,
     onLine: (line) => {
       lines.push(line);
       process.stdout.write(`${((performance.now() - start) / 1000).toFixed(0).padStart(4)} s  ${line}\n`);
