@@ -7,9 +7,11 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { backgroundCtx } from '../src/core/ctx.ts';
+import { SlipwayError } from '../src/core/errors.ts';
 import { createLogger } from '../src/core/log.ts';
+import { lockDataRoot } from '../src/daemon/lock.ts';
 import { createHost, undoCgroupSetup } from '../src/host/index.ts';
-import { pings, stopDaemon } from './engine/daemon.ts';
+import { daemonPid, pings, stopDaemon } from './engine/daemon.ts';
 import { endByPidFiles, removeCgroups, removeFirewall, removeLinks, unmountAll } from './engine/leftovers.ts';
 import { readSettings, type Settings } from './engine/settings.ts';
 
@@ -77,10 +79,30 @@ async function undoCgroupMounts(settings: Settings): Promise<void> {
   say('changes of cgroup mounts');
 }
 
+/** A daemon that `make run` has not started is not ours to end, and would put back what is taken away under it. */
+async function isFree(settings: Settings): Promise<boolean> {
+  if (!existsSync(settings.dataRoot)) return true;
+  try {
+    // Held until this process ends: none may start meanwhile either.
+    await lockDataRoot(settings.dataRoot);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error;
+    process.stderr.write(
+      `clean: a slipwayd that make run did not start works on ${settings.dataRoot}: end it first, nothing is removed\n`,
+    );
+    process.exitCode = 1;
+    return false;
+  }
+}
+
 async function clean(settings: Settings): Promise<void> {
   const folders = [resolve(settings.dataRoot), resolve(settings.runRoot)];
+  const isOurs = daemonPid(settings) !== undefined;
+  if (!isOurs && !(await isFree(settings))) return;
   await removeContainers(settings);
   if (await stopDaemon(settings)) say('the daemon');
+  if (isOurs && !(await isFree(settings))) return;
   const counts: readonly (readonly [string, number])[] = [
     ['processes of pid files', await endByPidFiles(settings.runRoot)],
     ['processes in cgroups', await removeCgroups(settings.instance)],

@@ -2,7 +2,7 @@
 /** The first minutes of a stranger: make run twice, make stop, make run, make clean, on an instance of their own. */
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -99,4 +99,28 @@ test('make clean leaves nothing of the instance', async () => {
     }
   });
   assert.deepEqual(left, []);
+});
+
+test('make clean takes nothing away under a daemon that somebody started by hand', async () => {
+  const environment = {
+    ...process.env,
+    ...Object.fromEntries(settings.map((setting) => setting.split('='))),
+  };
+  const clean = async (): Promise<unknown> =>
+    await execute(process.execPath, [join(repository, 'scripts/clean.ts')], { env: environment });
+  const roots = [`--data-root=${folder}/data`, `--run-root=${folder}/run`, `--instance=${instance}`];
+  const daemon = spawn(join(repository, 'dist/bin/slipwayd'), [...roots, `--host=unix://${folder}/s.sock`]);
+  const ended = once(daemon, 'exit');
+  try {
+    // What it logs comes on standard error.
+    for await (const text of daemon.stderr.setEncoding('utf8')) if (String(text).includes('is ready')) break;
+    await assert.rejects(clean(), /a slipwayd that make run did not start works on .*: end it first/);
+    assert.equal(existsSync(`${folder}/data/state.db`), true);
+    assert.equal(existsSync(`/sys/class/net/${instance}0`), true);
+  } finally {
+    daemon.kill('SIGTERM');
+    await ended;
+  }
+  await clean();
+  assert.equal(existsSync(`${folder}/data`), false);
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -121,8 +121,8 @@ test('the same layers, the same work: the same tree, changes and archive as with
 test('a tree that cannot be made leaves nothing, nor does one that a crash cut off', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slip-vfs-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=5m', 'tmpfs', folder]);
+  let storage = await openStorage(folder, openVfs);
   try {
-    let storage = await openStorage(folder, openVfs);
     const big = tarOf([{ name: 'big', text: 'x'.repeat(1_700_000) }]);
     const { diffId } = await storage.snapshots
       .stage(ctx, Readable.from([big], { objectMode: false }))
@@ -130,7 +130,11 @@ test('a tree that cannot be made leaves nothing, nor does one that a crash cut o
         await storage.snapshots.publish(staged, undefined);
         return staged;
       });
+    // Room for half of a second tree, whatever the records have taken by now.
+    const { bavail, bsize } = await statfs(folder);
+    await writeFile(join(folder, 'filler'), Buffer.alloc(bavail * bsize - 850_000));
     await assert.rejects(storage.snapshots.prepare('one', diffId), { message: /no space left on device/ });
+    await rm(join(folder, 'filler'));
     await storage.trash.idle();
     assert.deepEqual((await storage.snapshots.list()).snapshots, []);
     assert.deepEqual(await readdir(join(folder, 'vfs/staging')), []);
@@ -138,8 +142,8 @@ test('a tree that cannot be made leaves nothing, nor does one that a crash cut o
     await mkdir(join(folder, 'vfs/staging/half/root'), { recursive: true });
     storage = await openStorage(folder, openVfs);
     assert.deepEqual(await readdir(join(folder, 'vfs/staging')), []);
-    await storage.close();
   } finally {
+    await storage.close();
     execFileSync('umount', [folder]);
     await rm(folder, { recursive: true });
   }
