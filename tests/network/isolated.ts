@@ -22,10 +22,13 @@ export function isolated(file: string, define: () => void): void {
   test(`${basename(file)} in a network namespace of its own`, () => {
     // The runner's own variable would make the inner run speak its protocol on our stdout.
     const { NODE_TEST_CONTEXT: _runner, ...env } = process.env;
+    // Of the tests inside, those that are wanted.
+    const names = process.env['SLIPWAY_TEST_NAMES'] ?? '';
+    const chosen = names === '' ? [] : [`--test-name-pattern=${names}`];
     const inside = ['--net', '--mount', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
     const { status, stdout, stderr } = spawnSync(
       'unshare',
-      [...inside, process.execPath, '--test', '--test-reporter=spec', file],
+      [...inside, process.execPath, '--test', '--test-reporter=spec', ...chosen, file],
       { env: { ...env, [mark]: '1' }, encoding: 'utf8', timeout: 220_000 },
     );
     assert.equal(status, 0, `${failuresFirst(stdout)}\n${stderr}`);

@@ -12,6 +12,8 @@ export interface MachineOptions {
   /** Where the kernel's and systemd's console goes. */
   readonly consoleLog: string;
   readonly timeoutMs: number;
+  /** More of the kernel's command line. */
+  readonly append?: string;
   /** Each line of the guest's second serial port. */
   readonly onLine: (line: string) => void;
 }
@@ -27,10 +29,11 @@ const kernelArguments =
 
 function qemuArguments(options: MachineOptions): string[] {
   const { base } = options;
+  const command = options.append === undefined ? kernelArguments : `${kernelArguments} ${options.append}`;
   const groups = [
     ['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi,tb-size=1024', '-cpu', 'max'],
     ['-smp', '2', '-m', '3072', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ['-kernel', base.kernel, '-initrd', base.initrd, '-append', kernelArguments],
+    ['-kernel', base.kernel, '-initrd', base.initrd, '-append', command],
     ['-drive', `file=${base.disk},format=raw,if=virtio,snapshot=on,cache=unsafe`],
     ['-drive', `file=${options.payload},format=raw,if=virtio,readonly=on`],
     ['-netdev', 'user,id=net0,restrict=on', '-device', 'virtio-net-pci,netdev=net0'],

@@ -1,5 +1,5 @@
 /**
- * Runs the suite in `guest/` on Debian's kernel: builds the package, boots the machine with it, counts the results.
+ * Runs the suite in `guest/` on Debian's kernel: builds the package, boots the machine with it, counts the results; `--only=NAME` one of the suites.
  * Writes them to the file that $RESULT names, for the runner of all suites, or as a summary for a person.
  */
 
@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeBusyboxImage } from '../../scripts/images/busybox.ts';
 import type { TestCounts, TestFailure } from '../../scripts/tests/count-reporter.ts';
-import { makeBase } from './base.ts';
+import { makeBase, type VmBase } from './base.ts';
 import { runMachine, type MachineEnd } from './machine.ts';
 import { readTap, type TapResult } from './tap.ts';
 
@@ -47,10 +47,15 @@ const parts = words('VM_PARTS', [
   'removal',
 ]);
 
-/** Tests that need nothing but the kernel: they run there from the sources. `VM_CONTRACTS` names others. */
+/**
+ * Tests that need nothing but the kernel: they run there from the sources. `VM_CONTRACTS` names others. Behind a colon, which
+ * tests of a file that runs in a namespace of its own: those of what other kernels lack.
+ */
 const contracts = words('VM_CONTRACTS', [
   'tests/shim/contract.test.ts',
   'tests/network/overlay-sealed.test.ts',
+  'tests/network/parents.test.ts:VLAN|ipvlan',
+  'tests/network/contracts.test.ts:ipvlan',
 ]);
 
 function addContracts(content: string): void {
@@ -99,23 +104,51 @@ function countResults(tap: TapResult, end: MachineEnd, consoleLog: string): Test
   return { passed: tap.passed, failed: failures.length, skipped: 0, failures };
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'slipway-vm-'));
-try {
-  const base = await makeBase(cache);
+interface Suite {
+  readonly name: string;
+  readonly append?: string;
+}
+
+/** One machine after the other: two at once would take as long, and each longer than its checks wait. */
+const suites: readonly Suite[] = [
+  { name: 'systemd' },
+  { name: 'no-ipv6', append: 'ipv6.disable=1 suite=no-ipv6' },
+];
+const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length);
+
+async function runSuite({ name, append }: Suite, base: VmBase, payload: string): Promise<TestCounts> {
   const lines: string[] = [];
-  const consoleLog = join(cache, 'console.log');
+  const consoleLog = join(cache, `console-${name}.log`);
   const start = performance.now();
   const end = await runMachine({
     base,
-    payload: await makePayload(folder),
+    payload,
     consoleLog,
     timeoutMs: 25 * 60_000,
+    ...(append === undefined ? {} : { append }),
     onLine: (line) => {
       lines.push(line);
       process.stdout.write(`${((performance.now() - start) / 1000).toFixed(0).padStart(4)} s  ${line}\n`);
     },
   });
-  const counts = countResults(readTap(lines), end, consoleLog);
+  return countResults(readTap(lines), end, consoleLog);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-vm-'));
+try {
+  const base = await makeBase(cache);
+  const payload = await makePayload(folder);
+  const all: TestCounts[] = [];
+  for (const suite of suites.filter(({ name }) => only === undefined || name === only))
+    all.push(await runSuite(suite, base, payload));
+  const sum = (of: 'passed' | 'failed' | 'skipped'): number =>
+    all.reduce((total, each) => total + each[of], 0);
+  const counts: TestCounts = {
+    passed: sum('passed'),
+    failed: sum('failed'),
+    skipped: sum('skipped'),
+    failures: all.flatMap(({ failures }) => failures),
+  };
   const result = process.env['RESULT'];
   if (result !== undefined) writeFileSync(result, JSON.stringify(counts));
   process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);

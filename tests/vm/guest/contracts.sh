@@ -8,9 +8,9 @@
   printf '#!/bin/sh\nexit 0\n' > /payload/stubs/make
   chmod +x /payload/stubs/make
   export PATH="/payload/stubs:$PATH"
-  for file in $(cat /payload/contracts.list); do
-    echo "# $file"
-    OFFLINE=1 /usr/lib/slipway/lib/node --disable-warning=ExperimentalWarning --test --test-concurrency=1 \
-      --test-reporter=/payload/tap-reporter.ts "$file"
-  done
+  while IFS=: read -r file names; do
+    echo "# $file $names"
+    OFFLINE=1 SLIPWAY_TEST_NAMES=$names /usr/lib/slipway/lib/node --disable-warning=ExperimentalWarning --test --test-concurrency=1 \
+      --test-reporter=/payload/tap-reporter.ts "$file" < /dev/null
+  done < /payload/contracts.list
 )
