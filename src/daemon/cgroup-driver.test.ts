@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cgroupHome, checkSystemd, drivenBy, parseExecOptions } from './cgroup-driver.ts';
+import { changeUnit, cgroupHome, checkSystemd, drivenBy, parseExecOptions } from './cgroup-driver.ts';
 
 test('the driver is what the options say, and dockerd’s words for what is none', () => {
   assert.equal(parseExecOptions([]), 'cgroupfs');
@@ -40,4 +40,15 @@ test('containers lie in a directory of the instance, or are scopes of a slice', 
   assert.deepEqual(drivenBy('systemd', [{ name: 'crun', path: '/crun' }]), [
     { name: 'crun', path: '/crun', args: ['--systemd-cgroup'] },
   ]);
+});
+
+test('limits of a scope that ended meanwhile are no failure; what systemd refuses is one, in its words', async () => {
+  const change = { unit: 'a.scope', properties: ['MemoryMax=1'] };
+  const says = (status: number, stderr: string) => async () => ({ status, stdout: '', stderr });
+  await changeUnit(change, says(0, ''));
+  await changeUnit(change, says(1, 'Failed to set unit properties on a.scope: Unit a.scope not found.\n'));
+  await assert.rejects(changeUnit(change, says(1, 'Access denied\n')), {
+    kind: 'conflict',
+    message: 'systemd does not take the limits of a.scope: Access denied',
+  });
 });

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { conflict, invalid } from '../core/errors.ts';
 import type { CgroupLayout } from '../core/ports/host.ts';
 import type { UnitChange } from '../core/ports/spec-builder.ts';
-import { checkSlice, type CgroupHome, type ConfiguredRuntime } from '../runtime/index.ts';
+import { checkSlice, type CgroupHome, type ConfiguredRuntime, type RunProgram } from '../runtime/index.ts';
 import { runProgram } from './run-program.ts';
 
 export type CgroupDriver = 'cgroupfs' | 'systemd';
@@ -56,13 +56,15 @@ export function drivenBy(
   return runtimes.map((runtime) => ({ ...runtime, args: [...(runtime.args ?? []), '--systemd-cgroup'] }));
 }
 
-/** Tells systemd of limits that changed; for as long as the unit lives. `conflict` with systemd's own words. */
-export async function changeUnit({ unit, properties }: UnitChange): Promise<void> {
-  const { status, stderr } = await runProgram('systemctl', [
-    'set-property',
-    '--runtime',
-    unit,
-    ...properties,
-  ]);
-  if (status !== 0) throw conflict(`systemd does not take the limits of ${unit}: ${stderr.trim()}`);
+/**
+ * Tells systemd of limits that changed; for as long as the unit lives. A scope goes with its last process: one that is gone has nothing
+ * left to limit. `conflict` with systemd's own words.
+ */
+export async function changeUnit(
+  { unit, properties }: UnitChange,
+  run: RunProgram = runProgram,
+): Promise<void> {
+  const { status, stderr } = await run('systemctl', ['set-property', '--runtime', unit, ...properties]);
+  if (status === 0 || stderr.includes(`Unit ${unit} not found`)) return;
+  throw conflict(`systemd does not take the limits of ${unit}: ${stderr.trim()}`);
 }

@@ -40,7 +40,7 @@ export function buildContainers(
     runtime: oci.runtime,
     specs: oci.specs,
     logDrivers: base.logDrivers,
-    changeUnit,
+    changeUnit: (change) => changeUnit(change),
     discard: (path) => storage.trash.discard(path),
     events: base.events,
     log: base.log,

@@ -42,6 +42,7 @@ const parts = words('VM_PARTS', [
   'life',
   'systemd-cgroups',
   'userns',
+  'checkpoint',
   'restart',
   'contracts',
   'removal',

@@ -7,16 +7,14 @@
 import { chmod, chown, lstat, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Compression } from '../../../core/compression.ts';
 import type { Ctx } from '../../../core/ctx.ts';
-import { conflict, invalid, isErrno, isKind, notFound } from '../../../core/errors.ts';
+import { conflict, invalid, isErrno } from '../../../core/errors.ts';
 import type { IdMapping } from '../../../core/model/id-mapping.ts';
 import { chainIdOf } from '../../../core/model/image.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { Host } from '../../../core/ports/host.ts';
 import type {
   FileChange,
-  Growing,
   MountedSnapshot,
   MountPlace,
   SnapshotDriver,
@@ -25,7 +23,6 @@ import type {
 import { backgroundCtx } from '../../../core/ctx.ts';
 import type { Trash } from '../../trash.ts';
 import type { StorageWorkers } from '../../worker/pool.ts';
-import type { LayerFile } from '../../worker/protocol.ts';
 import { Layers } from './layers.ts';
 import { fromSnapshot, type Layout } from './layout.ts';
 import { StagedLayers } from './staged.ts';
@@ -34,6 +31,7 @@ import { copyPlacesUp } from './mount-places.ts';
 import { MountPoints } from './mount-points.ts';
 import { SnapshotMounts } from './mounts.ts';
 import { parentLink, readParentLink } from './parent-link.ts';
+import { Unpacking, type Unpacked } from './unpacking.ts';
 
 export interface Overlay2Deps {
   readonly host: Pick<
@@ -57,13 +55,6 @@ export interface Overlay2Deps {
 /** What one page of mount options leaves for lower directories: some 200 layers. */
 const maxLower = 3600;
 
-type Unpacked = { readonly chainId: string; readonly diffId: string; readonly size: number };
-type Source = {
-  readonly file: LayerFile | undefined;
-  readonly compression: Compression | undefined;
-  readonly parentReady?: Promise<unknown> | undefined;
-};
-
 /** Said in so many words, so that a snapshot's upper directory holds all that was changed, whatever the kernel's defaults are. */
 const features = 'index=off,redirect_dir=off,metacopy=off';
 
@@ -77,14 +68,14 @@ export class Overlay2Driver implements SnapshotDriver {
   readonly #view: MappedView | undefined;
   readonly #mounts: SnapshotMounts;
   readonly #points: MountPoints;
-  /** Layers under way, by chain id: a second request waits, and so does a layer that stands on one. */
-  readonly #unpacking = new Map<string, Promise<Unpacked>>();
+  readonly #unpacking: Unpacking;
 
   constructor(deps: Overlay2Deps, layout: Layout, backing: string, view: MappedView | undefined) {
     this.#deps = deps;
     this.#view = view;
     this.#layout = layout;
     this.#layers = new Layers(layout, deps.trash);
+    this.#unpacking = new Unpacking(deps.workers, this.#layers);
     this.#staged = new StagedLayers(deps.workers, layout, this.#layers);
     this.#backing = backing;
     this.#mounts = new SnapshotMounts(deps, layout);
@@ -101,99 +92,14 @@ export class Overlay2Driver implements SnapshotDriver {
     ];
   }
 
-  async unpack(
-    ctx: Ctx,
-    chainId: string,
-    parent: string | undefined,
-    archive: Readable,
+  unpack(
+    ...[ctx, chainId, parent, archive]: Parameters<SnapshotDriver['unpack']>
   ): Promise<{ size: number }> {
-    const there = await this.#layers.find(chainId);
-    if (there !== undefined || this.#unpacking.has(chainId)) {
-      for await (const chunk of archive) void chunk;
-      const { size } = there ?? (await this.#unpackOnce(ctx, chainId, undefined, parent, undefined));
-      return { size };
-    }
-    const source: Source = { file: undefined, compression: 'none' };
-    const { size } = await this.#unpackOnce(ctx, chainId, source, parent, archive);
-    return { size };
+    return this.#unpacking.unpack(ctx, chainId, parent, archive);
   }
 
-  async unpackFile(
-    ctx: Ctx,
-    input: {
-      readonly file: string;
-      readonly compression?: Compression;
-      readonly growing?: Growing;
-      readonly read?: SharedArrayBuffer;
-      readonly parentReady?: Promise<unknown>;
-      readonly parent: string | undefined;
-      readonly diffId?: string;
-    },
-  ): Promise<Unpacked> {
-    const { compression, growing, read, parent, parentReady, diffId } = input;
-    const file: LayerFile = {
-      path: input.file,
-      ...(growing !== undefined && { growing }),
-      ...(read !== undefined && { read }),
-    };
-    const source: Source = { file, compression, parentReady };
-    if (diffId === undefined) return this.#unpack(ctx, undefined, source, parent, undefined);
-    const chainId = chainIdOf(parent, diffId);
-    for (;;) {
-      const there = await this.#layers.find(chainId);
-      if (there !== undefined) return { chainId, diffId, size: there.size };
-      const isOurs = !this.#unpacking.has(chainId);
-      try {
-        return await this.#unpackOnce(ctx, chainId, source, parent, undefined);
-      } catch (error) {
-        // Another caller's cancellation is not ours.
-        if (isOurs || ctx.signal.aborted || !isKind(error, 'unavailable')) throw error;
-      }
-    }
-  }
-
-  #unpackOnce(
-    ctx: Ctx,
-    chainId: string,
-    source: Source | undefined,
-    parent: string | undefined,
-    archive: Readable | undefined,
-  ): Promise<Unpacked> {
-    const running = this.#unpacking.get(chainId);
-    if (running !== undefined) return running;
-    if (source === undefined) throw notFound(`layer ${chainId} does not exist`);
-    const flight = this.#unpack(ctx, chainId, source, parent, archive).finally(() =>
-      this.#unpacking.delete(chainId),
-    );
-    this.#unpacking.set(chainId, flight);
-    return flight;
-  }
-
-  async #unpack(
-    ctx: Ctx,
-    wanted: string | undefined,
-    source: Source,
-    parent: string | undefined,
-    archive: Readable | undefined,
-  ): Promise<Unpacked> {
-    const staged = await this.#layers.stage();
-    try {
-      const { file, compression } = source;
-      const job = { file, compression, target: staged.diff };
-      const done = await this.#deps.workers.run(ctx, 'unpack', job, archive);
-      const chainId = chainIdOf(parent, done.diffId);
-      if (wanted !== undefined && wanted !== chainId)
-        throw invalid(
-          `layer content has diff id ${done.diffId}, which is not what the image says (chain id ${wanted})`,
-        );
-      await source.parentReady;
-      if (parent !== undefined) await this.#unpacking.get(parent);
-      await this.#layers.publish(staged.path, chainId, parent, done);
-      return { chainId, diffId: done.diffId, size: done.size };
-    } catch (error) {
-      await this.#layers.discardStaged(staged.path);
-      throw error;
-    }
+  unpackFile(...[ctx, input]: Parameters<SnapshotDriver['unpackFile']>): Promise<Unpacked> {
+    return this.#unpacking.unpackFile(ctx, input);
   }
 
   stage(ctx: Ctx, archive: Readable): Promise<StagedLayer> {
@@ -201,7 +107,7 @@ export class Overlay2Driver implements SnapshotDriver {
   }
 
   async publish(staged: StagedLayer, parent: string | undefined): Promise<string> {
-    await this.#unpacking.get(chainIdOf(parent, staged.diffId))?.catch(() => {});
+    await this.#unpacking.underWay(chainIdOf(parent, staged.diffId))?.catch(() => {});
     return this.#staged.publish(staged, parent);
   }
 
