@@ -1,6 +1,6 @@
 /**
  * A tree of Debian 13 with its docker.io, unpacked from the packages that apt picks and never configured: enough to run dockerd
- * in it, and nothing of it touches this host. Its docker compose, one binary, is unpacked by itself.
+ * in it, and nothing of it touches this host. Its docker compose, for the tests of clients, is unpacked likewise.
  */
 
 import { execFile } from 'node:child_process';
@@ -93,20 +93,10 @@ export async function unpackTrixiePackages(
 /** Makes the tree with dockerd once; returns its folder. */
 export const unpackTrixie = (): Promise<string> => unpackTrixiePackages(cache, dockerPackages, settle);
 
+const composeCache = join(import.meta.dirname, '../../.cache/trixie-compose');
+
 /** The folder of CLI plugins with Debian 13's `docker compose`, unpacked once. */
 export async function unpackCompose(): Promise<string> {
-  const folder = join(cache, 'compose');
-  const plugins = 'usr/libexec/docker/cli-plugins';
-  if (existsSync(folder)) return join(folder, plugins);
-  const options = aptOptions(cache);
-  await run('apt-get', [...options, 'update'], { maxBuffer: 16 << 20 });
-  const temporary = `${folder}.tmp`;
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
-  await run('apt-get', [...options, 'download', 'docker-compose'], { cwd: temporary });
-  const file = readdirSync(temporary).find((name) => name.endsWith('.deb'));
-  if (file === undefined) throw new Error('apt has downloaded no docker-compose');
-  await run('dpkg-deb', ['-x', join(temporary, file), temporary]);
-  renameSync(temporary, folder);
-  return join(folder, plugins);
+  const tree = await unpackTrixiePackages(composeCache, ['base-files', 'docker-compose']);
+  return join(tree, 'usr/libexec/docker/cli-plugins');
 }

@@ -5,7 +5,7 @@ import type { Compression } from '../../../core/compression.ts';
 import type { Ctx } from '../../../core/ctx.ts';
 import { invalid, isKind, notFound } from '../../../core/errors.ts';
 import { chainIdOf } from '../../../core/model/image.ts';
-import type { Growing } from '../../../core/ports/snapshot-driver.ts';
+import type { SnapshotDriver } from '../../../core/ports/snapshot-driver.ts';
 import type { StorageWorkers } from '../../worker/pool.ts';
 import type { LayerFile } from '../../worker/protocol.ts';
 import type { Layers } from './layers.ts';
@@ -34,10 +34,7 @@ export class Unpacking {
   }
 
   async unpack(
-    ctx: Ctx,
-    chainId: string,
-    parent: string | undefined,
-    archive: Readable,
+    ...[ctx, chainId, parent, archive]: Parameters<SnapshotDriver['unpack']>
   ): Promise<{ size: number }> {
     const there = await this.#layers.find(chainId);
     if (there !== undefined || this.#flights.has(chainId)) {
@@ -50,18 +47,7 @@ export class Unpacking {
     return { size };
   }
 
-  async unpackFile(
-    ctx: Ctx,
-    input: {
-      readonly file: string;
-      readonly compression?: Compression;
-      readonly growing?: Growing;
-      readonly read?: SharedArrayBuffer;
-      readonly parentReady?: Promise<unknown>;
-      readonly parent: string | undefined;
-      readonly diffId?: string;
-    },
-  ): Promise<Unpacked> {
+  async unpackFile(...[ctx, input]: Parameters<SnapshotDriver['unpackFile']>): Promise<Unpacked> {
     const { compression, growing, read, parent, parentReady, diffId } = input;
     const file: LayerFile = {
       path: input.file,
