@@ -32,7 +32,7 @@ setup:
 build: setup
 	@$(MAKE) --no-print-directory dist/.built
 
-dist/.built: dist/lib/.built dist/lib/no-systemd/libsystemd.so.0 dist/bin/slipway dist/bin/slipway-shim dist/bin/slipwayd dist/bin/slipway-net
+dist/.built: dist/lib/.built dist/lib/no-systemd/libsystemd.so.0 dist/lib/console-size.so dist/bin/slipway dist/bin/slipway-shim dist/bin/slipwayd dist/bin/slipway-net
 	@touch $@
 
 dist/lib/.built: $(SOURCES) scripts/build-lib.ts packaging/lib/slipwayd.js package-lock.json
@@ -41,6 +41,9 @@ dist/lib/.built: $(SOURCES) scripts/build-lib.ts packaging/lib/slipwayd.js packa
 
 dist/lib/no-systemd/libsystemd.so.0: $(wildcard native/no-systemd/*)
 	$(MAKE) --no-print-directory -C native/no-systemd OUT=$(CURDIR)/$@
+
+dist/lib/console-size.so: $(wildcard native/console-size/*)
+	$(MAKE) --no-print-directory -C native/console-size OUT=$(CURDIR)/$@
 
 dist/bin/slipwayd dist/bin/slipway-net: dist/bin/%: packaging/bin/%
 	@mkdir -p dist/bin

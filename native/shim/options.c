@@ -24,6 +24,7 @@ static const char *take(struct options *to, const char *name, const char *value)
       {"--bundle", &to->bundle},
       {"--runtime", &to->runtime_path},
       {"--runtime-root", &to->runtime_root},
+      {"--exec-preload", &to->exec_preload},
       {"--log", &to->log_path},
       {"--log-attributes", &to->log_attributes},
       {"--log-cursor", &to->log_cursor},

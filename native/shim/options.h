@@ -15,6 +15,7 @@ struct options {
   const char *runtime_root;
   const char *runtime_args[MAX_RUNTIME_ARGS];
   int runtime_arg_count;
+  const char *exec_preload; /* a library that sets the size of an exec's terminal from within the runtime; NULL for a runtime that is in time itself */
   const char *log_path; /* NULL writes none */
   const char *log_attributes; /* a JSON object for every log line, or NULL */
   int64_t log_max_size; /* bytes, 0 for unlimited */

@@ -23,6 +23,16 @@ static void file_of(const struct session *session, const char *suffix, char *to,
   snprintf(to, size, "%s%s", session->base, suffix);
 }
 
+/* Only an exec's terminal gets its size late (native/console-size). */
+static void preload_console_size(const struct session *session) {
+  if (!shim.options.exec_preload || session->id == 0 || !session->terminal) return;
+  if (session->rows == 0 && session->columns == 0) return;
+  char size[16];
+  snprintf(size, sizeof size, "%u %u", session->rows, session->columns);
+  setenv("SLIPWAY_CONSOLE_SIZE", size, 1);
+  setenv("LD_PRELOAD", shim.options.exec_preload, 1);
+}
+
 /* In the child: what the shim changed for itself goes back to what a process expects. */
 static void become_runtime(const struct session *session, char **args, const int child[3]) {
   for (int i = 0; i < 3; i++)
@@ -38,6 +48,7 @@ static void become_runtime(const struct session *session, char **args, const int
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   /* The runtime sets what the spec says; without a word there the container must not inherit the shim's protection. */
   write_small("/proc/self/oom_score_adj", "0", 1);
+  preload_console_size(session);
   execv(args[0], args);
   char path[PATH_SIZE], text[PATH_SIZE + 256];
   file_of(session, ".log", path, sizeof path);

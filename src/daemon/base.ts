@@ -49,7 +49,7 @@ import { loadAppArmorProfile } from './apparmor.ts';
 import { cgroupHome, checkSystemd, drivenBy } from './cgroup-driver.ts';
 import { unifiedControllers } from './cgroup-facts.ts';
 import { guardRuntimes } from './guard-runtimes.ts';
-import { lightenRuntimes } from './light-runtimes.ts';
+import { lightenRuntimes, sizeConsoles } from './light-runtimes.ts';
 import type { DaemonOptions } from './options.ts';
 import { locatePrograms, type Programs } from './programs.ts';
 import { prepareRealtime } from './realtime.ts';
@@ -119,7 +119,8 @@ async function openRuntimes(
   const home = cgroupHome(defaults.cgroupDriver, options.instance, defaults.cgroupParent);
   const configured = drivenBy(defaults.cgroupDriver, configuredRuntimes(options));
   const guarded = await guardRuntimes(host, ctx, configured, runRoot);
-  const runtimes = await lightenRuntimes(guarded, programs.noSystemd);
+  const sized = await sizeConsoles(guarded, programs.consoleSize);
+  const runtimes = await lightenRuntimes(sized, programs.noSystemd);
   const name = chooseDefault(options, runtimes, layout, unifiedControllers(layout));
   const runtime = await createRuntime({
     host,

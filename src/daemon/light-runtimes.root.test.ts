@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { lightenRuntimes } from './light-runtimes.ts';
+import { lightenRuntimes, sizeConsoles } from './light-runtimes.ts';
 
 const folder = mkdtempSync('/tmp/slip-light-');
 after(() => rmSync(folder, { recursive: true }));
@@ -56,4 +56,20 @@ test('a crun that does not come up with it keeps its own', async () => {
     '/dev/null',
   ]);
   assert.deepEqual(await lightenRuntimes([crun], empty), [crun]);
+});
+
+test('crun takes the library for the size of terminals; runc has no need of it, and a broken one is left out', async () => {
+  const consoleSize = join(folder, 'console-size.so');
+  const source = join(import.meta.dirname, '../../native/console-size');
+  execFileSync('make', ['-s', '-C', source, `OUT=${consoleSize}`]);
+  const runc = { name: 'runc', path: '/usr/sbin/runc' };
+  assert.deepEqual(await sizeConsoles([crun, runc], consoleSize), [
+    { ...crun, execPreload: consoleSize },
+    runc,
+  ]);
+  // The loader goes on without a library that it cannot load, and complains on stderr.
+  const broken = join(folder, 'broken.so');
+  writeFileSync(broken, 'no library');
+  assert.deepEqual(await sizeConsoles([crun], broken), [crun]);
+  assert.deepEqual(await sizeConsoles([crun], undefined), [crun]);
 });

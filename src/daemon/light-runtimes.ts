@@ -1,7 +1,7 @@
 /**
- * A crun that starts quicker. Distributions link it to libsystemd, which brings five more libraries along; to map and relocate them
+ * Libraries that go in front of crun's own. Distributions link it to libsystemd, which brings five more along; to map and relocate them
  * costs 3 of the 16 million instructions that crun needs for a container. Without systemd's cgroup driver it calls none of it, so
- * an empty library of the same name goes in front (native/no-systemd).
+ * an empty library of the same name goes in front (native/no-systemd). Another one is for execs with a terminal (native/console-size).
  */
 
 import { execFile } from 'node:child_process';
@@ -11,24 +11,23 @@ import type { ConfiguredRuntime } from '../runtime/index.ts';
 
 const run = promisify(execFile);
 
-/** Whether it runs with the stand-in, and says the same: a crun that wants more of the library does not come up at all. */
-async function takes(runtime: ConfiguredRuntime, libraryPath: string): Promise<boolean> {
+/** Whether it runs with these variables, and says the same: a crun that wants more of a library does not come up at all. */
+async function takes(runtime: ConfiguredRuntime, variables: NodeJS.ProcessEnv): Promise<boolean> {
   const program = runtime.startPath ?? runtime.path;
   const ask = (env: NodeJS.ProcessEnv): ReturnType<typeof run> =>
     run(program, ['--version'], { env, timeout: 20_000 });
   try {
-    const [plain, light] = await Promise.all([
-      ask(process.env),
-      ask({ ...process.env, LD_LIBRARY_PATH: libraryPath }),
-    ]);
-    return plain.stdout !== '' && light.stdout === plain.stdout && light.stderr === plain.stderr;
+    const [plain, changed] = await Promise.all([ask(process.env), ask({ ...process.env, ...variables })]);
+    return plain.stdout !== '' && changed.stdout === plain.stdout && changed.stderr === plain.stderr;
   } catch {
     return false;
   }
 }
 
-function mayGoWithout({ path, args = [] }: ConfiguredRuntime): boolean {
-  return basename(path).startsWith('crun') && !args.some((arg) => arg.includes('systemd'));
+const isCrun = ({ path }: ConfiguredRuntime): boolean => basename(path).startsWith('crun');
+
+function mayGoWithout(runtime: ConfiguredRuntime): boolean {
+  return isCrun(runtime) && !(runtime.args ?? []).some((arg) => arg.includes('systemd'));
 }
 
 /** The runtimes; a crun that works without libsystemd with the directory of what stands in for it. */
@@ -39,7 +38,24 @@ export async function lightenRuntimes(
   if (libraryPath === undefined) return runtimes;
   return await Promise.all(
     runtimes.map(async (runtime) =>
-      mayGoWithout(runtime) && (await takes(runtime, libraryPath)) ? { ...runtime, libraryPath } : runtime,
+      mayGoWithout(runtime) && (await takes(runtime, { LD_LIBRARY_PATH: libraryPath }))
+        ? { ...runtime, libraryPath }
+        : runtime,
+    ),
+  );
+}
+
+/** The runtimes; a crun that takes it with the library that sets the size of an exec's terminal before the program runs. */
+export async function sizeConsoles(
+  runtimes: readonly ConfiguredRuntime[],
+  library: string | undefined,
+): Promise<readonly ConfiguredRuntime[]> {
+  if (library === undefined) return runtimes;
+  return await Promise.all(
+    runtimes.map(async (runtime) =>
+      isCrun(runtime) && (await takes(runtime, { LD_PRELOAD: library }))
+        ? { ...runtime, execPreload: library }
+        : runtime,
     ),
   );
 }

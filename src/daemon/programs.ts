@@ -11,6 +11,8 @@ export interface Programs {
   readonly net: { readonly path: string; readonly args: readonly string[] };
   /** A directory with what stands in for libsystemd; undefined where it was not built. */
   readonly noSystemd: string | undefined;
+  /** The library that sets the size of an exec's terminal in time; undefined where it was not built. */
+  readonly consoleSize: string | undefined;
 }
 
 /** Bundled, the daemon lies in `lib/` beside `bin/`; from source two levels below the repository with its `dist/`. */
@@ -37,9 +39,9 @@ const smallMemory = [
 ];
 
 /** In `lib/`, where the bundled daemon lies itself. */
-function locateNoSystemd(): string | undefined {
+function locateLibrary(name: string): string | undefined {
   const here = dirname(fileURLToPath(import.meta.url));
-  const candidates = [join(here, 'no-systemd'), join(here, '../../dist/lib/no-systemd')];
+  const candidates = [join(here, name), join(here, '../../dist/lib', name)];
   return candidates.find((path) => existsSync(path));
 }
 
@@ -48,5 +50,10 @@ export function locatePrograms(options: Pick<DaemonOptions, 'shimPath'>): Progra
   const shim = candidates.find((path) => existsSync(path));
   if (shim === undefined)
     throw internal(`slipway-shim is not there (looked for ${candidates.join(', ')}): run make build`);
-  return { shim, net: locateNet(), noSystemd: locateNoSystemd() };
+  return {
+    shim,
+    net: locateNet(),
+    noSystemd: locateLibrary('no-systemd'),
+    consoleSize: locateLibrary('console-size.so'),
+  };
 }

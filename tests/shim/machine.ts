@@ -33,6 +33,14 @@ export function builtShim(): string {
   return out;
 }
 
+/** The built library that sets the size of an exec's terminal. */
+export function builtConsoleSize(): string {
+  const directory = join(root, 'native/console-size');
+  const out = join(root, 'dist/lib/console-size.so');
+  execFileSync('flock', [join(directory, 'Makefile'), 'make', '-s', '-C', directory, `OUT=${out}`]);
+  return out;
+}
+
 /** crun refuses a hybrid layout while the unified mount has controllers; a v1 mount of hugetlb takes the last one away. */
 function prepareCgroups(): void {
   const unified = '/sys/fs/cgroup/unified/cgroup.controllers';
@@ -143,6 +151,7 @@ export async function createMachine(
 ): Promise<ShimMachine> {
   prepareCgroups();
   const shimPath = options.shimPath ?? builtShim();
+  const execPreload = builtConsoleSize();
   // A second machine over the same directory plays the daemon that comes back.
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'slip-'));
   const instance = basename(directory);
@@ -154,7 +163,7 @@ export async function createMachine(
       host,
       shimPath,
       runtimes: [
-        { name: 'crun', path: '/usr/bin/crun' },
+        { name: 'crun', path: '/usr/bin/crun', execPreload },
         { name: 'runc', path: '/usr/sbin/runc' },
         { name: 'absent', path: '/usr/bin/no-such-runtime' },
       ],

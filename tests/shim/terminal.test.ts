@@ -80,6 +80,42 @@ for (const runtimeName of ['crun', 'runc']) {
       await machine.finish(spec, task);
     });
 
+    it('tells the size to a program that asks first thing, and nothing of how it was told', async () => {
+      const spec = machine.spec(['/bin/sleep', '1000']);
+      const task = await machine.runtime.start(ctx, spec);
+      // Many at once: the runtime's two processes go on at the same time then, and one of them is late.
+      const sizes = await Promise.all(
+        Array.from({ length: 24 }, async (_, index) => {
+          const exec = await task.exec(ctx, {
+            execId: `size-${index}`,
+            process: machine.process(['/bin/stty', 'size'], true),
+            terminal: true,
+            consoleSize: [20 + index, 180],
+            openStdin: false,
+            attach: everything,
+          });
+          assert.ok(exec.attachment);
+          return await textOf(exec.attachment.stdout);
+        }),
+      );
+      assert.deepEqual(
+        sizes,
+        Array.from({ length: 24 }, (_, index) => `${20 + index} 180\r\n`),
+      );
+      const exec = await task.exec(ctx, {
+        execId: 'environment',
+        process: machine.process(['/bin/cat', '/proc/self/environ'], true),
+        terminal: true,
+        consoleSize: [24, 80],
+        openStdin: false,
+        attach: everything,
+      });
+      assert.ok(exec.attachment);
+      const environment = (await textOf(exec.attachment.stdout)).replace(/HOME=[^\0]*\0/, '');
+      assert.equal(environment, 'PATH=/bin\0TERM=xterm\0');
+      await machine.finish(spec, task);
+    });
+
     it('delivers what was written just before the exit', async () => {
       const spec = machine.spec(['/bin/seq', '1', '5000'], { terminal: true, attachments: [everything] });
       const task = await machine.runtime.start(ctx, spec);

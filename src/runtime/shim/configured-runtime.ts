@@ -9,4 +9,6 @@ export interface ConfiguredRuntime {
   readonly args?: readonly string[];
   /** Where the loader looks for its libraries first. */
   readonly libraryPath?: string;
+  /** A library to load into it for an exec with a terminal, which else gets its size after the program began (native/console-size). */
+  readonly execPreload?: string;
 }

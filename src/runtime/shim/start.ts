@@ -31,6 +31,7 @@ function shimArguments(deps: ShimDeps, spec: TaskSpec): string[] {
     deps.paths.runtimeRoot(spec.runtime),
   );
   for (const arg of runtime.args ?? []) args.push('--runtime-arg', arg);
+  if (runtime.execPreload !== undefined) args.push('--exec-preload', runtime.execPreload);
   args.push('--socket', deps.paths.socket(spec.containerId), '--exit-record', spec.exitPath);
   args.push('--spill-dir', dirname(spec.exitPath));
   if (spec.restoreFrom !== undefined) args.push('--restore', spec.restoreFrom);
