@@ -96,7 +96,7 @@ const iperf = async (server: Pick<Box, 'namespace'>, client: Pick<Box, 'namespac
   return parsed.end.sum_received.bits_per_second / 1e9;
 };
 
-/** In short turns, since the machine's own ups and downs are larger than what is measured. Beside pairs of interfaces made by hand: host to namespace directly, and two namespaces on a bridge without any rules. */
+/** In short turns, since the machine's own ups and downs are larger than what is measured. Beside what is made by hand in the same namespace: two namespaces on a bridge, the host to one of them, and the host to a pair without a bridge. */
 async function throughput(web: Box, other: Box): Promise<void> {
   const host = { namespace: { fd: -1, path: '/proc/self/ns/net' } };
   const [one, two, bare] = [
@@ -109,20 +109,24 @@ async function throughput(web: Box, other: Box): Promise<void> {
       `ip link add hand${at} mtu 1400 type veth peer name eth0 mtu 1400 netns ${namespace.path}; nsenter --net=${namespace.path} sh -c 'ip addr add 10.98.0.${at + 2}/24 dev eth0; ip link set eth0 up'`,
     );
   run(
-    'ip link add handbr type bridge; ip link set handbr up; for at in 0 1; do ip link set hand$at master handbr up; done',
+    'ip link add handbr type bridge; ip addr add 10.98.0.1/24 dev handbr; ip link set handbr up; for at in 0 1; do ip link set hand$at master handbr up; done',
   );
   run(
     `ip link add pair mtu 1400 type veth peer name eth0 mtu 1400 netns ${bare.namespace.path}; ip addr add 10.97.0.1/24 dev pair; ip link set pair up; nsenter --net=${bare.namespace.path} sh -c 'ip addr add 10.97.0.2/24 dev eth0; ip link set eth0 up'`,
   );
   const address = web.record.endpoints['bridge']?.ipv4 ?? '';
-  const samples: Record<string, number[]> = { containers: [], handBridge: [], fromHost: [], handPair: [] };
+  const paths: readonly (readonly [string, Pick<Box, 'namespace'>, Pick<Box, 'namespace'>, string])[] = [
+    ['containers', web, other, address],
+    ['handBridge', one, two, '10.98.0.2'],
+    ['fromHost', web, host, address],
+    ['hostHandBridge', one, host, '10.98.0.2'],
+    ['handPair', bare, host, '10.97.0.2'],
+  ];
+  const samples = new Map<string, number[]>(paths.map(([name]) => [name, []]));
   for (let turn = 0; turn < (quick ? 3 : 25); turn++) {
-    samples['containers']?.push(await iperf(web, other, address));
-    samples['handBridge']?.push(await iperf(one, two, '10.98.0.2'));
-    samples['fromHost']?.push(await iperf(web, host, address));
-    samples['handPair']?.push(await iperf(bare, host, '10.97.0.2'));
+    for (const [name, server, client, to] of paths) samples.get(name)?.push(await iperf(server, client, to));
   }
-  for (const [name, values] of Object.entries(samples)) {
+  for (const [name, values] of samples) {
     result[name] = median(values);
     result['throughputSpread'] = Math.max(result['throughputSpread'] ?? 0, spread(values));
   }

@@ -24,8 +24,8 @@ interface Plugin {
 isolated(import.meta.filename, () => {
   let world: World;
 
-  const start = async (listen: string, ...settings: string[]): Promise<Plugin> => {
-    const child = spawn(process.execPath, [program, listen, ...settings], {
+  const launch = async (args: readonly string[]): Promise<Plugin> => {
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const lines: string[] = [];
@@ -39,6 +39,8 @@ isolated(import.meta.filename, () => {
       );
     return { child, up, until };
   };
+  const start = (listen: string, ...settings: string[]): Promise<Plugin> =>
+    launch([program, listen, ...settings]);
   const end = async ({ child }: Plugin, socket?: string): Promise<void> => {
     child.kill('SIGKILL');
     await once(child, 'exit');
@@ -78,6 +80,33 @@ isolated(import.meta.filename, () => {
     await plugin.until('IpamDriver.ReleaseAddress {"PoolID":"pool-1","Address":"10.71.0.9"}');
     await world.networks.remove(ctx, 'leased');
     await end(plugin, socketOf('fixed'));
+  });
+
+  test('what is owed outlives the daemon: the next one gives it back, once, and forgets it with the network', async () => {
+    let plugin = await start(socketOf('fixed'));
+    await create('leased', 'fixed', '10.71.0.0/24');
+    const boxes = [
+      await world.run('one', { NetworkMode: 'leased' }, wanting('leased', '10.71.0.9')),
+      await world.run('two', { NetworkMode: 'leased' }, wanting('leased', '10.71.0.10')),
+    ];
+    await end(plugin, socketOf('fixed'));
+    for (const box of boxes) await world.stop(box);
+    await world.restart();
+    assert.equal((await world.records.list('debt'))[0]?.addresses.length, 2);
+    plugin = await start(socketOf('fixed'));
+    const told = await plugin.until('IpamDriver.ReleaseAddress {"PoolID":"pool-1","Address":"10.71.0.10"}');
+    assert.deepEqual(
+      told.filter((call) => call.includes('ReleaseAddress')),
+      ['9', '10'].map((last) => `IpamDriver.ReleaseAddress {"PoolID":"pool-1","Address":"10.71.0.${last}"}`),
+    );
+    await eventually('nothing is owed', async () =>
+      (await world.records.list('debt')).length === 0 ? true : undefined,
+    );
+    const last = await world.run('last', { NetworkMode: 'bridge' });
+    await world.stop(last);
+    await end(plugin, socketOf('fixed'));
+    await world.networks.remove(ctx, 'leased');
+    assert.deepEqual(await world.records.list('debt'), []);
   });
 
   test('an address that goes back is back before the next one is asked for', async () => {
@@ -265,23 +294,71 @@ isolated(import.meta.filename, () => {
     await end(plugin, socketOf('bare'));
   });
 
-  test('a network whose driver is away when the daemon comes back is still there, and serves when it is back', async () => {
+  const weave = async (): Promise<Plugin> => {
     const bridge = join(import.meta.dirname, 'plugin-program.ts');
-    const launch = async (): Promise<ChildProcess> => {
-      const child = spawn(process.execPath, [bridge, socketOf('weave'), 'plugbr'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await once(child.stdout, 'data');
-      return world.keep(child);
-    };
-    let child = await launch();
-    await world.networks.create(ctx, {
+    return launch([bridge, socketOf('weave'), 'plugbr']);
+  };
+  const weaveNetwork = () =>
+    world.networks.create(ctx, {
       name: 'woven',
       driver: 'weave',
       ipam: { config: [{ subnet: '10.76.0.0/24' }] },
     });
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+  const farewells = (calls: readonly string[]): readonly string[] =>
+    calls.filter((call) => /Leave|DeleteEndpoint/.test(call));
+
+  test('a driver that is away when its endpoints end hears of it when it is back, whichever daemon is there by then', async () => {
+    let plugin = await weave();
+    await weaveNetwork();
+    const [stopped, left, later] = [
+      await world.run('stopped', { NetworkMode: 'woven' }),
+      await world.run('left', { NetworkMode: 'woven' }),
+      await world.run('later', { NetworkMode: 'woven' }),
+    ];
+    await plugin.until('NetworkDriver.Join');
+    await end(plugin, socketOf('weave'));
+    await world.stop(stopped);
+    await world.networks.disconnect(ctx, 'woven', 'left', false);
+    assert.doesNotMatch(inside(left, 'ip', 'link'), /eth0/, 'the interface is gone from it');
+    await world.restart();
+    // This daemon never knew the plugin.
+    await world.stop(later);
+    const ended = [stopped, left, later].map(({ record }) => record.endpoints['woven']?.endpointId ?? '');
+    plugin = await weave();
+    const told = farewells(await plugin.until(`NetworkDriver.DeleteEndpoint ${ended[2]}`));
+    assert.deepEqual(
+      told,
+      ended.flatMap((id) => [`NetworkDriver.Leave ${id}`, `NetworkDriver.DeleteEndpoint ${id}`]),
+    );
+    await eventually('nothing is owed', async () =>
+      (await world.records.list('debt')).length === 0 ? true : undefined,
+    );
+    await world.stop(world.boxes.get(left.record.id) ?? left);
+    await world.networks.remove(ctx, 'woven');
+    await end(plugin, socketOf('weave'));
+  });
+
+  test('a network goes only when its driver has heard of all endpoints', async () => {
+    let plugin = await weave();
+    await weaveNetwork();
+    const box = await world.run('box', { NetworkMode: 'woven' });
+    await end(plugin, socketOf('weave'));
+    await world.stop(box);
+    await assert.rejects(world.networks.remove(ctx, 'woven'), /plugin weave does not answer/);
+    plugin = await weave();
+    await world.networks.remove(ctx, 'woven');
+    const told = await plugin.until('NetworkDriver.DeleteNetwork');
+    assert.deepEqual(
+      told.map((call) => call.split(' ')[0]).filter((method) => method?.startsWith('NetworkDriver.')),
+      ['NetworkDriver.Leave', 'NetworkDriver.DeleteEndpoint', 'NetworkDriver.DeleteNetwork'],
+    );
+    await end(plugin, socketOf('weave'));
+  });
+
+  test('a network whose driver is away when the daemon comes back is still there, and serves when it is back', async () => {
+    const plugin = await weave();
+    await weaveNetwork();
+    await end(plugin);
     await world.restart();
     assert.equal(world.networks.inspect('woven').network.driver, 'weave');
     assert.match(world.networks.status().join('\n'), /the plugin weave of network woven does not serve/);
@@ -290,7 +367,7 @@ isolated(import.meta.filename, () => {
     await assert.rejects(world.networks.connect(ctx, 'woven', 'other', {}), /plugin weave does not answer/);
     await assert.rejects(world.networks.remove(ctx, 'woven'), /plugin weave does not answer/);
     rmSync(socketOf('weave'));
-    child = await launch();
+    await weave();
     await world.networks.connect(ctx, 'woven', 'other', {});
     assert.match(inside(other, 'ip', 'addr', 'show', 'eth1'), /10\.76\.0\.2\/24/);
     assert.deepEqual(world.networks.status(), [], 'and that is no longer told');

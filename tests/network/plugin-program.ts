@@ -1,6 +1,6 @@
 /**
  * A network plugin, as others write them: `plugin-program.ts SOCKET BRIDGE`. Serves libnetwork's remote protocol, makes
- * a bridge for its one network and a pair of interfaces for each endpoint, and prints each call.
+ * a bridge for its one network and a pair of interfaces for each endpoint, and prints each call as `METHOD ENDPOINT`.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -67,10 +67,11 @@ createServer((request, response) => {
   request.on('data', (chunk: string) => (text += chunk));
   request.on('end', () => {
     const method = (request.url ?? '/').slice(1);
-    process.stdout.write(`${method}\n`);
+    const body = JSON.parse(text === '' ? '{}' : text) as Body;
+    process.stdout.write(`${method} ${body.EndpointID ?? ''}`.trim() + '\n');
     let result: object;
     try {
-      result = answer(method, JSON.parse(text === '' ? '{}' : text) as Body);
+      result = answer(method, body);
     } catch (error) {
       result = { Err: String(error) };
     }

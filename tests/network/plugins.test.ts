@@ -84,8 +84,8 @@ isolated(import.meta.filename, () => {
     await assert.rejects(world.networks.remove(ctx, 'woven'), /has active endpoints/);
     await world.stop(world.boxes.get(other.record.id) ?? other);
     await world.stop(web);
-    const left = calls.filter((call) => call === 'NetworkDriver.Leave').length;
-    const deleted = calls.filter((call) => call === 'NetworkDriver.DeleteEndpoint').length;
+    const left = calls.filter((call) => call.startsWith('NetworkDriver.Leave ')).length;
+    const deleted = calls.filter((call) => call.startsWith('NetworkDriver.DeleteEndpoint ')).length;
     assert.deepEqual([left, deleted], [2, 2], 'also of the container that ended by itself');
     await world.networks.remove(ctx, 'woven');
     await eventually('nothing of the plugin is left', async () =>

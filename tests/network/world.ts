@@ -5,12 +5,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { backgroundCtx } from '#src/core/ctx.ts';
+import { unavailable } from '#src/core/errors.ts';
 import { EventBus } from '#src/core/events.ts';
 import { newId } from '#src/core/ids.ts';
 import { createLogger, silentLogger } from '#src/core/log.ts';
 import { initialState, type ContainerRecord } from '#src/core/model/container.ts';
 import type { HostConfig, NetworkingConfig } from '#src/core/model/container-spec.ts';
 import type { Host } from '#src/core/ports/host.ts';
+import type { DriverPlugins } from '#src/core/ports/network-driver.ts';
 import type { NetHelper } from '#src/core/ports/net-helper.ts';
 import type { RecordKind, RecordKinds, RecordStore } from '#src/core/ports/record-store.ts';
 import { createHost } from '#src/host/index.ts';
@@ -120,6 +122,8 @@ export class World {
   readonly #children: ChildProcess[] = [];
   readonly #outside: number[] = [];
   #unwatch: (() => void) | undefined;
+  /** Shuts the present service off from plugins: what it goes on with in the background must not pass for the next one's. */
+  #cut: () => void = () => {};
   /** What the daemon's flags say; taken by the next `restart`. */
   defaults: NetworkDefaults;
 
@@ -134,6 +138,7 @@ export class World {
     this.helper.close();
     // The watch of a killed daemon ends with it.
     this.#unwatch?.();
+    this.#cut();
     this.helper = this.#makeHelper();
     this.networks = this.#makeService();
     await this.start();
@@ -236,6 +241,24 @@ export class World {
     return createNetHelper({ host: this.host, runRoot: this.runRoot, program: netProgram, log: ctx.log });
   }
 
+  #makePlugins(): DriverPlugins {
+    const plugins = createDriverPlugins(this.host, {
+      sockets: `${this.runRoot}/plugins`,
+      specs: [`${this.runRoot}/specs`],
+    });
+    let isCut = false;
+    this.#cut = () => (isCut = true);
+    const reach = async <T>(work: () => Promise<T>): Promise<T> => {
+      if (isCut) throw unavailable('this daemon was killed');
+      return await work();
+    };
+    return {
+      load: (context, name) => reach(() => plugins.load(context, name)),
+      loaded: (name) => (isCut ? undefined : plugins.loaded(name)),
+      loadIpam: (context, name) => reach(() => plugins.loadIpam(context, name)),
+    };
+  }
+
   #makeService(): NetworksService {
     const service = createNetworksService({
       engineId: 'test',
@@ -248,10 +271,7 @@ export class World {
         createMacvlanDriver({ host: this.host, instance }),
         createIpvlanDriver({ host: this.host, instance }),
       ],
-      plugins: createDriverPlugins(this.host, {
-        sockets: `${this.runRoot}/plugins`,
-        specs: [`${this.runRoot}/specs`],
-      }),
+      plugins: this.#makePlugins(),
       firewall: createFirewall({ host: this.host, instance }),
       helper: this.helper,
       host: {

@@ -47,6 +47,11 @@ export interface NetworkDriver {
   attach(ctx: Ctx, namespace: NamespaceHandle, plan: EndpointPlan): Promise<void>;
   /** Idempotent; the namespace may be gone. */
   detach(ctx: Ctx, namespace: NamespaceHandle | undefined, plan: EndpointPlan): Promise<void>;
+  /**
+   * Tells a driver that is another program of an endpoint that ended while it was away: what `detach` tells it beside
+   * taking the interface. Idempotent. `unavailable` where it is still away.
+   */
+  forget?(ctx: Ctx, network: NetworkRecord, endpointId: string): Promise<void>;
   /** Lets a container reach itself through the host after all, where `attach` was not asked to. Idempotent. */
   allowHairpin?(ctx: Ctx, plan: EndpointPlan): Promise<void>;
   /** Gives the default route to an attached endpoint, or takes it away. Taking is idempotent. */

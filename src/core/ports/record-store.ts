@@ -1,4 +1,5 @@
 import type { ContainerRecord } from '../model/container.ts';
+import type { DebtRecord } from '../model/debt.ts';
 import type { ImageRecord } from '../model/image.ts';
 import type { NetworkRecord } from '../model/network.ts';
 import type { VolumeRecord } from '../model/volume.ts';
@@ -9,6 +10,7 @@ export interface RecordKinds {
   image: ImageRecord;
   network: NetworkRecord;
   volume: VolumeRecord;
+  debt: DebtRecord;
   meta: Readonly<Record<string, unknown>>;
 }
 export type RecordKind = keyof RecordKinds;

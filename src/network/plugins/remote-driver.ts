@@ -14,7 +14,11 @@ import { planDefaultRoute } from '../drivers/default-route.ts';
 export type RemoteHost = Pick<Host, 'link' | 'links'>;
 export type Call = (method: string, body?: object) => Promise<Readonly<Record<string, unknown>>>;
 
-const ids = (plan: EndpointPlan) => ({ NetworkID: plan.network.id, EndpointID: plan.endpointId });
+const idsOf = (network: NetworkRecord, endpointId: string) => ({
+  NetworkID: network.id,
+  EndpointID: endpointId,
+});
+const ids = ({ network, endpointId }: EndpointPlan) => idsOf(network, endpointId);
 
 /** The plugin forgot it, or never knew: what was to be undone is undone. */
 const isUnknown = (error: unknown): boolean =>
@@ -86,9 +90,9 @@ function planInside(plan: EndpointPlan, joined: Joined): readonly LinkOperation[
 }
 
 export function createRemoteDriver(name: string, host: RemoteHost, call: Call): NetworkDriver {
-  const leave = async (plan: EndpointPlan): Promise<void> => {
-    await unlessUnknown(call('NetworkDriver.Leave', ids(plan)));
-    await unlessUnknown(call('NetworkDriver.DeleteEndpoint', ids(plan)));
+  const leave = async (network: NetworkRecord, endpointId: string): Promise<void> => {
+    await unlessUnknown(call('NetworkDriver.Leave', idsOf(network, endpointId)));
+    await unlessUnknown(call('NetworkDriver.DeleteEndpoint', idsOf(network, endpointId)));
   };
   return {
     name,
@@ -123,8 +127,9 @@ export function createRemoteDriver(name: string, host: RemoteHost, call: Call): 
     async detach(_ctx: Ctx, namespace: NamespaceHandle | undefined, plan: EndpointPlan) {
       if (namespace !== undefined && plan.interfaceName !== '')
         await host.link({ path: namespace.path }, [{ op: 'deleteLink', name: plan.interfaceName }]);
-      await leave(plan);
+      await leave(plan.network, plan.endpointId);
     },
+    forget: (_ctx, network, endpointId) => leave(network, endpointId),
     list: () => Promise.resolve({ networks: [], endpoints: [] }),
     removeStray: () => Promise.resolve(),
   };

@@ -156,22 +156,46 @@ export async function attach(
   });
 }
 
+/** Nobody waits for a driver that is another program and away: it is told when it is back. */
+export async function detachEndpoint(
+  room: Networks,
+  ctx: Ctx,
+  plan: EndpointPlan,
+  namespace: NamespaceHandle | undefined,
+): Promise<void> {
+  const { network, endpointId } = plan;
+  const driver = driverOf(room, network.driver);
+  // It has been away since the daemon came up.
+  if (driver === undefined) return room.farewells.owe(network, endpointId);
+  try {
+    await driver.detach(ctx, namespace, plan);
+  } catch (error) {
+    if (driver.forget === undefined || !isKind(error, 'unavailable')) throw error;
+    room.farewells.owe(network, endpointId);
+  }
+}
+
 async function detachInterfaces(
   room: Networks,
   ctx: Ctx,
   record: ContainerRecord,
   namespace: NamespaceHandle | undefined,
 ): Promise<void> {
-  for (const endpoint of Object.values(record.endpoints)) {
-    if (endpoint.interfaceName === '') continue;
-    const driver = driverOf(room, room.state.byId(endpoint.networkId)?.network.driver ?? '');
-    if (namespace === undefined && driver?.detachAlways !== true) {
+  const used = Object.values(record.endpoints).filter(
+    ({ interfaceName, networkId }) => interfaceName !== '' && room.state.byId(networkId) !== undefined,
+  );
+  // One that fails keeps none of the others.
+  const results = await Promise.allSettled(
+    used.map(async (endpoint) => {
+      const plan = endpointPlan(room, record, record.endpoints, endpoint);
+      const driver = driverOf(room, plan.network.driver);
+      const isCollected = namespace === undefined && driver !== undefined && driver.detachAlways !== true;
+      if (!isCollected) return await detachEndpoint(room, ctx, plan, namespace);
       if (endpoint.hostInterfaceName !== '') room.leaving.set(endpoint.hostInterfaceName, record.id);
-      continue;
-    }
-    await driver?.detach(ctx, namespace, endpointPlan(room, record, record.endpoints, endpoint));
-  }
+    }),
+  );
   if (namespace === undefined) scheduleSweep(room);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 async function takeOff(

@@ -7,7 +7,7 @@ import type { EndpointSpec } from '../../core/model/container-spec.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
 import type { NamespaceHandle } from '../../core/ports/network-driver.ts';
 import { withUndo } from '../../core/undo.ts';
-import { endpointPlan } from './attach.ts';
+import { detachEndpoint, endpointPlan } from './attach.ts';
 import { directoryOf, driverFor, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
 import { checkSpec, emptyEndpoint, isUserDefined } from './endpoints.ts';
@@ -135,7 +135,9 @@ async function leave(
   const plan = endpointPlan(room, record, record.endpoints, endpoint);
   const former = gatewayEndpoint(room.state, record.endpoints);
   const left: ContainerRecord = { ...record, endpoints: without(record.endpoints, network.name) };
-  await (await driverFor(room, ctx, network.driver)).detach(ctx, namespace, plan);
+  // Only who knows the driver can take the interface out of the container.
+  await driverFor(room, ctx, network.driver);
+  await detachEndpoint(room, ctx, plan, namespace);
   remember(room, left);
   releaseEndpoint(room, endpoint);
   if (isUserDefined(network)) {

@@ -12,6 +12,8 @@ import type { IpamDriver } from '../../core/ports/ipam-driver.ts';
 import type { NetHelper } from '../../core/ports/net-helper.ts';
 import type { DriverPlugins, NetworkDriver } from '../../core/ports/network-driver.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
+import type { DebtBook } from './debts/book.ts';
+import type { Farewells } from './debts/farewells.ts';
 import type { Leases } from './ipam/leases.ts';
 import type { NetworkState } from './state.ts';
 import type { ContainerDirectory } from './types.ts';
@@ -59,6 +61,10 @@ export interface Networks extends NetworksDeps {
   readonly state: NetworkState;
   /** Addresses that other programs give. */
   readonly leases: Leases;
+  /** What is still to be told to programs of others. */
+  readonly debts: DebtBook;
+  /** Ends of endpoints that drivers of others have not heard of yet. */
+  readonly farewells: Farewells;
   /** One change at a time per network. */
   readonly queue: KeyedQueue;
   /** The way to containers, once the daemon has given it. */

@@ -10,6 +10,8 @@ import { create } from './create.ts';
 import { watchKernel } from './watch.ts';
 import { firewallNetwork, removeWalls } from './walls.ts';
 import { driverFor, loadIpam, type Networks, type NetworksDeps } from './deps.ts';
+import { DebtBook } from './debts/book.ts';
+import { Farewells } from './debts/farewells.ts';
 import { Leases } from './ipam/leases.ts';
 import { clearedEndpoint, planEndpoints, renamedEndpoints } from './endpoints.ts';
 import { hostEntries, linkEnvironment } from './hosts.ts';
@@ -124,6 +126,7 @@ async function removeAll(room: Networks, ctx: Ctx): Promise<void> {
   room.unwatch?.();
   for (const { network } of room.state.all()) {
     try {
+      await room.farewells.settle(network);
       await (await driverFor(room, ctx, network.driver)).remove(ctx, network);
     } catch (error) {
       // A plugin that is gone must not keep the rest from being removed.
@@ -134,6 +137,7 @@ async function removeAll(room: Networks, ctx: Ctx): Promise<void> {
     if (walls !== undefined) await removeWalls(room, ctx, walls);
   }
   room.leases.close();
+  room.farewells.close();
   for (const driver of room.drivers) await driver.removeStray(ctx, await driver.list(ctx));
   await room.firewall.clear(ctx);
   await room.helper.shutdown(ctx);
@@ -153,20 +157,28 @@ function lifecycle(room: Networks): NetworkLifecycle {
   };
 }
 
-function createLeases(deps: NetworksDeps, state: NetworkState): Leases {
+function createLeases(deps: NetworksDeps, state: NetworkState, book: DebtBook): Leases {
   return new Leases({
     load: (ctx, name) => loadIpam(deps, ctx, name),
     find: (networkId) => state.byId(networkId)?.network,
+    book,
     log: deps.log,
   });
 }
 
 export function createNetworksService(deps: NetworksDeps): NetworksService {
   const state = new NetworkState(deps.facts.ephemeralPorts);
+  const debts = new DebtBook(deps.records, deps.log);
   const room: Networks = {
     ...deps,
     state,
-    leases: createLeases(deps, state),
+    leases: createLeases(deps, state, debts),
+    debts,
+    farewells: new Farewells({
+      load: (ctx, name) => driverFor(room, ctx, name),
+      book: debts,
+      log: deps.log,
+    }),
     queue: new KeyedQueue(),
     directory: { current: undefined },
     detaching: new Map(),

@@ -61,6 +61,7 @@ async function removeNow(room: Networks, ctx: Ctx, network: NetworkRecord): Prom
       .some(
         ({ network: other }) => other.parentName !== undefined && other.parentName === network.parentName,
       );
+    await room.farewells.settle(network);
     if (!isShared) await (await driverFor(room, ctx, network.driver)).remove(ctx, network);
     if (walls !== undefined) await removeWalls(room, ctx, walls);
     await room.helper.setZone(ctx, network.id, network.name, []);

@@ -69,6 +69,7 @@ export function restoreLeases(room: Networks, running: readonly RestoredContaine
           error,
         });
       });
+  for (const { network } of remote) room.leases.resume(network);
   const runs = new Set(running.map(({ record }) => record.id));
   for (const record of listContainers(room).filter(({ id }) => !runs.has(id)))
     for (const endpoint of Object.values(record.endpoints)) releaseRemote(room, endpoint);

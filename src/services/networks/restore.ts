@@ -239,7 +239,9 @@ export async function restore(
 ): Promise<void> {
   await loadNetworks(room, ctx, running);
   for (const { record } of running) adopt(room, record);
+  await room.debts.load((networkId) => room.state.byId(networkId) !== undefined);
   restoreLeases(room, running);
+  for (const { network } of room.state.all()) room.farewells.resume(network);
   await Promise.all([ensureNetworks(room, ctx), room.helper.ensureRunning(ctx)]);
   await restoreWalls(room, ctx);
   await repairEndpoints(room, ctx, running);

@@ -24,6 +24,7 @@ export const schema: Schema = {
   image: { steps: [], required: { id: 'string', config: 'object', layers: 'array', tags: 'array' } },
   network: { steps: [], required: { id: 'string', name: 'string' } },
   volume: { steps: [], required: { name: 'string', driver: 'string' } },
+  debt: { steps: [], required: { networkId: 'string', addresses: 'array', endpoints: 'array' } },
   meta: { steps: [], required: {} },
 };
 

@@ -10,15 +10,9 @@ import type { IpamPool, NetworkRecord } from '../../../core/model/network.ts';
 import { KeyedQueue } from '../../../core/keyed-queue.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { IpamDriver } from '../../../core/ports/ipam-driver.ts';
+import type { DebtBook } from '../debts/book.ts';
+import { Retries } from '../debts/retries.ts';
 import type { ClaimedAddress } from './addresses.ts';
-
-const firstRetryMs = 1000;
-const lastRetryMs = 60_000;
-
-interface Owed {
-  readonly poolId: string;
-  readonly address: string;
-}
 
 /** Whether another program gives the addresses of a network. */
 export const isRemote = (network: NetworkRecord): boolean =>
@@ -46,6 +40,8 @@ export interface LeasesOptions {
   readonly load: (ctx: Ctx, name: string) => Promise<IpamDriver>;
   /** A network as it is now: a replay may change the names of its pools. */
   readonly find: (networkId: string) => NetworkRecord | undefined;
+  /** Addresses that could not be given back yet. */
+  readonly book: DebtBook;
   readonly log: Logger;
 }
 
@@ -54,14 +50,15 @@ export class Leases {
   readonly #load: (ctx: Ctx, name: string) => Promise<IpamDriver>;
   readonly #find: (networkId: string) => NetworkRecord | undefined;
   readonly #ctx: Ctx;
-  readonly #owed = new Map<string, Owed[]>();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #book: DebtBook;
+  readonly #retries = new Retries();
   /** What a program that keeps nothing must be told first, by network. */
   readonly #replays = new Map<string, (driver: IpamDriver) => Promise<void>>();
 
   constructor(options: LeasesOptions) {
     this.#load = options.load;
     this.#find = options.find;
+    this.#book = options.book;
     this.#ctx = backgroundCtx(options.log);
   }
 
@@ -104,22 +101,39 @@ export class Leases {
   giveBack(network: NetworkRecord, address: string): void {
     const poolId = poolOf(network, address)?.poolId;
     if (poolId === undefined) return;
-    this.#owed.set(network.id, [...(this.#owed.get(network.id) ?? []), { poolId, address }]);
-    this.#retry(network, firstRetryMs);
+    // A daemon that was killed may find it owed and in a container's record as well.
+    const isSame = (one: { poolId: string; address: string }): boolean =>
+      one.poolId === poolId && one.address === address;
+    this.#book.change(network.id, ({ addresses }) => ({
+      addresses: addresses.some(isSame) ? addresses : [...addresses, { poolId, address }],
+    }));
+    this.resume(network);
+  }
+
+  /** After a daemon start: what the one before could not give back. */
+  resume(network: NetworkRecord): void {
+    if (!this.#owes(network)) return;
+    this.#retries.start(
+      network.id,
+      () =>
+        this.#queue.run(network.id, async () => {
+          if (this.#owes(network)) await this.#settle(network, await this.driver(network));
+        }),
+      (error) => this.#ctx.log.warn('addresses are owed to a plugin', { network: network.name, error }),
+    );
   }
 
   /** At the end of a network: what is owed, as far as it can be, and then `last`. */
   finish(network: NetworkRecord, last: (driver: IpamDriver) => Promise<void>): Promise<void> {
     return this.#queue.run(network.id, async () => {
-      clearTimeout(this.#timers.get(network.id));
-      this.#timers.delete(network.id);
+      this.#retries.cancel(network.id);
       this.#replays.delete(network.id);
       try {
         const driver = await this.driver(network);
         await this.#settle(network, driver);
         await last(driver);
       } finally {
-        this.#owed.delete(network.id);
+        this.#drop(network);
       }
     });
   }
@@ -133,8 +147,15 @@ export class Leases {
   }
 
   close(): void {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    this.#retries.close();
+  }
+
+  #owes(network: NetworkRecord): boolean {
+    return this.#book.of(network.id).addresses.length > 0;
+  }
+
+  #drop(network: NetworkRecord): void {
+    this.#book.change(network.id, () => ({ addresses: [] }));
   }
 
   /** The program, with nothing open between it and us. */
@@ -144,7 +165,7 @@ export class Leases {
     if (tell !== undefined && driver.requiresReplay) {
       await tell(driver);
       // It was told what is in use, and nothing else.
-      this.#owed.delete(network.id);
+      this.#drop(network);
     }
     this.#replays.delete(network.id);
     await this.#settle(network, driver);
@@ -153,7 +174,7 @@ export class Leases {
 
   async #settle(network: NetworkRecord, driver: IpamDriver): Promise<void> {
     for (;;) {
-      const [next] = this.#owed.get(network.id) ?? [];
+      const [next] = this.#book.of(network.id).addresses;
       if (next === undefined) return;
       try {
         await driver.releaseAddress(this.#ctx, next.poolId, next.address);
@@ -162,23 +183,9 @@ export class Leases {
         // It says that it knows nothing of it: then nothing is to be given back.
         this.#ctx.log.warn('an address was not taken back', { ...next, plugin: driver.name, error });
       }
-      const left = (this.#owed.get(network.id) ?? []).filter((one) => one !== next);
-      if (left.length === 0) this.#owed.delete(network.id);
-      else this.#owed.set(network.id, left);
+      this.#book.change(network.id, ({ addresses }) => ({
+        addresses: addresses.filter((one) => one !== next),
+      }));
     }
-  }
-
-  #retry(network: NetworkRecord, waitMs: number): void {
-    clearTimeout(this.#timers.get(network.id));
-    this.#timers.delete(network.id);
-    const settled = this.#queue.run(network.id, async () => {
-      if (this.#owed.has(network.id)) await this.#settle(network, await this.driver(network));
-    });
-    settled.catch((error: unknown) => {
-      this.#ctx.log.warn('addresses are owed to a plugin', { network: network.name, error });
-      if (!this.#owed.has(network.id)) return;
-      const again = (): void => this.#retry(network, Math.min(waitMs * 2, lastRetryMs));
-      this.#timers.set(network.id, setTimeout(again, waitMs).unref());
-    });
   }
 }
