@@ -16,6 +16,7 @@ import type { RecordStore } from '../core/ports/record-store.ts';
 import type { SnapshotDriver } from '../core/ports/snapshot-driver.ts';
 import {
   createHost,
+  makeInPlaceFile,
   openUnixDatagram,
   setUpCgroups,
   subvolumes,
@@ -98,7 +99,7 @@ async function openStorage(
   });
   const trash = await openTrash({ workers, log }, join(dataRoot, 'trash'));
   const [records, blobs, snapshots, volumes] = await Promise.all([
-    openSqliteRecords({ path: join(dataRoot, 'state.db') }),
+    openSqliteRecords({ path: join(dataRoot, 'state.db'), makeInPlaceFile }),
     openContentStore({ workers }, join(dataRoot, 'content')),
     openSnapshots({ host, workers, trash, log }, dataRoot, remap, driver),
     openLocalVolumes({ host, workers, trash, owner: remap && rootOf(remap.mapping) }, dataRoot),

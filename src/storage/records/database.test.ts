@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -115,19 +115,54 @@ test('a file that is no database is refused and left as it was', async () => {
   await assert.rejects(openSqliteRecords({ path }), /not a database/);
 });
 
+const mebi = 1 << 20;
+
 test('room is kept for a full disk: pages in the database, bytes in its journal, a file beside it', () => {
   const path = fresh();
   const db = openRecordDatabase(path);
   assert.equal(db.tend(), true);
-  assert.equal(statSync(`${path}.reserve`).size, 1 << 20);
-  assert.ok(statSync(`${path}-wal`).size >= 512 << 10);
+  assert.equal(statSync(`${path}.reserve`).size, mebi);
+  assert.ok(statSync(`${path}-wal`).size >= 2 * mebi);
   const size = statSync(path).size;
   assert.ok(size >= 512 << 10);
   rmSync(`${path}.reserve`);
   assert.equal(db.tend(), true);
-  assert.equal(statSync(`${path}.reserve`).size, 1 << 20);
-  db.commitAll([Array.from({ length: 100 }, (_, i) => put(`v${i}`, good('x'.repeat(1000))))]);
+  assert.equal(statSync(`${path}.reserve`).size, mebi);
+  assert.equal(statSync(path).size, size, 'nothing is added that is there');
+  db.commitAll([Array.from({ length: 300 }, (_, i) => put(`v${i}`, good('x'.repeat(1000))))]);
+  assert.equal(db.tend(), true);
   db.close();
-  assert.equal(statSync(path).size, size, 'what was kept is used before the file grows');
-  assert.deepEqual(raw(path, 'SELECT * FROM reserve'), []);
+  const [reserve] = raw(path, 'SELECT count(*) AS rows, sum(length(pages)) AS bytes FROM reserve');
+  assert.deepEqual({ ...(reserve as object) }, { rows: 6, bytes: 6 * 64 * 4092 });
+});
+
+test('the blocks of the journal outlive a clean stop, and what stood in it counts no more', () => {
+  const path = fresh();
+  const first = openRecordDatabase(path);
+  first.tend();
+  first.commitAll([[put('a', good('a')), put('b', good('b'))]]);
+  const { ino } = statSync(`${path}-wal`);
+  first.close();
+  assert.equal(existsSync(`${path}-wal`), false);
+  assert.equal(statSync(`${path}.journal`).ino, ino);
+  const second = openRecordDatabase(path);
+  assert.equal(statSync(`${path}-wal`).ino, ino);
+  assert.equal(existsSync(`${path}.journal`), false);
+  assert.deepEqual(second.list('volume'), [good('a'), good('b')]);
+  second.commitAll([[{ op: 'delete', kind: 'volume', id: 'a' }]]);
+  // As a daemon that is killed leaves it, and as one that is killed while it closes.
+  const left = fresh();
+  for (const end of ['', '-wal']) copyFileSync(`${path}${end}`, `${left}${end}`);
+  linkSync(`${left}-wal`, `${left}.journal`);
+  second.close();
+  for (const each of [path, left]) {
+    const db = openRecordDatabase(each);
+    assert.deepEqual(db.list('volume'), [good('b')]);
+    assert.ok(statSync(`${each}-wal`).size >= 2 * mebi);
+    db.close();
+    assert.deepEqual(
+      raw(each, 'PRAGMA integrity_check').map((row) => ({ ...(row as object) })),
+      [{ integrity_check: 'ok' }],
+    );
+  }
 });

@@ -1,8 +1,10 @@
 /** The SQLite side of the record store: synchronous, and therefore only ever used inside its worker thread. */
 
-import { DatabaseSync } from 'node:sqlite';
+import { statSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { DamagedRecord } from '../../core/ports/record-store.ts';
-import { RecordRoom } from './room.ts';
+import { closeKeepingJournal, emptiedAt, takeUpJournal } from './journal.ts';
+import { isFull, RecordRoom } from './room.ts';
 import { decodeRow, schema as presentSchema, type Schema } from './schema.ts';
 
 export type StoredChange =
@@ -44,8 +46,7 @@ CREATE TABLE IF NOT EXISTS damaged (
   kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, json TEXT NOT NULL, reason TEXT NOT NULL,
   at TEXT NOT NULL, PRIMARY KEY (kind, id, at)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS reserve (pages BLOB NOT NULL);
-DELETE FROM reserve;`;
+CREATE TABLE IF NOT EXISTS reserve (pages BLOB NOT NULL);`;
 
 function openFile(path: string): DatabaseSync {
   const db = new DatabaseSync(path);
@@ -53,9 +54,21 @@ function openFile(path: string): DatabaseSync {
   db.exec('PRAGMA locking_mode=EXCLUSIVE');
   db.exec('PRAGMA journal_mode=WAL');
   db.exec('PRAGMA synchronous=FULL');
+  db.exec(`PRAGMA wal_autocheckpoint=${emptiedAt}`);
   db.exec('PRAGMA cache_size=-1024');
   db.exec('PRAGMA temp_store=MEMORY');
   return db;
+}
+
+/** Beside an empty database SQLite deletes what looks like a journal, so the tables come first. */
+function begin(path: string): void {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
+  const db = openFile(path);
+  try {
+    db.exec(tables);
+  } finally {
+    db.close();
+  }
 }
 
 function inTransaction(db: DatabaseSync, body: () => void): void {
@@ -100,45 +113,112 @@ function settle(db: DatabaseSync, kinds: Schema, at: string): void {
   }
 }
 
+/** A row may become so much longer without being counted as a new one: a health check's outputs at most. */
+const longerBytes = 32 << 10;
+
+/** Thrown inside a transaction that would make the database longer, which happens only before one. */
+class Longer extends Error {
+  readonly pages: number;
+
+  constructor(pages: number) {
+    super(`the database would be ${pages} pages longer`);
+    this.pages = pages;
+  }
+}
+
+/** The rows of an open file. */
+class Rows {
+  readonly #put: StatementSync;
+  readonly #drop: StatementSync;
+  readonly #select: StatementSync;
+  readonly #length: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#put = db.prepare(
+      'INSERT INTO records VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version, json = excluded.json',
+    );
+    this.#drop = db.prepare('DELETE FROM records WHERE kind = ? AND id = ?');
+    this.#select = db.prepare('SELECT json FROM records WHERE kind = ? ORDER BY id');
+    this.#length = db.prepare('SELECT octet_length(json) AS bytes FROM records WHERE kind = ? AND id = ?');
+  }
+
+  list(kind: string): string[] {
+    return (this.#select.all(kind) as { json: string }[]).map((row) => row.json);
+  }
+
+  apply(changes: readonly StoredChange[]): void {
+    for (const change of changes) {
+      if (change.op === 'put') this.#put.run(change.kind, change.id, change.version, change.json);
+      else this.#drop.run(change.kind, change.id);
+    }
+  }
+
+  /** Whether there is more to keep afterwards, by more than a change of state. */
+  adds(changes: readonly StoredChange[]): boolean {
+    return changes.some((change) => {
+      if (change.op === 'delete') return false;
+      const row = this.#length.get(change.kind, change.id) as { readonly bytes: number } | undefined;
+      return row === undefined || change.json.length > row.bytes + longerBytes;
+    });
+  }
+}
+
+/** Writes a commit with the room that is kept for it. */
+function commitIn(db: DatabaseSync, room: RecordRoom, rows: Rows, changes: readonly StoredChange[]): void {
+  const adds = rows.adds(changes);
+  const write = (mayGrow: boolean): void =>
+    room.insist(
+      () =>
+        inTransaction(db, () => {
+          const before = room.pages();
+          rows.apply(changes);
+          const pages = room.pages() - before;
+          if (pages > 0 && !mayGrow) throw new Longer(pages);
+        }),
+      !adds,
+    );
+  try {
+    room.prepare(adds);
+    write(false);
+    return;
+  } catch (error) {
+    if (error instanceof Longer) room.provide(error.pages, adds);
+    else if (adds || !isFull(error)) throw error;
+  }
+  write(true);
+}
+
 /** Opens or makes the file. Throws when another process has it open, or when it is no SQLite file. */
 export function openRecordDatabase(path: string, kinds: Schema = presentSchema): RecordDatabase {
+  begin(path);
+  takeUpJournal(path);
   const db = openFile(path);
   const room = new RecordRoom(db, path);
   room.insist(() => db.exec(tables));
   room.insist(() => inTransaction(db, () => settle(db, kinds, new Date().toISOString())));
-  const put = db.prepare(
-    'INSERT INTO records VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET version = excluded.version, json = excluded.json',
-  );
-  const drop = db.prepare('DELETE FROM records WHERE kind = ? AND id = ?');
-  const select = db.prepare('SELECT json FROM records WHERE kind = ? ORDER BY id');
+  room.open();
+  const rows = new Rows(db);
   const selectDamaged = db.prepare('SELECT kind, id, reason FROM damaged ORDER BY kind, id');
-  const apply = (changes: readonly StoredChange[]): void => {
-    for (const change of changes) {
-      if (change.op === 'put') put.run(change.kind, change.id, change.version, change.json);
-      else drop.run(change.kind, change.id);
-    }
-  };
-  const alone = (changes: readonly StoredChange[]): Error | undefined => {
+  const attempt = (changes: readonly StoredChange[]): Error | undefined => {
     try {
-      room.insist(() => inTransaction(db, () => apply(changes)));
+      commitIn(db, room, rows, changes);
       return undefined;
     } catch (error) {
+      if (isFull(error)) return new Error(`write ${path}: no space left on device`, { cause: error });
       return error instanceof Error ? error : new Error(String(error));
     }
   };
   return {
-    list: (kind) => (select.all(kind) as { json: string }[]).map((row) => row.json),
+    list: (kind) => rows.list(kind),
     commitAll: (commits) => {
-      if (commits.length === 1) return commits.map(alone);
-      try {
-        inTransaction(db, () => commits.forEach(apply));
-        return commits.map(() => undefined);
-      } catch {
-        return commits.map(alone);
-      }
+      if (commits.length > 1 && attempt(commits.flat()) === undefined) return commits.map(() => undefined);
+      return commits.map(attempt);
     },
     damaged: () => selectDamaged.all() as unknown as DamagedRecord[],
     tend: () => room.tend(),
-    close: () => db.close(),
+    close: () => {
+      closeKeepingJournal(path, () => db.close());
+      room.close();
+    },
   };
 }

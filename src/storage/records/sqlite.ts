@@ -4,10 +4,12 @@
  */
 
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { internal, unavailable } from '../../core/errors.ts';
 import type { RecordChange, RecordStore } from '../../core/ports/record-store.ts';
 import type { StoredChange } from './database.ts';
+import { journalOf, stowedOf } from './journal.ts';
 import type { Answer, Request } from './protocol.ts';
 import { schema, versionOf } from './schema.ts';
 
@@ -16,6 +18,8 @@ export interface SqliteRecordsOptions {
   readonly path: string;
   /** Where the worker's code is, when it does not lie beside this file. */
   readonly workerUrl?: URL;
+  /** Makes an empty file whose bytes are written over in place, where the filesystem does not do so by itself. */
+  readonly makeInPlaceFile?: (path: string) => void;
 }
 
 type RequestBody = { [O in Request['op']]: Omit<Extract<Request, { op: O }>, 'call'> }[Request['op']];
@@ -98,7 +102,15 @@ async function closeWorker(worker: Worker, calls: WorkerCalls): Promise<void> {
   await exited;
 }
 
+/** The database and its journal are written over on a full disk. */
+function makeFiles({ path, makeInPlaceFile: make }: SqliteRecordsOptions): void {
+  if (make === undefined) return;
+  if (!existsSync(path)) make(path);
+  if (!existsSync(journalOf(path)) && !existsSync(stowedOf(path))) make(stowedOf(path));
+}
+
 export async function openSqliteRecords(options: SqliteRecordsOptions): Promise<RecordStore> {
+  makeFiles(options);
   const worker = await startWorker(options);
   const calls = new WorkerCalls(worker);
   let closing: Promise<void> | undefined;
