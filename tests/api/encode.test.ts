@@ -229,7 +229,7 @@ test('stats and execs have the shape of those of dockerd', () => {
     memory: {
       usage: 1,
       maxUsage: 1,
-      failcnt: undefined,
+      failcnt: 0,
       limit: 1,
       stats: (answer['memory_stats'] as { stats: Record<string, number> }).stats,
     },

@@ -2,7 +2,7 @@
 /** Logs that are sent on, from real containers: the daemon is killed while they flow, and no line is missing at any receiver. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
@@ -16,7 +16,7 @@ import {
   type Splitter,
 } from '../helpers/log-receivers.ts';
 import { unpack } from '../helpers/msgpack-reader.ts';
-import { eventually, startEngine, type Engine } from '../scenarios/engine.ts';
+import { clients, eventually, startEngine, type Engine } from '../scenarios/engine.ts';
 
 const lineCount = 6000;
 /** Bursts with pauses, for some seconds. */
@@ -265,7 +265,58 @@ describe('logs sent on from containers', () => {
     else
       assert.match(
         journal.stderr,
-        /failed to initialize logging driver: journald is not enabled on this host/,
+        /daemon: failed to create task for container: failed to initialize logging driver: journald is not enabled on this host\n/,
       );
+  });
+});
+
+/** What dockerd 26.1 shows for the same command lines: its cache has no attributes, the journal those that were chosen, by its names. */
+describe('logs --details of drivers that send', () => {
+  const folder = mkdtempSync('/tmp/slip-journal-');
+  let engine: Engine;
+  let journal: Receiver;
+  before(async () => {
+    journal = await receiveUnixDatagrams(join(folder, 'socket'));
+    // A /run of its own, with a journal's socket in it.
+    const script =
+      'mount -t tmpfs tmpfs /run && mkdir -p "$0" && mount --bind "$1" "$0" && shift && exec "$@"';
+    const inside = ['sh', '-c', script, '/run/systemd/journal', folder];
+    engine = await startEngine({ launcher: ['unshare', '--mount', ...inside] });
+  });
+  after(async () => {
+    await engine.close();
+    await journal.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('are those of dockerd', async () => {
+    const chosen = ['labels=com.x', 'env=FOO,_B.c', 'tag={{.Name}}'];
+    const ways: readonly (readonly [string, readonly string[], string])[] = [
+      ['journald', [], 'B_C=x%2Cy%3Dz,COM_X=lv,FOO=bar out'],
+      ['syslog', ['syslog-address=udp://127.0.0.1:9'], ' out'],
+      ['gelf', ['gelf-address=udp://127.0.0.1:9'], ' out'],
+      ['fluentd', ['fluentd-address=127.0.0.1:9', 'fluentd-async=true'], ' out'],
+      ['json-file', [], 'FOO=bar,_B.c=x%2Cy%3Dz,com.x=lv,tag=details-json-file out'],
+    ];
+    for (const [driver, own, expected] of ways) {
+      const name = `details-${driver}`;
+      const log = [...chosen, ...own].flatMap((option) => ['--log-opt', option]);
+      const container = [
+        '--label',
+        'com.x=lv',
+        '-e',
+        'FOO=bar',
+        '-e',
+        '_B.c=x,y=z',
+        'busybox',
+        'echo',
+        'out',
+      ];
+      await engine.ok('docker', ['run', '--name', name, '--log-driver', driver, ...log, ...container]);
+      for (const client of clients) {
+        const { stdout } = await engine.run(client, ['logs', '--details', name]);
+        assert.equal(stdout, `${expected}\n`, `${client} ${driver}`);
+      }
+    }
   });
 });

@@ -55,12 +55,29 @@ function dockerdArguments(places: Places, options: PeerOptions): string[] {
   ];
 }
 
+/**
+ * containerd reads no counters when a hierarchy of cgroups has no mount that it can see, although it does not use it. Beside
+ * /sys/fs/cgroup nobody makes groups in it.
+ */
+const allHierarchies = `while IFS=: read -r number name path; do
+  case "$number:$name" in 0:*|*:name=*|*:) continue;; esac
+  while read -r id parent device root place rest; do
+    case "$rest" in *" - cgroup "*) case ",\${rest##*rw,}," in *",$name,"*) continue 2;; esac;; esac
+  done < /proc/self/mountinfo
+  mkdir -p "/run/cgroup/$name"
+  mount -t cgroup -o "$name" cgroup "/run/cgroup/$name" || true
+done < /proc/self/cgroup`;
+
 const binaries = ['usr/sbin', 'usr/bin', 'usr/libexec/docker'];
 
 export async function startDockerd(options: PeerOptions, version: DockerdVersion = '20.10'): Promise<Peer> {
   const { folder } = options;
   mkdirSync(folder, { recursive: true });
-  const common = { socket: join(folder, 'docker.sock'), log: join(folder, 'dockerd.log') };
+  const common = {
+    socket: join(folder, 'docker.sock'),
+    log: join(folder, 'dockerd.log'),
+    preparation: allHierarchies,
+  };
   if (version === '26.1') {
     const tree = await unpackTrixie();
     const places = { folder: '/peer', unpacked: '/' };

@@ -48,12 +48,15 @@ export interface PeerCommand {
   readonly socket: string;
   readonly log: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Shell commands before it starts, in its namespaces, with its own /run. */
+  readonly preparation?: string;
   /** A system tree that it runs in instead of the host's; there the folder is `/peer`. */
   readonly tree?: string;
 }
 
-/** Files of its own over the /etc that it has, on the tmpfs of its own /run. */
-const privateEtc = `if [ -d "$PEER_FOLDER/etc" ]; then
+/** What the peer wants done, and files of its own over the /etc that it has, on the tmpfs of its own /run. */
+const privateEtc = `eval "$PEER_PREPARATION"
+if [ -d "$PEER_FOLDER/etc" ]; then
   mkdir -p /run/peer-etc/work
   cp -r "$PEER_FOLDER/etc" /run/peer-etc/upper
   mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/peer-etc/upper,workdir=/run/peer-etc/work /etc
@@ -165,6 +168,7 @@ export async function startPeer(options: PeerOptions, started: PeerCommand): Pro
   const env = {
     ...process.env,
     ...started.env,
+    PEER_PREPARATION: started.preparation ?? '',
     PEER_FOLDER: tree === undefined ? options.folder : '/peer',
   };
   const child = spawn(program, args, { stdio: ['ignore', output, output], env });

@@ -39,7 +39,7 @@ function encodeMemory(memory: StatsSample['memory']): object {
     usage: memory.usage,
     ...(memory.maxUsage === undefined ? {} : { max_usage: memory.maxUsage }),
     stats: memory.stats,
-    ...(memory.failcnt === undefined ? {} : { failcnt: memory.failcnt }),
+    ...(memory.failcnt === 0 ? {} : { failcnt: memory.failcnt }),
     limit: memory.limit,
   };
 }

@@ -32,20 +32,25 @@ export function field(name: string, value: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${name}\n`), length, value, end]);
 }
 
+/** Labels and variables that the options choose, by the names that the journal has for them. */
+function chosenFields(options: LogOptions, container: LoggedContainer): Readonly<Record<string, string>> {
+  const chosen = Object.entries(extraAttributes(options, container));
+  return Object.fromEntries(
+    chosen.map(([name, value]) => [fieldName(name), value]).filter(([name]) => name !== ''),
+  );
+}
+
 function commonFields(options: LogOptions, container: LoggedContainer): Buffer {
   const tag = tagOf(container, options);
-  const fields: Record<string, string> = {
+  const fields = {
     CONTAINER_ID: container.id.slice(0, 12),
     CONTAINER_ID_FULL: container.id,
     CONTAINER_NAME: container.name,
     CONTAINER_TAG: tag,
     IMAGE_NAME: container.imageName,
     SYSLOG_IDENTIFIER: tag,
+    ...chosenFields(options, container),
   };
-  for (const [name, value] of Object.entries(extraAttributes(options, container))) {
-    const safe = fieldName(name);
-    if (safe !== '') fields[safe] = value;
-  }
   return Buffer.concat(Object.entries(fields).map(([name, value]) => field(name, Buffer.from(value))));
 }
 
@@ -78,6 +83,11 @@ export function journaldDriver(openDatagram: OpenUnixDatagram, socket = journalS
       if (!existsSync(socket)) {
         throw internal('failed to initialize logging driver: journald is not enabled on this host');
       }
+    },
+    // Docker reads the journal back, and with it these fields.
+    attributes: (options, container) => {
+      const fields = chosenFields(options, container);
+      return Object.keys(fields).length > 0 ? fields : undefined;
     },
     connect: (options, container) => {
       const common = commonFields(options, container);

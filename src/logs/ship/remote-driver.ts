@@ -27,6 +27,8 @@ export interface RemoteDriver {
   readonly check: (options: LogOptions) => void;
   readonly connect: (options: LogOptions, container: LoggedContainer) => Connect;
   readonly checkHost?: () => void;
+  /** What `logs --details` shows of the options; absent where Docker's reading of its cache shows nothing. */
+  readonly attributes?: LogDriver['attributes'];
   readonly firstRetryMs?: (options: LogOptions) => number;
 }
 
@@ -92,6 +94,7 @@ export function createRemoteDriver(driver: RemoteDriver, queue: CompressionQueue
       return planSpool(common);
     },
     ...(driver.checkHost === undefined ? {} : { checkHost: driver.checkHost }),
+    ...(driver.attributes === undefined ? {} : { attributes: driver.attributes }),
     read: readSpool,
     tend: async (ctx, tending) => {
       while (!ctx.signal.aborted) {

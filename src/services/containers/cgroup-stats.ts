@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { CgroupLayout } from '../../core/ports/host.ts';
+import { toldMemoryCounters } from './memory-counters.ts';
 import type { BlkioEntry, CpuCounters, InterfaceCounters, StatsSample } from './types.ts';
 
 /** `key value` lines. */
@@ -16,23 +17,19 @@ export function parseFlat(text: string): Readonly<Record<string, number>> {
   return values;
 }
 
-/** `8:0 Read 4096` of v1. */
+/** `8:0 Read 4096` of v1; the operations keep the kernel's capitals, as in Docker. */
 export function parseBlkioV1(text: string): readonly BlkioEntry[] {
   return text.split('\n').flatMap((line) => {
     const match = /^(\d+):(\d+) (\w+) (\d+)$/.exec(line);
     if (match === null) return [];
     const [, major, minor, op = '', value] = match;
-    return [{ major: Number(major), minor: Number(minor), op: op.toLowerCase(), value: Number(value) }];
+    return [{ major: Number(major), minor: Number(minor), op, value: Number(value) }];
   });
 }
 
-/** `8:0 rbytes=4096 wbytes=0 rios=1 wios=0 ...` of v2. */
-export function parseIoStat(text: string): {
-  readonly bytes: readonly BlkioEntry[];
-  readonly operations: readonly BlkioEntry[];
-} {
+/** Bytes of `8:0 rbytes=4096 wbytes=0 rios=1 wios=0 ...` of v2; Docker does not tell the operations there. */
+export function parseIoStat(text: string): readonly BlkioEntry[] {
   const bytes: BlkioEntry[] = [];
-  const operations: BlkioEntry[] = [];
   for (const line of text.split('\n')) {
     const [device = '', ...fields] = line.split(' ');
     const match = /^(\d+):(\d+)$/.exec(device);
@@ -44,12 +41,8 @@ export function parseIoStat(text: string): {
       { ...at, op: 'read', value: number('rbytes') },
       { ...at, op: 'write', value: number('wbytes') },
     );
-    operations.push(
-      { ...at, op: 'read', value: number('rios') },
-      { ...at, op: 'write', value: number('wios') },
-    );
   }
-  return { bytes, operations };
+  return bytes;
 }
 
 /** /proc/net/dev without loopback. */
@@ -163,24 +156,23 @@ async function memoryCounters(place: StatsPlace): Promise<NonNullable<StatsSampl
   const [usage, max, failures, limit, stat] = await Promise.all([
     read(fileOf(place, 'memory', v2 ? 'memory.current' : 'memory.usage_in_bytes')),
     v2 ? '' : read(fileOf(place, 'memory', 'memory.max_usage_in_bytes')),
-    v2 ? '' : read(fileOf(place, 'memory', 'memory.failcnt')),
+    read(fileOf(place, 'memory', v2 ? 'memory.events' : 'memory.failcnt')),
     read(fileOf(place, 'memory', v2 ? 'memory.max' : 'memory.limit_in_bytes')),
     read(fileOf(place, 'memory', 'memory.stat')),
   ]);
   return {
     usage: numberOr(usage, 0),
     maxUsage: numberOr(max, undefined),
-    failcnt: numberOr(failures, undefined),
+    failcnt: (v2 ? parseFlat(failures)['oom'] : numberOr(failures, undefined)) ?? 0,
     // "max", and v1's huge number for none, both mean the machine's memory.
     limit: Math.min(numberOr(limit, place.hostMemory), place.hostMemory),
-    stats: parseFlat(stat),
+    stats: toldMemoryCounters(v2 ? 2 : 1, parseFlat(stat)),
   };
 }
 
 async function blkioCounters(place: StatsPlace): Promise<NonNullable<StatsSample['blkio']>> {
   if (place.layout.version === 2) {
-    const { bytes, operations } = parseIoStat(await read(fileOf(place, 'io', 'io.stat')));
-    return { serviceBytes: bytes, serviced: operations };
+    return { serviceBytes: parseIoStat(await read(fileOf(place, 'io', 'io.stat'))), serviced: [] };
   }
   const [bytes, operations] = await Promise.all([
     read(fileOf(place, 'blkio', 'blkio.throttle.io_service_bytes_recursive')),

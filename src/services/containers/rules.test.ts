@@ -104,11 +104,11 @@ test('ps output is cut down to the container; the command keeps its spaces', () 
 
 test('counters of the kernel', () => {
   assert.deepEqual(parseBlkioV1('8:0 Read 4096\nTotal 4096\n'), [
-    { major: 8, minor: 0, op: 'read', value: 4096 },
+    { major: 8, minor: 0, op: 'Read', value: 4096 },
   ]);
-  assert.deepEqual(parseIoStat('8:16 rbytes=1 wbytes=2 rios=3 wios=4\n').operations, [
-    { major: 8, minor: 16, op: 'read', value: 3 },
-    { major: 8, minor: 16, op: 'write', value: 4 },
+  assert.deepEqual(parseIoStat('8:16 rbytes=1 wbytes=2 rios=3 wios=4\n'), [
+    { major: 8, minor: 16, op: 'read', value: 1 },
+    { major: 8, minor: 16, op: 'write', value: 2 },
   ]);
   const dev =
     'Inter-| Receive\n face |bytes\n    lo: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n  eth0: 10 2 0 1 0 0 0 0 20 3 0 4 0 0 0 0\n';

@@ -8,6 +8,9 @@ export interface StartFailure {
   readonly exitCode: number;
 }
 
+/** Said before any runtime is asked. */
+const logDriverWords = 'failed to initialize logging driver: ';
+
 const prefix = (runtime: string): string =>
   `failed to create task for container: failed to create shim task: OCI runtime create failed: ${runtime} create failed: `;
 
@@ -49,6 +52,9 @@ export function startFailure(error: Error, command: string, runtime: string): St
   const text = error.message
     .replace(/^failed to create task .*? create failed: \S+ create failed: /, '')
     .replace(/: unknown$/, '');
+  if (text.startsWith(logDriverWords)) {
+    return { error: internal(`failed to create task for container: ${text}`, error), exitCode: 128 };
+  }
   const known = commandFailure(text, command);
   if (known !== undefined) {
     const message = `${prefix(runtime)}unable to start container process: ${known.detail}: unknown`;

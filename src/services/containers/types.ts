@@ -226,7 +226,8 @@ export interface StatsSample {
         readonly usage: number;
         /** v1 only. */
         readonly maxUsage: number | undefined;
-        readonly failcnt: number | undefined;
+        /** Times that the limit was hit; on v2 times that nothing could be reclaimed then. */
+        readonly failcnt: number;
         readonly limit: number;
         readonly stats: Readonly<Record<string, number>>;
       }
