@@ -54,11 +54,21 @@ async function pull({ http }: Engine, image: string): Promise<number> {
   return performance.now() - start;
 }
 
-async function push({ http }: Engine, image: string): Promise<number> {
+/**
+ * Each engine has a tag of its own and has pushed it before: dockerd writes a manifest anew, so that an image at a tag that both push is
+ * never unchanged.
+ */
+async function tagOwn({ http }: Engine, image: string, tag: string): Promise<void> {
+  const repo = encodeURIComponent(image);
+  await http.request('POST', `${api}/images/${image}:latest/tag?repo=${repo}&tag=${tag}`);
+  await push({ http }, image, tag);
+}
+
+async function push({ http }: Pick<Engine, 'http'>, image: string, tag: string): Promise<number> {
   const start = performance.now();
   check(
     (
-      await http.request('POST', `${api}/images/${image}/push?tag=latest`, undefined, undefined, {
+      await http.request('POST', `${api}/images/${image}/push?tag=${tag}`, undefined, undefined, {
         'X-Registry-Auth': 'e30=',
       })
     ).body,
@@ -66,8 +76,9 @@ async function push({ http }: Engine, image: string): Promise<number> {
   return performance.now() - start;
 }
 
-const remove = async ({ http }: Engine, image: string): Promise<unknown> =>
-  await http.request('DELETE', `${api}/images/${image}:latest?force=1`);
+async function remove({ http }: Engine, image: string, own: string): Promise<void> {
+  for (const tag of ['latest', own]) await http.request('DELETE', `${api}/images/${image}:${tag}?force=1`);
+}
 
 async function measure(ours: Engine, theirs: Engine, host: string): Promise<Row[]> {
   const rows: Row[] = [];
@@ -85,12 +96,14 @@ async function measure(ours: Engine, theirs: Engine, host: string): Promise<Row[
       const theirWatch = watchPings(theirs.peer.socket);
       pulls[1].push(await pull(theirs, image));
       theirPings.push(...(await theirWatch.stop()));
-      for (let again = 0; again < 3; again++) {
-        pushes[0].push(await push(ours, image));
-        pushes[1].push(await push(theirs, image));
+      await tagOwn(ours, image, 'slipway');
+      await tagOwn(theirs, image, 'dockerd');
+      for (let again = 0; again < 5; again++) {
+        pushes[0].push(await push(ours, image, 'slipway'));
+        pushes[1].push(await push(theirs, image, 'dockerd'));
       }
-      await remove(ours, image);
-      await remove(theirs, image);
+      await remove(ours, image, 'slipway');
+      await remove(theirs, image, 'dockerd');
       note(`  pull ${pulls.map((times) => times.at(-1)?.toFixed(0)).join(' / ')} ms`);
     }
     rows.push(

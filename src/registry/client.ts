@@ -16,7 +16,7 @@ import { parseMirror, type EndpointOptions } from './endpoints.ts';
 import { refusalOf, type Asked } from './errors.ts';
 import { HttpClient, type Transport } from './http.ts';
 import { fetchForeign } from './foreign.ts';
-import { pushManifest } from './push.ts';
+import { mayPush, pushManifest } from './push.ts';
 import { TransferThread, type FarAnswer } from './transfer/transfer-thread.ts';
 import { pushBlob, pushScope } from './upload.ts';
 import { referrers } from './referrers.ts';
@@ -311,6 +311,7 @@ export function createRegistry(options: RegistryOptions = {}): RegistryClient {
       ),
     pushManifest: (ctx, repository, reference, mediaType, bytes, credentials) =>
       pushManifest(session, ctx, { repository, reference, mediaType, bytes, credentials }),
+    mayPush: (ctx, repository, credentials) => mayPush(session, ctx, repository, credentials),
     search: (ctx, input) => search(session, ctx, options.index ?? 'https://index.docker.io', input),
     login: (ctx, domain, credentials) =>
       login(session, ctx, domain === '' ? defaultDomain : domain, credentials),

@@ -1,9 +1,10 @@
 /** Where a registry is reached: its mirrors, itself, and how far each certificate counts. */
 
+import { statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
 import { join } from 'node:path';
-import { invalid, isErrno } from '../core/errors.ts';
+import { invalid } from '../core/errors.ts';
 import { defaultDomain } from '../core/reference.ts';
 import { allCapabilities, readHostsFile, type Capability, type HostEntry } from './hosts.ts';
 import type { TlsOptions } from './http.ts';
@@ -74,19 +75,17 @@ export function parseMirror(text: string): Mirror {
   return { domain, url };
 }
 
-/** The first of the directories that exists for a domain. */
-async function directoryOf(options: EndpointOptions, domain: string): Promise<string | undefined> {
+/**
+ * The first of the directories that exists for a domain. Looked for at once, since every request begins with it: a look takes
+ * a microsecond, and one by way of another thread a hundred.
+ */
+function directoryOf(options: EndpointOptions, domain: string): string | undefined {
   // A domain has no slash, so this cannot leave the directories.
   const names = [domain, ...(domain.includes(':') ? [domain.replace(':', '_')] : []), '_default'];
   for (const name of names) {
     for (const root of options.certsDirectories) {
       const path = join(root, name);
-      try {
-        await readdir(path);
-        return path;
-      } catch (error) {
-        if (!isErrno(error, 'ENOENT') && !isErrno(error, 'ENOTDIR')) throw error;
-      }
+      if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return path;
     }
   }
   return undefined;
@@ -147,7 +146,7 @@ function ownEndpoints(
 
 /** In the order in which they are to be tried. */
 export async function endpointsOf(options: EndpointOptions, domain: string): Promise<Endpoint[]> {
-  const directory = await directoryOf(options, domain);
+  const directory = directoryOf(options, domain);
   const file = directory === undefined ? undefined : await readHostsFile(directory);
   const mirrors = options.mirrors
     .map((text) => parseMirror(text))

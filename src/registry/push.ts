@@ -1,5 +1,6 @@
-/** Manifests and indexes into a registry. */
+/** Manifests and indexes into a registry, and whether one may put them there. */
 
+import { randomUUID } from 'node:crypto';
 import type { Ctx } from '../core/ctx.ts';
 import { internal } from '../core/errors.ts';
 import type { RegistryCredentials, Repository } from '../core/ports/registry.ts';
@@ -34,4 +35,31 @@ export async function pushManifest(
   const digest = message.headers['docker-content-digest'];
   if (typeof digest !== 'string') throw internal('the registry did not say the digest of the manifest');
   return { digest };
+}
+
+/** Refusals that say who may do what, or that it will not do now; any other says that the upload is not known. */
+const aboutRights = new Set([401, 403, 405, 407, 429]);
+
+/**
+ * Goes on with an upload that never was: a registry looks at rights before it looks for the upload, and nothing is written. False also
+ * where the answer tells nothing.
+ */
+export async function mayPush(
+  session: Session<Answer>,
+  ctx: Ctx,
+  repository: Repository,
+  credentials: RegistryCredentials | undefined,
+): Promise<boolean> {
+  const { message } = await session.send(ctx, repository.domain, {
+    method: 'PATCH',
+    path: `/v2/${repository.path}/blobs/uploads/${randomUUID()}`,
+    body: async () => Buffer.alloc(0),
+    scopes: [pushScope(repository)],
+    credentials,
+    needs: 'push',
+    once: true,
+  });
+  message.resume();
+  const { statusCode } = message;
+  return statusCode >= 400 && statusCode < 500 && !aboutRights.has(statusCode);
 }

@@ -23,6 +23,8 @@ export interface RegistryRequest {
   readonly credentials: RegistryCredentials | undefined;
   /** What a host must be good for; default `pull`. */
   readonly needs?: Capability;
+  /** Not sent again to a registry in trouble. */
+  readonly once?: boolean;
 }
 
 /** An API path at this host, or an address that it gave itself. */
@@ -136,7 +138,7 @@ export class Session<A extends Answer> {
   /** A mirror in trouble is passed over at once: the next host may be well. */
   async #sendPatiently(ctx: Ctx, endpoint: Endpoint, request: RegistryRequest, isLast: boolean): Promise<A> {
     const send = async (): Promise<A> => await this.sendTo(ctx, endpoint, request);
-    if (endpoint.isMirror && !isLast) return await send();
+    if (request.once === true || (endpoint.isMirror && !isLast)) return await send();
     const message = await patiently(ctx, this.#known.retryDelayMs, send);
     if (isBusy(message.statusCode)) ctx.log.warn('the registry is in trouble', { host: endpoint.base.host });
     return message;

@@ -162,6 +162,13 @@ export function registryContract(
     assert.equal(sent.at(-1), layer.length);
   });
 
+  it('shows that a push is allowed, and leaves nothing by the look', async (registry, domain) => {
+    await push(registry, domain, 'team/app', 'v1');
+    const before = await registry.tags(ctx, { domain, path: 'team/app' }, undefined);
+    assert.equal(await registry.mayPush(ctx, { domain, path: 'team/app' }, undefined), true);
+    assert.deepEqual(await registry.tags(ctx, { domain, path: 'team/app' }, undefined), before);
+  });
+
   it('says what it lacks in the words of Docker', async (registry, domain) => {
     await push(registry, domain, 'team/app', 'v1');
     await assert.rejects(registry.manifest(ctx, { domain, path: 'team/app' }, 'v2', undefined), {

@@ -161,11 +161,22 @@ test('push --platform sends that platform’s manifest, and says so when it is n
   });
 });
 
-test('an unchanged image costs one question, however many layers it has; where its tag was moved, it is put back', async () => {
-  await multi('from/same', ['amd64']);
+/** Hands everything to the registry and notes what it was; with `refuses` it takes no writes. */
+async function watched(): Promise<{
+  readonly host: string;
+  readonly asked: string[];
+  refuses: number | undefined;
+  readonly close: () => void;
+}> {
   const asked: string[] = [];
   const proxy = createServer((message, answer) => {
-    asked.push(`${message.method} ${message.url?.replace(/sha256:\w+/, 'DIGEST')}`);
+    const path = message.url?.replace(/sha256:\w+/, 'DIGEST').replace(/uploads\/[\w-]+$/, 'uploads/ID');
+    asked.push(`${message.method} ${path}`);
+    const isRead = message.method === 'GET' || message.method === 'HEAD';
+    if (!isRead && watching.refuses !== undefined) {
+      answer.writeHead(watching.refuses).end();
+      return;
+    }
     const headers = { ...message.headers, host: registry.host };
     const target = request(
       `http://${registry.host}${message.url ?? ''}`,
@@ -178,28 +189,77 @@ test('an unchanged image costs one question, however many layers it has; where i
     message.pipe(target);
   }).listen(0, '127.0.0.1');
   await once(proxy, 'listening');
-  const host = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const watching: Awaited<ReturnType<typeof watched>> = {
+    host: `127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    asked,
+    refuses: undefined,
+    close: () => {
+      proxy.closeAllConnections();
+      proxy.close();
+    },
+  };
+  return watching;
+}
+
+test('an unchanged image costs two questions, however many layers it has; where its tag was moved, it is put back', async () => {
+  await multi('from/same', ['amd64']);
+  const { host, asked, close } = await watched();
   try {
     const reference = `${host}/from/same:v1`;
     await engine.images.pull(ctx, { reference }, none);
     asked.length = 0;
     await engine.images.push(ctx, { reference }, none);
-    const api = asked.filter((line) => line.includes('/manifests/') || line.includes('/blobs/'));
-    assert.deepEqual(api, ['HEAD /v2/from/same/manifests/v1']);
+    const questions = ['HEAD /v2/from/same/manifests/v1', 'PATCH /v2/from/same/blobs/uploads/ID'];
+    assert.deepEqual(asked.splice(0).sort(), questions);
 
     const own = await digestAt('from/same');
     await document('from/same', { schemaVersion: 2, mediaType: ociIndex, manifests: [] } as never, 'v1');
     assert.notEqual(await digestAt('from/same'), own);
-    asked.length = 0;
     await engine.images.push(ctx, { reference }, none);
-    assert.deepEqual(asked, [
-      'HEAD /v2/from/same/manifests/v1',
-      'HEAD /v2/from/same/manifests/DIGEST',
-      'PUT /v2/from/same/manifests/v1',
-    ]);
+    assert.deepEqual(asked.splice(0, 2).sort(), questions);
+    assert.deepEqual(asked, ['HEAD /v2/from/same/manifests/DIGEST', 'PUT /v2/from/same/manifests/v1']);
     assert.equal(await digestAt('from/same'), own);
   } finally {
-    proxy.closeAllConnections();
-    proxy.close();
+    close();
   }
+});
+
+test('who may not push is told so, also where the registry has all of it', async () => {
+  const own = await image('from/closed', 'amd64');
+  const bytes = (await client.manifest(ctx, repositoryOf('from/closed'), own.digest, undefined)).bytes;
+  await client.pushManifest(ctx, repositoryOf('from/closed'), 'v1', ociManifest, bytes, undefined);
+  const watching = await watched();
+  try {
+    const reference = `${watching.host}/from/closed:v1`;
+    await engine.images.pull(ctx, { reference }, none);
+    watching.asked.length = 0;
+    watching.refuses = 403;
+    await assert.rejects(engine.images.push(ctx, { reference }, none), {
+      kind: 'forbidden',
+      message: 'denied: requested access to the resource is denied',
+    });
+    // A registry that takes nothing just now.
+    watching.refuses = 405;
+    await assert.rejects(engine.images.push(ctx, { reference }, none), /405 Method Not Allowed/);
+    assert.equal(watching.asked.filter((line) => line.startsWith('PUT ')).length, 2);
+    watching.refuses = undefined;
+    watching.asked.length = 0;
+    await engine.images.push(ctx, { reference }, none);
+    assert.ok(!watching.asked.some((line) => line.startsWith('PUT ')));
+  } finally {
+    watching.close();
+  }
+});
+
+test('an unchanged image is found so without its blobs: nothing is packed anew', async () => {
+  const own = await image('from/dropped', 'amd64');
+  const { bytes } = await client.manifest(ctx, repositoryOf('from/dropped'), own.digest, undefined);
+  await client.pushManifest(ctx, repositoryOf('from/dropped'), 'v1', ociManifest, bytes, undefined);
+  const reference = `${registry.host}/from/dropped:v1`;
+  const record = await engine.images.pull(ctx, { reference }, none);
+  for (const layer of record.layers)
+    if (layer.blob !== undefined) await engine.blobs.remove(layer.blob.digest);
+  const aux = (await push('from/dropped')).at(-1)?.aux;
+  assert.deepEqual(aux, { Tag: 'v1', Digest: own.digest, Size: own.size });
+  assert.equal(await digestAt('from/dropped'), own.digest);
 });

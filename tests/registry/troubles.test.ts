@@ -242,3 +242,35 @@ test('a small blob whose upload breaks is sent again from the beginning, and not
     assert.equal(server.log.filter((line) => line === 'PUT').length, 2 + 5);
   });
 });
+
+test('whether one may push: only an answer that the upload is unknown shows it, and trouble is not waited out', async () => {
+  let status = 0;
+  let requests = 0;
+  await against(
+    (message, answer) => {
+      requests++;
+      assert.match(`${message.method} ${message.url}`, /^PATCH \/v2\/team\/app\/blobs\/uploads\/[\w-]{36}$/);
+      assert.equal(message.headers['content-length'], '0');
+      answer.writeHead(status).end();
+    },
+    async (registry, repository) => {
+      for (const [each, shows] of [
+        [404, true],
+        [400, true],
+        [416, true],
+        [401, false],
+        [403, false],
+        [405, false],
+        [429, false],
+        [202, false],
+        [500, false],
+        [503, false],
+      ] as const) {
+        status = each;
+        requests = 0;
+        assert.equal(await registry.mayPush(ctx, repository, undefined), shows, String(each));
+        assert.equal(requests, 1);
+      }
+    },
+  );
+});

@@ -131,6 +131,8 @@ export interface Registry {
     bytes: Buffer,
     credentials: RegistryCredentials | undefined,
   ): Promise<{ digest: string }>;
+  /** Whether the registry shows that a push to the repository is allowed, without one; false where it does not show it. */
+  mayPush(ctx: Ctx, repository: Repository, credentials: RegistryCredentials | undefined): Promise<boolean>;
   /** Repositories whose name or description has a term. `limit`: 1 to 100. */
   search(
     ctx: Ctx,

@@ -2,7 +2,7 @@
 
 import { Readable } from 'node:stream';
 import type { Ctx } from '../../core/ctx.ts';
-import { internal } from '../../core/errors.ts';
+import { internal, isKind } from '../../core/errors.ts';
 import type { Descriptor, ImageLayer, ImageRecord } from '../../core/model/image.ts';
 import { digestOf, maxDocument, mediaTypes } from './config.ts';
 import type { Room } from './deps.ts';
@@ -39,10 +39,19 @@ interface Gathered {
   readonly blobs: Map<string, Descriptor>;
 }
 
+async function documentOf(room: Room, digest: string): Promise<Buffer | undefined> {
+  try {
+    return await room.blobs.readAll(digest, maxDocument);
+  } catch (error) {
+    if (isKind(error, 'notFound')) return undefined;
+    throw error;
+  }
+}
+
 /** A document and all it leads to; false when something of it is not here. */
 async function gather(room: Room, at: Descriptor, into: Gathered, depth = 0): Promise<boolean> {
-  if (depth > 4 || (await room.blobs.has(at.digest)) === undefined) return false;
-  const bytes = await room.blobs.readAll(at.digest, maxDocument);
+  const bytes = depth > 4 ? undefined : await documentOf(room, at.digest);
+  if (bytes === undefined) return false;
   const document = parseDocument(bytes, at.mediaType);
   if (document.is === 'index') {
     for (const each of document.manifests) if (!(await gather(room, each, into, depth + 1))) return false;

@@ -3,7 +3,7 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { notFound } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
-import type { Descriptor, ImageRecord } from '../../core/model/image.ts';
+import type { Descriptor, ImageLayer, ImageRecord } from '../../core/model/image.ts';
 import type { Repository } from '../../core/ports/registry.ts';
 import {
   familiar,
@@ -16,6 +16,7 @@ import { allOrNone } from './all-or-none.ts';
 import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
 import { withLease } from './gc.ts';
+import type { Lease } from './leases.ts';
 import { createMeter } from './progress.ts';
 import { isForeign, planPush, type PushDocument, type PushPlan } from './push-plan.ts';
 import { referenceOf } from './pull.ts';
@@ -70,13 +71,26 @@ async function pushLayer(
   else say('Pushed');
 }
 
-/** What the tag names in the registry now; it is not asked about a repository that the image never was in. */
-async function digestAtTag(room: Room, ctx: Ctx, target: Target): Promise<string | undefined> {
+interface Standing {
+  /** What the tag names in the registry now. */
+  readonly tagged: string | undefined;
+  /** Whether the registry showed that a push is allowed. */
+  readonly isAllowed: boolean;
+}
+
+/** The registry is not asked about a repository that the image never was in: it will be sent anyway. */
+async function standingOf(room: Room, ctx: Ctx, target: Target): Promise<Standing> {
   const { input, reference, record } = target;
   const prefix = `${repositoryName(reference)}@`;
   if (reference.tag === undefined || !record.repoDigests.some((name) => name.startsWith(prefix)))
-    return undefined;
-  return await room.registry.manifestDigest(ctx, repositoryOf(reference), reference.tag, input.credentials);
+    return { tagged: undefined, isAllowed: false };
+  const repository = repositoryOf(reference);
+  // Both at once: most pushes of what was pulled or pushed before need them.
+  const [tagged, isAllowed] = await Promise.all([
+    room.registry.manifestDigest(ctx, repository, reference.tag, input.credentials),
+    room.registry.mayPush(ctx, repository, input.credentials),
+  ]);
+  return { tagged, isAllowed };
 }
 
 /** Whether the registry has all of it already: it takes no manifest whose blobs it lacks. */
@@ -96,12 +110,20 @@ interface Target {
 }
 
 /** The record after a push: with the blobs as they travelled, and the manifest that was sent. Undefined: as it was. */
-function pushed(now: ImageRecord, plan: PushPlan, name: string): ImageRecord | undefined {
+function pushed(now: ImageRecord, plan: PushPlan | undefined, name: string): ImageRecord | undefined {
   const isKnown = now.repoDigests.includes(name);
-  if (isKnown && now.layers === plan.layers && now.manifest !== undefined) return undefined;
+  const { layers, manifest } = plan ?? now;
+  if (isKnown && now.layers === layers && now.manifest !== undefined) return undefined;
   const repoDigests = isKnown ? now.repoDigests : [...now.repoDigests, name];
   // What the image came with stays what it is, also when its layers had to be packed anew for this push.
-  return { ...now, layers: plan.layers, manifest: now.manifest ?? plan.manifest, repoDigests };
+  const own = now.manifest ?? manifest;
+  return { ...now, layers, ...(own !== undefined && { manifest: own }), repoDigests };
+}
+
+/** The layers of a manifest that is there: a registry takes none whose blobs it lacks. */
+function sayExist(layers: readonly ImageLayer[], onProgress: OnProgress): void {
+  for (const diffId of new Set(layers.map((layer) => layer.diffId)))
+    onProgress({ status: 'Layer already exists', progressDetail: {}, id: shortId(diffId) });
 }
 
 async function sendAll(
@@ -109,7 +131,7 @@ async function sendAll(
   ctx: Ctx,
   target: Target,
   plan: PushPlan,
-  tagged: string | undefined,
+  { tagged, isAllowed }: Standing,
   onProgress: OnProgress,
 ): Promise<string> {
   const { input, reference } = target;
@@ -122,11 +144,7 @@ async function sendAll(
   };
   const { digest } = plan.top.descriptor;
   if (tagged === digest || (await isThere(room, ctx, target, digest))) {
-    for (const blob of plan.blobs) {
-      const id = diffIdOf.get(blob.digest);
-      if (id !== undefined)
-        onProgress({ status: 'Layer already exists', progressDetail: {}, id: shortId(id) });
-    }
+    sayExist(plan.layers, onProgress);
   } else {
     await allOrNone(
       ctx,
@@ -137,30 +155,60 @@ async function sendAll(
     );
     for (const document of plan.below) await put(ctx, document, document.descriptor.digest);
   }
-  // Put once more it would be the same: registries store, sync and announce each one.
-  if (tagged === digest) return digest;
+  // Put once more it would be the same: registries store, sync and announce each one. Who may not push is told so by the registry.
+  if (tagged === digest && isAllowed) return digest;
   return await put(ctx, plan.top, reference.tag ?? '');
 }
 
+/** What a push ends in: the document at the tag. */
+interface Outcome {
+  readonly descriptor: { readonly digest: string; readonly size: number };
+  /** Undefined: nothing had to be sent. */
+  readonly plan: PushPlan | undefined;
+}
+
+/**
+ * The tag names the image's own manifest already. What is here of it does not matter then: blobs that were dropped need not be
+ * packed anew. Of an index it has to be known how much of it is here.
+ */
+function isUnchanged({ input, record }: Target, { tagged, isAllowed }: Standing): boolean {
+  const isSingle = input.platform !== undefined || record.index === undefined;
+  return isAllowed && isSingle && tagged !== undefined && tagged === record.manifest?.digest;
+}
+
+async function bringThere(
+  room: Room,
+  ctx: Ctx,
+  lease: Lease,
+  target: Target,
+  onProgress: OnProgress,
+): Promise<Outcome> {
+  const { input, record } = target;
+  const standing = await standingOf(room, ctx, target);
+  if (record.manifest !== undefined && isUnchanged(target, standing)) {
+    sayExist(record.layers, onProgress);
+    return { descriptor: record.manifest, plan: undefined };
+  }
+  const plan = await planPush(room, ctx, lease, record, input.platform !== undefined);
+  const digest = await sendAll(room, ctx, target, plan, standing, onProgress);
+  return { descriptor: { digest, size: plan.top.bytes.length }, plan };
+}
+
 async function pushOne(room: Room, ctx: Ctx, target: Target, onProgress: OnProgress): Promise<void> {
-  const { input, reference, record } = target;
+  const { reference, record } = target;
   await withLease(room, ctx, async (lease) => {
     await lease.blob(record.id);
-    const asked = digestAtTag(room, ctx, target);
-    // Told where it is awaited.
-    asked.catch(() => {});
-    const plan = await planPush(room, ctx, lease, record, input.platform !== undefined);
-    const tag = reference.tag ?? '';
-    const digest = await sendAll(room, ctx, target, plan, await asked, onProgress);
+    const { descriptor, plan } = await bringThere(room, ctx, lease, target, onProgress);
+    const { digest, size } = descriptor;
     await room.store.change(() => {
       const now = room.store.get(record.id);
       const put = now === undefined ? undefined : pushed(now, plan, `${repositoryName(reference)}@${digest}`);
       return put === undefined ? [] : [{ put }];
     });
-    const size = plan.top.bytes.length;
+    const tag = reference.tag ?? '';
     onProgress({ status: `${tag}: digest: ${digest} size: ${size}` });
     onProgress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
-    if (plan.insteadOf !== undefined)
+    if (plan?.insteadOf !== undefined)
       onProgress({
         aux: {
           manifestPushedInsteadOfIndex: true,

@@ -101,6 +101,10 @@ export function createMemoryRegistry(): Registry {
       if (!reference.includes(':')) of(repository).tags.add(reference);
       return { digest };
     },
+    mayPush: async (ctx) => {
+      check(ctx);
+      return true;
+    },
     search: async (_ctx, { domain, term, limit }) =>
       [...repositories.keys()]
         .filter((name) => name.startsWith(`${domain}/`) && name.includes(term))
