@@ -107,7 +107,12 @@ function linkNode(): void {
 }
 
 /** What `packaging/bin/slipwayd` hands to Node: compiled code only fits a Node with the same. */
-const nodeFlags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=8', '--no-flush-bytecode'];
+const nodeFlags = [
+  '--no-memory-protection-keys',
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=8',
+  '--no-flush-bytecode',
+];
 
 /** The daemon's first file, and beside it the compiled form of the daemon: its first start is as quick as a later one. */
 function placeLauncher(): void {

@@ -37,6 +37,8 @@ function commandOf(chunk: Chunk, root: string, result: string): string[] {
   if ('check' in chunk.run) return [...chunk.run.check];
   return [
     process.execPath,
+    // With memory protection keys V8 aborts now and then where threads strip types; Node's runner hands this on to each file.
+    '--no-memory-protection-keys',
     '--test',
     `--test-concurrency=${chunk.run.concurrency}`,
     '--test-reporter=spec',

@@ -28,11 +28,15 @@ function locateNet(): Programs['net'] {
   const file = candidates.find((path) => existsSync(path));
   if (file === undefined)
     throw internal(`slipway-net is not there (looked for ${candidates.join(', ')}): run make build`);
-  return { path: process.execPath, args: [...smallMemory, file] };
+  return { path: process.execPath, args: [...netFlags, file] };
 }
 
-/** The process holds little; without limits V8 grows its heap before it collects. */
-const smallMemory = [
+/**
+ * The process holds little; without limits V8 grows its heap before it collects. And V8's list of JIT pages, which it keeps where the
+ * processor has memory protection keys, has checks that abort the process.
+ */
+const netFlags = [
+  '--no-memory-protection-keys',
   '--max-semi-space-size=1',
   '--max-old-space-size=64',
   '--disable-warning=ExperimentalWarning',

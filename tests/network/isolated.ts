@@ -28,7 +28,15 @@ export function isolated(file: string, define: () => void): void {
     const inside = ['--net', '--mount', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
     const { status, stdout, stderr } = spawnSync(
       'unshare',
-      [...inside, process.execPath, '--test', '--test-reporter=spec', ...chosen, file],
+      [
+        ...inside,
+        process.execPath,
+        '--no-memory-protection-keys',
+        '--test',
+        '--test-reporter=spec',
+        ...chosen,
+        file,
+      ],
       { env: { ...env, [mark]: '1' }, encoding: 'utf8', timeout: 220_000 },
     );
     assert.equal(status, 0, `${failuresFirst(stdout)}\n${stderr}`);

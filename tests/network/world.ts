@@ -42,7 +42,12 @@ const root = join(import.meta.dirname, '../..');
 
 export const netProgram = {
   path: process.execPath,
-  args: ['--max-semi-space-size=1', '--max-old-space-size=64', join(root, 'src/netd/main.ts')],
+  args: [
+    '--no-memory-protection-keys',
+    '--max-semi-space-size=1',
+    '--max-old-space-size=64',
+    join(root, 'src/netd/main.ts'),
+  ],
 };
 
 /** Records in memory: what they are for here is to outlive a service. */
