@@ -186,8 +186,9 @@ test('what the runtime mounts over stands in a layer of its own, with the attrib
   assert.equal(readFileSync(join(path, 'etc/hosts'), 'utf8'), 'own');
   for (const file of ['hostname', 'resolv.conf'])
     assert.equal(readFileSync(join(path, 'etc', file), 'utf8'), '');
+  assert.equal(readlinkSync(join(path, 'etc/mtab')), '/proc/mounts');
   assert.equal(statSync(join(path, 'proc')).mode & 0o7777, 0o555);
-  assert.deepEqual(readdirSync(path).sort(), ['dev', 'etc', 'proc', 'sys']);
+  assert.deepEqual(readdirSync(path).sort(), ['.dockerenv', 'dev', 'etc', 'proc', 'sys']);
   assert.deepEqual(await snapshots.changes(ctx, 'box'), []);
   assert.deepEqual(
     readdirSync(join(root, 'overlay2/snapshots/box/upper')),
@@ -282,7 +283,7 @@ test('an image whose etc leads elsewhere gets no files there', async () => {
   await eventually('a layer of mount points', async () => readdirSync(join(root, 'overlay2/points'))[0]);
   assert.deepEqual(readdirSync(join(root, 'elsewhere')), []);
   const { path } = await snapshots.mount('box', { volatile: true });
-  assert.deepEqual(readdirSync(path).sort(), ['dev', 'etc', 'proc', 'sys']);
+  assert.deepEqual(readdirSync(path).sort(), ['.dockerenv', 'dev', 'etc', 'proc', 'sys']);
 });
 
 test('directories nested deeper than a path may be long are deleted too', async () => {

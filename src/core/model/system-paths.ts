@@ -1,4 +1,4 @@
-/** Paths of /proc and /sys that containers get masked or read-only unless a request says otherwise. */
+/** Paths in containers that mean something to the engine, or are its own. */
 
 /** Not to be read in a container: they tell of, or reach into, the host. */
 export const maskedPaths: readonly string[] = [
@@ -26,3 +26,9 @@ export const readonlyPaths: readonly string[] = [
 
 /** Where the init program appears in a container that asked for one. */
 export const initDestination = '/sbin/docker-init';
+
+/** An empty file that programs know Docker's containers by. */
+export const engineFile = '/.dockerenv';
+
+/** A link that Docker makes where the image has none. */
+export const mtab = { directory: '/etc', name: 'mtab', target: '/proc/mounts' } as const;

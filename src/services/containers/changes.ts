@@ -1,10 +1,13 @@
+import { constants, readlinkSync } from 'node:fs';
 import type { Ctx } from '../../core/ctx.ts';
 import { never } from '../../core/model/container.ts';
-import { initDestination } from '../../core/model/system-paths.ts';
+import { engineFile, initDestination, mtab } from '../../core/model/system-paths.ts';
 import type { FileChange } from '../../core/ports/snapshot-driver.ts';
 import { openLayers } from './archive-root.ts';
 import type { Room } from './deps.ts';
 import type { Entry } from './table.ts';
+
+const mtabPath = `${mtab.directory}/${mtab.name}`;
 
 /** What the runtime makes in every root filesystem so that it can mount over it: nobody's change. */
 const mountTargets = new Set([
@@ -15,6 +18,8 @@ const mountTargets = new Set([
   '/etc/hostname',
   '/etc/resolv.conf',
   initDestination,
+  engineFile,
+  mtabPath,
 ]);
 
 const isEngines = (path: string): boolean => mountTargets.has(path) || path.startsWith('/dev/');
@@ -48,7 +53,29 @@ export async function allChanges(room: Room, ctx: Ctx, entry: Entry): Promise<re
       await layers.close();
     }
   }
-  return await room.snapshots.changes(ctx, key);
+  const changes = await room.snapshots.changes(ctx, key);
+  const index = changes.findIndex(({ path, kind }) => path === mtabPath && kind === 'added');
+  if (index < 0 || (await hasOurMtab(room, entry))) return changes;
+  // What someone made in the place of the engine's link.
+  return changes.with(index, { path: mtabPath, kind: 'modified' });
+}
+
+async function hasOurMtab(room: Room, entry: Entry): Promise<boolean> {
+  const layers = await openLayers(room, entry);
+  try {
+    const flags = constants.O_RDONLY | constants.O_DIRECTORY;
+    const directory = await room.host.openInRoot(layers.path, mtab.directory, { flags, noSymlinks: true });
+    try {
+      return readlinkSync(`/proc/self/fd/${directory}/${mtab.name}`) === mtab.target;
+    } finally {
+      room.host.closeFd(directory);
+    }
+  } catch {
+    // No link, or no directory of that name.
+    return false;
+  } finally {
+    await layers.close();
+  }
 }
 
 export async function containerChanges(room: Room, ctx: Ctx, ref: string): Promise<readonly FileChange[]> {

@@ -3,13 +3,14 @@
 import { stat } from 'node:fs/promises';
 import type { Ctx } from '../../core/ctx.ts';
 import { internal, unavailable } from '../../core/errors.ts';
-import type { ContainerRecord } from '../../core/model/container.ts';
+import { never, type ContainerRecord } from '../../core/model/container.ts';
 import type { Owner } from '../../core/model/id-mapping.ts';
 import type { ResolvedUser, SpecInput } from '../../core/ports/spec-builder.ts';
 import type { TaskSpec } from '../../core/ports/runtime.ts';
 import type { UndoStack } from '../../core/undo.ts';
 import { networkFileMounts, writeNetworkFiles } from './bundle.ts';
 import type { Room } from './deps.ts';
+import { makeEngineFiles } from './engine-files.ts';
 import { containerEnv } from './environment.ts';
 import { loggedContainer, logOf } from './log-tending.ts';
 import { guardMounts } from './mount-guard.ts';
@@ -102,6 +103,8 @@ export async function prepareRoot(
     volatile: record.hostConfig.AutoRemove === true,
     ids: remapOf(room, record),
   });
+  // What someone removed in the container stays removed.
+  if (record.state.startedAt === never) await makeEngineFiles(room.host, path, ownerIn(room, record));
   prepared.rootPath = path;
 }
 

@@ -10,20 +10,24 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  symlinkSync,
 } from 'node:fs';
 import { join, posix } from 'node:path';
 import { isErrno } from '../../../core/errors.ts';
+import { engineFile, mtab } from '../../../core/model/system-paths.ts';
 import type { Host } from '../../../core/ports/host.ts';
 import type { MountPlace } from '../../../core/ports/snapshot-driver.ts';
 
 type Opener = Pick<Host, 'openInRoot' | 'closeFd'>;
 
-/** What every container has mounted: nobody's change, wherever it was made. */
+/** What every container has mounted, and Docker's mark: nobody's change, wherever it was made. */
 export const basePlaces: readonly MountPlace[] = [
   ...['/dev', '/proc', '/sys', '/etc'].map((path) => ({ path, kind: 'directory' }) as const),
-  ...['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'].map((path) => ({ path, kind: 'file' }) as const),
+  ...['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', engineFile].map(
+    (path) => ({ path, kind: 'file' }) as const,
+  ),
 ];
-const isBase = new Set(basePlaces.map(({ path }) => path));
+const isBase = new Set([...basePlaces.map(({ path }) => path), `${mtab.directory}/${mtab.name}`]);
 
 const mostPlaces = 64;
 const deepest = 16;
@@ -89,6 +93,13 @@ function makeDirectory(path: string, mode = 0o755): void {
 
 function makerOf({ kind, mode }: MountPlace): (path: string) => void {
   return kind === 'file' ? makeFile : (path) => makeDirectory(path, mode);
+}
+
+/** Makes the link unless the image has something there. */
+export async function makeMtab(host: Opener, root: string): Promise<void> {
+  await within(host, root, mtab.directory, (directory) =>
+    unlessThere(() => symlinkSync(mtab.target, `${directory}/${mtab.name}`)),
+  );
 }
 
 /** Makes what is missing of a place, with its parents, below `root`; whether there was anything to make. */

@@ -16,7 +16,7 @@ import type { MountPlace } from '../../../core/ports/snapshot-driver.ts';
 import type { Trash } from '../../trash.ts';
 import type { LayerFacts, Layers } from './layers.ts';
 import { fromSnapshot, type Layout } from './layout.ts';
-import { basePlaces, makePlace, worthwhile } from './mount-places.ts';
+import { basePlaces, makeMtab, makePlace, worthwhile } from './mount-places.ts';
 
 export interface MountPointDeps {
   readonly host: Pick<Host, 'mount' | 'unmount' | 'openInRoot' | 'closeFd'>;
@@ -32,7 +32,7 @@ const mostSets = 64;
 const mostSeen = 1000;
 
 const nameOf = (chainId: string, set?: string): string => {
-  const base = derivedHex(16, 'points', chainId);
+  const base = derivedHex(16, 'points with mtab', chainId);
   return set === undefined ? base : `${base}-${set}`;
 };
 const isSet = (name: string): boolean => name.includes('-');
@@ -160,6 +160,7 @@ export class MountPoints {
     });
     try {
       for (const place of basePlaces) await makePlace(host, target, place);
+      await makeMtab(host, target);
       let made = false;
       for (const place of further) made = (await makePlace(host, target, place)) || made;
       return made;
