@@ -5,8 +5,9 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { isMainThread } from 'node:worker_threads';
 
-type Collect = (options?: { readonly type: 'minor' }) => void;
+type Collect = (options: { readonly type: 'minor' | 'major' }) => void;
 let collect: Collect | undefined;
 
 function collector(): Collect {
@@ -19,13 +20,23 @@ function collector(): Collect {
   return collect;
 }
 
+/**
+ * What was in use at two small collections in a row counts as old, and two megabytes of such buffers gather in a quarter of a gigabyte.
+ * Finding them takes some milliseconds, which the main thread does not have.
+ */
+const allEvery = isMainThread ? Number.POSITIVE_INFINITY : 256 << 20;
+let sinceAll = 0;
+
 /** Counts bytes that went through buffers, and collects whenever `everyBytes` have. */
 export function collectAsBytesPass(everyBytes: number): (bytes: number) => void {
   let passed = 0;
   return (bytes) => {
     passed += bytes;
     if (passed < everyBytes) return;
+    sinceAll += passed;
     passed = 0;
-    collector()({ type: 'minor' });
+    const isAll = sinceAll >= allEvery;
+    if (isAll) sinceAll = 0;
+    collector()({ type: isAll ? 'major' : 'minor' });
   };
 }

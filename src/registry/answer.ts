@@ -2,6 +2,7 @@
 
 import { constants as C, closeSync, openSync, writeSync } from 'node:fs';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { finished } from 'node:stream';
 import { SlipwayError, invalid, isErrno, unavailable } from '../core/errors.ts';
 import { collectAsBytesPass } from '../core/garbage.ts';
 import type { ByteRange } from '../core/ports/blob-store.ts';
@@ -197,6 +198,34 @@ export class Received implements Answer {
     return readBody(this.stream, this.#body(), limit);
   }
 
+  /**
+   * Hands over each chunk as it comes, until `take` returns true or the body ends. A chunk that has to wait for its reader would grow
+   * old, as one of an iterator does: megabytes of them, on many connections.
+   */
+  async #each(take: (chunk: Buffer) => boolean): Promise<void> {
+    const { stream } = this;
+    stream.off('data', this.#keep);
+    for (const chunk of this.#held.splice(0)) if (take(chunk)) return;
+    if (this.#broken !== undefined) throw lineError(this.#broken.error);
+    if (stream.readableEnded) return;
+    const over = Promise.withResolvers<void>();
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        if (take(chunk)) over.resolve();
+        else return;
+      } catch (error) {
+        over.reject(error);
+      }
+      stream.removeAllListeners('data').destroy();
+    });
+    finished(stream, { writable: false }, (error) => {
+      if (error == null) over.resolve();
+      else over.reject(lineError(error));
+    });
+    stream.resume();
+    await over.promise;
+  }
+
   resume(): void {
     this.stream.off('data', this.#keep);
     this.stream.resume();
@@ -213,15 +242,15 @@ export class Received implements Answer {
     let at = from;
     const length = Number(this.headers['content-length']);
     try {
-      for await (const chunk of fromLine(this.#body())) {
+      await this.#each((chunk) => {
         writer.push(at, chunk);
         at += chunk.length;
         passed(chunk.length);
         // A server that sends more than it promised is not asked again.
         if (at > size) throw invalid(`unexpected size of ${digest}: more than ${size} bytes`);
         // What is left is not waited for; where nothing is, the connection can serve the next request.
-        if (writer.done && at < size && at !== from + length) return;
-      }
+        return writer.done && at < size && at !== from + length;
+      });
       writer.flush();
       if (!writer.done) throw unavailable(`unexpected EOF: ${at} of ${size} bytes`);
     } catch (error) {

@@ -41,7 +41,7 @@ const verify: Run<'verify'> = async (_tools, io, { file, growth }) => {
   const hash = createHash('sha256');
   let size = 0;
   const place = { path: file, growing: { growth, movedTo: file } };
-  for await (const chunk of chunksOf(place, () => io.check(), Buffer.allocUnsafeSlow(1 << 20))) {
+  for await (const chunk of chunksOf(place, () => io.check(), Buffer.allocUnsafeSlow(256 << 10))) {
     hash.update(chunk);
     size += chunk.length;
     // Other jobs run on this thread too.

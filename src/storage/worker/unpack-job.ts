@@ -36,6 +36,8 @@ async function headOf(file: LayerFile, check: () => void): Promise<Buffer> {
 
 type Take = (chunk: Buffer) => void;
 
+const passed = collectAsBytesPass(16 << 20);
+
 /** Hands on the content of a layer's file. A chunk is only valid during the call. */
 async function readLayer(
   attributes: FileAttributes,
@@ -50,7 +52,10 @@ async function readLayer(
   const { file, pipePath } = input;
   const name = input.compression ?? detectCompression(await headOf(file, check));
   if (name === 'none') {
-    for await (const chunk of chunksOf(file, check, Buffer.allocUnsafeSlow(512 << 10))) take(chunk);
+    for await (const chunk of chunksOf(file, check, Buffer.allocUnsafeSlow(512 << 10))) {
+      take(chunk);
+      passed(chunk.length);
+    }
     return;
   }
   const program = isBig(file) ? programOf(name) : undefined;
@@ -68,7 +73,6 @@ async function readLayer(
 
 /** A stream leaves its chunks behind as garbage. */
 async function takeAll(content: Readable, check: () => void, take: Take): Promise<void> {
-  const passed = collectAsBytesPass(16 << 20);
   for await (const chunk of content) {
     check();
     take(chunk as Buffer);
