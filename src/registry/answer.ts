@@ -198,6 +198,19 @@ export class Received implements Answer {
     return readBody(this.stream, this.#body(), limit);
   }
 
+  /** The body to its end, which has to come after so many bytes: `unavailable` before, `invalid` behind. */
+  async *exactly(bytes: number, onTaken: (bytes: number) => void): AsyncGenerator<Buffer, void, undefined> {
+    let taken = 0;
+    for await (const chunk of fromLine(this.#body())) {
+      if (taken + chunk.length > bytes) throw invalid(`unexpected size: more than ${bytes} bytes`);
+      yield chunk;
+      taken += chunk.length;
+      onTaken(taken);
+      passed(chunk.length);
+    }
+    if (taken < bytes) throw unavailable(`unexpected EOF: ${taken} of ${bytes} bytes`);
+  }
+
   /**
    * Hands over each chunk as it comes, until `take` returns true or the body ends. A chunk that has to wait for its reader would grow
    * old, as one of an iterator does: megabytes of them, on many connections.

@@ -19,6 +19,7 @@ import { fetchForeign } from './foreign.ts';
 import { mayPush, pushManifest } from './push.ts';
 import { TransferThread, type FarAnswer } from './transfer/transfer-thread.ts';
 import { pushBlob, pushScope } from './upload.ts';
+import type { Fetch } from './upload-source.ts';
 import { referrers } from './referrers.ts';
 import { search } from './search.ts';
 import { Session } from './session.ts';
@@ -291,6 +292,15 @@ export function createRegistry(options: RegistryOptions = {}): RegistryClient {
   const session = Session.open(http, endpoints, retryDelayMs);
   const far = session.over(thread);
   const insecure = endpoints.insecureRegistries;
+  const fetch: Fetch = async (ctx, source, descriptor, range) =>
+    await blob(
+      { session: far, http: thread, insecure },
+      ctx,
+      source.repository,
+      descriptor,
+      source.credentials,
+      range,
+    );
   const upload = { chunkSize: options.uploadChunkSize ?? 64 << 20, retryDelayMs };
   return {
     manifest: (ctx, repository, reference, credentials) =>
@@ -304,7 +314,7 @@ export function createRegistry(options: RegistryOptions = {}): RegistryClient {
     tags: (ctx, repository, credentials) => tags(session, ctx, repository, credentials),
     pushBlob: (ctx, repository, descriptor, source, credentials, from, onProgress) =>
       pushBlob(
-        { near: session, far },
+        { near: session, far, fetch },
         ctx,
         { repository, descriptor, source, credentials, from, onProgress },
         upload,

@@ -11,7 +11,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { createHash } from 'node:crypto';
 import { Readable, pipeline } from 'node:stream';
 import type { Ctx } from '../core/ctx.ts';
-import { SlipwayError, invalid, unavailable } from '../core/errors.ts';
+import { SlipwayError, internal, invalid, unavailable } from '../core/errors.ts';
 import { collectAsBytesPass } from '../core/garbage.ts';
 import { Received, type Answer } from './answer.ts';
 import { describeBroken } from './dial-words.ts';
@@ -33,7 +33,15 @@ export interface FilePart {
   readonly onSent: (bytes: number) => void;
 }
 
-export type Body = Buffer | Readable | FilePart;
+/** The body of another answer that the transfer thread has, handed on as it comes. */
+export interface HandedOn {
+  readonly answer: number;
+  readonly bytes: number;
+  /** Called with how many have gone. */
+  readonly onSent: (bytes: number) => void;
+}
+
+export type Body = Buffer | Readable | FilePart | HandedOn;
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
@@ -120,11 +128,13 @@ export class HttpClient implements Transport<Received> {
     const { url, body } = request;
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       throw invalid(`unsupported protocol of ${url.href}`);
+    if (body !== undefined && 'answer' in body)
+      throw internal('an answer is handed on by the transfer thread');
     const headers = { 'User-Agent': this.#options.userAgent, ...request.headers };
     const options: RequestOptions = {
       method: request.method,
       headers: Buffer.isBuffer(body) ? { ...headers, 'Content-Length': String(body.length) } : headers,
-      agent: this.#agent(url.protocol, request.tls),
+      agent: this.#agent(url.protocol, request.tls, body instanceof Readable),
       signal: ctx.signal,
       timeout: this.#options.idleTimeoutMs,
     };
@@ -141,10 +151,11 @@ export class HttpClient implements Transport<Received> {
           );
         else rejectPlainly(error);
       };
-      const rejectPlainly = (error: Error): void =>
-        reject(
-          ctx.signal.aborted ? unavailable('context canceled') : describeBroken(request.method, url, error),
-        );
+      const rejectPlainly = (error: Error): void => {
+        if (ctx.signal.aborted) reject(unavailable('context canceled'));
+        // What the body's source has to say is not the line's.
+        else reject(error instanceof SlipwayError ? error : describeBroken(request.method, url, error));
+      };
       out.once('response', (message) => {
         guardPace(message, this.#options.idleTimeoutMs);
         resolve(new Received(message));
@@ -163,8 +174,9 @@ export class HttpClient implements Transport<Received> {
     for (const agent of this.#agents.values()) agent.destroy();
   }
 
-  #agent(protocol: string, tls: TlsOptions): HttpAgent | HttpsAgent {
-    const key = keyOf(protocol, tls);
+  /** What hands on has connections of its own: the bodies that wait for it could hold all others. */
+  #agent(protocol: string, tls: TlsOptions, handsOn: boolean): HttpAgent | HttpsAgent {
+    const key = `${keyOf(protocol, tls)}${handsOn ? ' on' : ''}`;
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
     // The proxy of the daemon's environment, as dockerd uses it.

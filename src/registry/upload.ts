@@ -3,7 +3,6 @@
  * ones in chunks, so that a broken line costs one chunk: the registry is asked how far it has come.
  */
 
-import { Transform, type Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Ctx } from '../core/ctx.ts';
 import { isKind, unavailable } from '../core/errors.ts';
@@ -20,6 +19,7 @@ import type { Endpoint } from './endpoints.ts';
 import { refusalOf } from './errors.ts';
 import type { Body } from './http.ts';
 import type { Session } from './session.ts';
+import { NoParts, bodyFrom, type Fetch } from './upload-source.ts';
 
 export interface PushBlob {
   readonly repository: Repository;
@@ -42,20 +42,6 @@ const longestPauseMs = 60_000;
 
 export const pushScope = (repository: Repository): string => `repository:${repository.path}:pull,push`;
 
-function counted(source: Readable, onProgress: (bytes: number) => void): Readable {
-  let sent = 0;
-  const meter = new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
-      sent += chunk.length;
-      onProgress(sent);
-      done(null, chunk);
-    },
-  });
-  source.once('error', (error) => meter.destroy(error));
-  meter.once('close', () => source.destroy());
-  return source.pipe(meter);
-}
-
 /** Where an upload stands: the address for its next request, and how much the registry has. */
 interface Upload {
   readonly endpoint: Endpoint;
@@ -67,12 +53,15 @@ interface Upload {
 export interface Sessions {
   readonly near: Session<Answer>;
   readonly far: Session<Answer>;
+  /** From another repository; its answers are `far`'s. */
+  readonly fetch: Fetch;
 }
 
 class Uploader {
   readonly #session: Session<Answer>;
   /** For what has a body. */
   readonly #sender: Session<Answer>;
+  readonly #fetch: Fetch;
   readonly #input: PushBlob;
   readonly #options: UploadOptions;
   readonly #common: {
@@ -81,9 +70,10 @@ class Uploader {
     readonly needs: 'push';
   };
 
-  constructor({ near, far }: Sessions, input: PushBlob, options: UploadOptions) {
+  constructor({ near, far, fetch }: Sessions, input: PushBlob, options: UploadOptions) {
     this.#session = near;
-    this.#sender = 'file' in input.source ? far : near;
+    this.#sender = 'open' in input.source ? near : far;
+    this.#fetch = fetch;
     this.#input = input;
     this.#options = options;
     const { repository, from, credentials } = input;
@@ -180,11 +170,18 @@ class Uploader {
       await this.#finish(ctx, upload, { from: 0, to: size });
       return;
     }
-    while (upload.offset < size)
-      await this.#patch(ctx, upload, {
-        from: upload.offset,
-        to: Math.min(upload.offset + chunkSize, size),
-      });
+    try {
+      while (upload.offset < size)
+        await this.#patch(ctx, upload, {
+          from: upload.offset,
+          to: Math.min(upload.offset + chunkSize, size),
+        });
+    } catch (error) {
+      // Found out before anything was sent: then all of it goes in one request.
+      if (!(error instanceof NoParts) || upload.offset > 0) throw error;
+      await this.#finish(ctx, upload, { from: 0, to: size });
+      return;
+    }
     await this.#finish(ctx, upload, undefined);
   }
 
@@ -198,7 +195,7 @@ class Uploader {
         'Content-Length': String(range.to - range.from),
         'Content-Range': `${range.from}-${range.to - 1}`,
       },
-      body: () => this.#body(range),
+      body: () => this.#body(ctx, range),
     });
     if (message.statusCode !== 202) throw await this.#refusal(message);
     message.resume();
@@ -220,18 +217,16 @@ class Uploader {
         'Content-Type': 'application/octet-stream',
         'Content-Length': String(range === undefined ? 0 : range.to - range.from),
       },
-      body: async () => (range === undefined ? Buffer.alloc(0) : await this.#body(range)),
+      body: async () => (range === undefined ? Buffer.alloc(0) : await this.#body(ctx, range)),
     });
     if (message.statusCode !== 201) throw await this.#refusal(message);
     message.resume();
   }
 
-  async #body(range: ByteRange): Promise<Body> {
-    const { onProgress = (): void => {}, source } = this.#input;
+  #body(ctx: Ctx, range: ByteRange): Promise<Body> {
+    const { onProgress = (): void => {}, source, descriptor } = this.#input;
     const onSent = (sent: number): void => onProgress(range.from + sent);
-    return 'file' in source
-      ? { file: source.file, ...range, onSent }
-      : counted(await source.open(range), onSent);
+    return bodyFrom(ctx, this.#fetch, source, descriptor, range, onSent);
   }
 
   #refusal(message: Answer): Promise<Error> {

@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import type { ServerResponse } from 'node:http';
+import type { ClientRequest, RequestListener, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { buffer } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { backgroundCtx } from '../../src/core/ctx.ts';
 import type { BlobTransfer } from '../../src/core/ports/registry.ts';
@@ -193,4 +195,110 @@ test('the thread ends when there is nothing to do, and starts again', async () =
   again.resume();
   await thread.close();
   await assert.rejects(thread.send(ctx, request), { kind: 'unavailable' });
+});
+
+/** A registry that takes uploads into `taken`, and notes what it is asked. */
+function receiver(taken: Buffer[], asked: string[]): RequestListener {
+  return (message, answer) => {
+    asked.push(
+      `${message.method} ${message.headers['content-range'] ?? message.headers['content-length'] ?? ''}`.trim(),
+    );
+    void buffer(message).then(
+      (body) => {
+        const headers = { location: '/v2/team/copy/blobs/uploads/1' };
+        if (message.method === 'HEAD') answer.writeHead(404).end();
+        else if (message.method === 'POST') answer.writeHead(202, headers).end();
+        else {
+          taken.push(body);
+          answer.writeHead(message.method === 'PUT' ? 201 : 202, headers).end();
+        }
+      },
+      () => {},
+    );
+  };
+}
+
+/** Copies the blob; returns what the target got, and the bodies that went through this thread. */
+async function copied(options: { readonly uploadChunkSize?: number } = {}): Promise<{
+  readonly taken: Buffer;
+  readonly asked: readonly string[];
+  readonly here: readonly string[];
+  readonly progress: number | undefined;
+}> {
+  const [taken, asked, here]: [Buffer[], string[], string[]] = [[], [], []];
+  const target = await serve(receiver(taken, asked));
+  const copying = createRegistry({ retryDelayMs: 1, idleTimeoutMs: 2000, ...options });
+  let progress: number | undefined;
+  const started = (message: unknown): void => {
+    const { request } = message as { request: ClientRequest };
+    const length = Number(request.getHeader('content-length') ?? 0);
+    if (length > 0 || (request.method === 'GET' && request.path.includes('/blobs/sha256:')))
+      here.push(`${request.method} ${request.path}`);
+  };
+  subscribe('http.client.request.start', started);
+  try {
+    const source = { repository: { domain: served.host, path: 'team/app' }, credentials: undefined };
+    const to = { domain: target.host, path: 'team/copy' };
+    await copying.pushBlob(ctx, to, blob, source, undefined, undefined, (bytes) => (progress = bytes));
+    return { taken: Buffer.concat(taken), asked, here, progress };
+  } finally {
+    unsubscribe('http.client.request.start', started);
+    await copying.close();
+    stop(target.server);
+  }
+}
+
+const ranged: RequestListener = (message, answer) => {
+  const [from = 0, last = data.length - 1] = (/(\d+)-(\d+)/.exec(message.headers.range ?? '') ?? [])
+    .slice(1)
+    .map(Number);
+  const head =
+    message.headers.range === undefined ? {} : { 'content-range': `bytes ${from}-${last}/${data.length}` };
+  answer.writeHead(message.headers.range === undefined ? 200 : 206, head).end(data.subarray(from, last + 1));
+};
+
+test('a copy between registries passes this thread by, whole and in parts', async () => {
+  const listener: RequestListener = (message, answer) => ranged(message, answer);
+  const before = served.server.listeners('request');
+  served.server.removeAllListeners('request').on('request', listener);
+  try {
+    const whole = await copied();
+    assert.ok(whole.taken.equals(data));
+    assert.deepEqual(whole.asked, ['HEAD', 'POST 0', `PUT ${data.length}`]);
+    const parts = await copied({ uploadChunkSize: 2_000_000 });
+    assert.ok(parts.taken.equals(data));
+    assert.deepEqual(parts.asked, ['HEAD', 'POST 0', 'PATCH 0-1999999', 'PATCH 2000000-2999999', 'PUT 0']);
+    assert.deepEqual([whole.here, parts.here], [[], []]);
+    assert.deepEqual([whole.progress, parts.progress], [data.length, data.length]);
+  } finally {
+    served.server.removeAllListeners('request');
+    for (const each of before) served.server.on('request', each as RequestListener);
+  }
+});
+
+test('a copy from a registry without ranges goes in one request; from one that breaks off, is short or too long, once more or not at all', async () => {
+  answerWith = (answer) => answer.end(data);
+  const whole = await copied({ uploadChunkSize: 2_000_000 });
+  assert.ok(whole.taken.equals(data));
+  assert.deepEqual(whole.asked, ['HEAD', 'POST 0', `PUT ${data.length}`]);
+
+  let answers = 0;
+  answerWith = (answer) => {
+    if (++answers > 1) answer.end(data);
+    else
+      answer
+        .writeHead(200, { 'content-length': data.length })
+        .write(data.subarray(0, 1_000_000), () => answer.destroy());
+  };
+  const again = await copied();
+  assert.ok(again.taken.equals(data));
+  assert.equal(answers, 2);
+
+  answerWith = (answer) => answer.end(data.subarray(1));
+  await assert.rejects(copied(), {
+    kind: 'unavailable',
+    message: /unexpected EOF: 2999999 of 3000000 bytes/,
+  });
+  answerWith = (answer) => answer.end(Buffer.concat([data, data]));
+  await assert.rejects(copied(), { kind: 'invalid', message: /more than 3000000 bytes/ });
 });

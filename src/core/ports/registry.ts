@@ -56,9 +56,10 @@ export interface BlobTransfer extends BlobAnswer {
   cancel(): void;
 }
 
-/** Where the bytes of a push come from: a file that is the blob, or whatever gives a range of it. */
+/** Where the bytes of a push come from: a file that is the blob, another repository that has it, or whatever gives a range of it. */
 export type BlobSource =
   | { readonly file: string }
+  | { readonly repository: Repository; readonly credentials: RegistryCredentials | undefined }
   | { readonly open: (range: ByteRange) => Promise<Readable> };
 
 /** One repository that a search found. */
@@ -113,7 +114,10 @@ export interface Registry {
     repository: Repository,
     credentials: RegistryCredentials | undefined,
   ): Promise<readonly string[]>;
-  /** Makes sure that the blob is there: mounts, or uploads what `source` has. Returns whether bytes were sent. */
+  /**
+   * Makes sure that the blob is there: mounts, or uploads what `source` has. Returns whether bytes were sent. What comes from another
+   * repository is handed through, past the main loop; `invalid` where that cannot send the parts that are needed.
+   */
   pushBlob(
     ctx: Ctx,
     repository: Repository,

@@ -3,14 +3,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Fault } from '../../core/fault.ts';
 import type { Place } from '../answer.ts';
-import type { FilePart, HttpOptions, HttpRequest } from '../http.ts';
+import type { FilePart, HandedOn, HttpOptions, HttpRequest } from '../http.ts';
 
 /** `HttpRequest` as plain data. */
 export interface PlainRequest {
   readonly method: HttpRequest['method'];
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array | Omit<FilePart, 'onSent'> | undefined;
+  /** A body that is handed on ends the call that it belongs to. */
+  readonly body: Uint8Array | Omit<FilePart, 'onSent'> | Omit<HandedOn, 'onSent'> | undefined;
   /** Buffers arrive as plain arrays. */
   readonly tls: {
     readonly verify: boolean;

@@ -6,7 +6,7 @@ import type { Ctx } from '../../core/ctx.ts';
 import { internal, unavailable } from '../../core/errors.ts';
 import { errorOf } from '../../core/fault.ts';
 import type { Answer, Place } from '../answer.ts';
-import type { FilePart, HttpOptions, HttpRequest, Transport } from '../http.ts';
+import type { HandedOn, HttpOptions, HttpRequest, Transport } from '../http.ts';
 import type { FromThread, PlainRequest, ThreadData, ToThread } from './protocol.ts';
 
 export interface TransferOptions {
@@ -30,6 +30,7 @@ interface Call {
 
 /** An answer whose body is on the transfer thread. */
 export class FarAnswer implements Answer {
+  readonly #id: number;
   readonly statusCode: number;
   readonly statusMessage: string;
   readonly headers: IncomingHttpHeaders;
@@ -37,6 +38,7 @@ export class FarAnswer implements Answer {
   readonly #cancel: () => void;
 
   constructor(head: Extract<FromThread, { op: 'head' }>, finish: Finish, cancel: () => void) {
+    this.#id = head.call;
     this.statusCode = head.statusCode;
     this.statusMessage = head.statusMessage;
     this.headers = head.headers;
@@ -58,6 +60,11 @@ export class FarAnswer implements Answer {
     await this.#finish({ op: 'save', place }, written);
   }
 
+  /** As the body of another request of the same thread: this answer is used up by it. It has to be of so many bytes. */
+  handOn(bytes: number, onSent: (bytes: number) => void): HandedOn {
+    return { answer: this.#id, bytes, onSent };
+  }
+
   /** Breaks off what is under way; of no effect afterwards. */
   cancel(): void {
     this.#cancel();
@@ -73,13 +80,14 @@ type Finish = (ending: Ending, written?: Call['written']) => Promise<Uint8Array 
 function plain({ method, url, headers = {}, body, tls }: HttpRequest): PlainRequest {
   const common = { method, url: url.href, headers, tls };
   if (body === undefined || Buffer.isBuffer(body)) return { ...common, body };
+  if ('answer' in body) return { ...common, body: { answer: body.answer, bytes: body.bytes } };
   if (!('file' in body)) throw internal('a stream cannot be sent by the transfer thread');
   const { file, from, to } = body;
   return { ...common, body: { file, from, to } };
 }
 
-const isFile = (body: HttpRequest['body']): body is FilePart =>
-  body !== undefined && !Buffer.isBuffer(body) && 'file' in body;
+const onSentOf = (body: HttpRequest['body']): ((bytes: number) => void) | undefined =>
+  body !== undefined && 'onSent' in body ? body.onSent : undefined;
 
 export class TransferThread implements Transport<FarAnswer> {
   readonly #options: TransferOptions;
@@ -100,7 +108,7 @@ export class TransferThread implements Transport<FarAnswer> {
     const call: Call = {
       head: Promise.withResolvers(),
       end: Promise.withResolvers(),
-      onSent: isFile(request.body) ? request.body.onSent : undefined,
+      onSent: onSentOf(request.body),
       written: undefined,
       failure: undefined,
       release: () => ctx.signal.removeEventListener('abort', cancel),

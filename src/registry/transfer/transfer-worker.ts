@@ -3,7 +3,9 @@
  * hears of it now and then.
  */
 
+import { Readable } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
+import { unavailable } from '../../core/errors.ts';
 import { silentLogger } from '../../core/log.ts';
 import { faultOf } from '../../core/fault.ts';
 import { giveWay } from '../../core/give-way.ts';
@@ -37,28 +39,45 @@ function tlsOf({ verify, ca, cert, key }: PlainRequest['tls']): TlsOptions {
   };
 }
 
+/** The body of another call's answer as a stream, whose end ends that call. */
+function handedOn(id: number, bytes: number, onSent: (bytes: number) => void): Readable {
+  const call = calls.get(id);
+  if (call?.answer === undefined || call.busy) throw unavailable('context canceled');
+  const { answer } = call;
+  call.busy = true;
+  const stream = Readable.from(answer.exactly(bytes, onSent), { objectMode: false });
+  stream.once('close', () => {
+    answer.stream.destroy();
+    calls.delete(id);
+    say({ call: id, op: 'done' });
+  });
+  return stream;
+}
+
 function bodyOf(call: number, body: NonNullable<PlainRequest['body']>): Body {
   if (body instanceof Uint8Array) return Buffer.from(body);
+  const all = 'answer' in body ? body.bytes : body.to - body.from;
   let last = 0;
   const onSent = (bytes: number): void => {
     const now = performance.now();
-    if (now - last < reportMs && bytes < body.to - body.from) return;
+    if (now - last < reportMs && bytes < all) return;
     last = now;
     say({ call, op: 'sent', bytes });
   };
-  return { ...body, onSent };
+  return 'answer' in body ? handedOn(body.answer, body.bytes, onSent) : { ...body, onSent };
 }
 
 async function send(id: number, call: Call, request: PlainRequest): Promise<void> {
   const { method, url, headers, body, tls } = request;
   const ctx = { signal: call.stop.signal, log: silentLogger };
-  const answer = await http.send(ctx, {
-    method,
-    url: new URL(url),
-    headers,
-    tls: tlsOf(tls),
-    ...(body !== undefined && { body: bodyOf(id, body) }),
-  });
+  const sent = body === undefined ? {} : { body: bodyOf(id, body) };
+  let answer: Received;
+  try {
+    answer = await http.send(ctx, { method, url: new URL(url), headers, tls: tlsOf(tls), ...sent });
+  } catch (error) {
+    if (sent.body instanceof Readable) sent.body.destroy();
+    throw error;
+  }
   // Nobody may be reading when the line breaks: whoever does is told as well.
   answer.stream.on('error', () => {});
   if (method === 'GET') answer.hold();

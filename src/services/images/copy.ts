@@ -1,13 +1,11 @@
 /** From one registry to another without storing anything here: what the target lacks is handed through. */
 
-import type { Readable } from 'node:stream';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { Descriptor } from '../../core/model/image.ts';
-import type { ByteRange } from '../../core/ports/blob-store.ts';
 import type { RegistryCredentials, Repository } from '../../core/ports/registry.ts';
-import { formatReference, parseReference, repositoryName, withDefaultTag } from '../../core/reference.ts';
+import { formatReference, parseReference, withDefaultTag } from '../../core/reference.ts';
 import { allOrNone } from './all-or-none.ts';
 import type { Room, Source } from './deps.ts';
 import { choosePlatform, parseDocument, parsePlatformText } from './manifests.ts';
@@ -23,20 +21,6 @@ interface Target {
 const maxDepth = 4;
 /** More than any image of our time has. */
 const maxDocuments = 1000;
-
-async function bytesOf(
-  room: Room,
-  ctx: Ctx,
-  { repository, credentials }: Source,
-  blob: Descriptor,
-  range: ByteRange,
-): Promise<Readable> {
-  const whole = range.from === 0 && range.to === blob.size;
-  const body = await room.registry.blob(ctx, repository, blob, credentials, whole ? undefined : range);
-  if (body.from === range.from) return body.stream;
-  body.stream.destroy();
-  throw invalid(`the registry of ${repositoryName(repository)} cannot send parts of a blob`);
-}
 
 async function copyBlob(
   room: Room,
@@ -56,14 +40,8 @@ async function copyBlob(
   const isNear = source.repository.domain === target.repository.domain;
   const from = isNear && source.repository.path !== target.repository.path ? source.repository : undefined;
   const { outcome } = await room.uploadGate.run(() =>
-    room.registry.pushBlob(
-      ctx,
-      target.repository,
-      blob,
-      { open: (range) => bytesOf(room, ctx, source, blob, range) },
-      target.credentials,
-      from,
-      (bytes) => meter.set(bytes),
+    room.registry.pushBlob(ctx, target.repository, blob, source, target.credentials, from, (bytes) =>
+      meter.set(bytes),
     ),
   );
   if (outcome === 'exists') say('Already exists');

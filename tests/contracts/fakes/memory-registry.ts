@@ -88,7 +88,10 @@ export function createMemoryRegistry(): Registry {
         mounted ??
         ('file' in source
           ? readFileSync(source.file)
-          : await buffer(await source.open({ from: 0, to: size })));
+          : 'repository' in source
+            ? of(source.repository).blobs.get(digest)
+            : await buffer(await source.open({ from: 0, to: size })));
+      if (data === undefined) throw notFound(`blob ${digest}: blob unknown: blob unknown to registry`);
       blobs.set(digest, data);
       if (mounted !== undefined) return { outcome: 'mounted' };
       onProgress?.(data.length);
