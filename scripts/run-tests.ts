@@ -4,18 +4,21 @@
  */
 
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { unpackDockerd } from '../tests/peers/dockerd.ts';
+import { runInLanes } from './tests/lanes.ts';
 import { rerunFailed } from './tests/rerun.ts';
 import { runChunk, type Chunk, type ChunkResult } from './tests/run-chunk.ts';
-import { chunksOf, isSuite, needsRoot } from './tests/suites.ts';
+import { chunksOf, fixturesChunk, isSuite, needsRoot } from './tests/suites.ts';
 
 const root = join(import.meta.dirname, '..');
 function chooseChunks(args: readonly string[]): Chunk[] {
-  return args.flatMap((name) => {
+  const all = args.flatMap((name) => {
     if (isSuite(name)) return chunksOf(root, name);
-    return [{ name, run: { files: [name], concurrency: 1 }, timeoutMs: 600_000 }];
+    return [{ name, run: { files: [name], concurrency: 1 }, timeoutMs: 600_000, alone: true }];
   });
+  return all.filter(({ run }) => !('files' in run) || run.files.length > 0);
 }
 
 function report(result: ChunkResult): void {
@@ -27,6 +30,7 @@ function report(result: ChunkResult): void {
     const indented = failure.message.split('\n').slice(0, 30).join('\n      ');
     process.stdout.write(`  - ${relative(root, failure.file)}: ${failure.name}\n      ${indented}\n`);
   }
+  for (const what of result.left) process.stdout.write(`  left behind: ${what}\n`);
   if (result.failed > 0) process.stdout.write(`  whole output: ${relative(root, result.log)}\n`);
 }
 
@@ -37,28 +41,43 @@ async function ensureDockerCli(): Promise<void> {
   process.env['PATH'] = [...folders, join(await unpackDockerd(), 'usr/bin')].join(':');
 }
 
-const chunks = chooseChunks(process.argv.slice(2));
-if (process.argv.includes('root')) await ensureDockerCli();
+const args = process.argv.slice(2);
+const chunks = chooseChunks(args);
 /** A tree in which much hangs must fail with its results, not by the patience of who waits for it. */
 const deadline = Date.now() + Number(process.env['TEST_MINUTES'] ?? 75) * 60_000;
+/** Files of the root suite wait more than they compute: two share two processors well, and more would only slow each other down. */
+const lanes = Number(process.env['TEST_LANES'] ?? Math.min(2, availableParallelism()));
+
+async function runUntilDeadline(chunk: Chunk): Promise<ChunkResult> {
+  const timeoutMs = Math.max(1, Math.min(chunk.timeoutMs, deadline - Date.now()));
+  return await runChunk(root, { ...chunk, timeoutMs });
+}
+
+/** No test of its own: what could not be made is told, and fails the files that need it when they cannot make it either. */
+async function makeFixtures(): Promise<void> {
+  const { failed, seconds, log } = await runUntilDeadline(fixturesChunk(root));
+  const outcome = failed === 0 ? 'made' : `not all made, see ${relative(root, log)}`;
+  process.stdout.write(`fixtures: ${outcome} (${seconds.toFixed(1)} s)\n`);
+}
+
+const needFixtures = args.includes('root') || args.includes('vm');
+const fixtures = needFixtures ? makeFixtures() : Promise.resolve();
+if (args.includes('root')) await ensureDockerCli();
 
 async function runAndReport(chunk: Chunk): Promise<ChunkResult> {
-  const timeoutMs = Math.max(1, Math.min(chunk.timeoutMs, deadline - Date.now()));
-  const result = await runChunk(root, { ...chunk, timeoutMs });
+  if (chunk.usesFixtures === true) await fixtures;
+  const result = await runUntilDeadline(chunk);
   report(result);
   return result;
 }
 
-const done: { readonly chunk: Chunk; readonly result: ChunkResult }[] = [];
-for (const chunk of chunks) {
-  if ('files' in chunk.run && chunk.run.files.length === 0) continue;
-  done.push({ chunk, result: await runAndReport(chunk) });
-}
+const first = await runInLanes(chunks, lanes, runAndReport);
+const done = chunks.map((chunk, index) => ({ chunk, result: first[index] as ChunkResult }));
 const { results, reruns } = await rerunFailed(done, (chunk) => needsRoot(chunk.name), runAndReport);
-for (const { first, second } of reruns) {
+for (const { first: failed, second } of reruns) {
   if (second.failed > 0) continue;
   process.stdout.write(
-    `FLAKY ${first.chunk}: failed once and passed when run again; see ${relative(root, first.log)}\n`,
+    `FLAKY ${failed.chunk}: failed once and passed when run again; see ${relative(root, failed.log)}\n`,
   );
 }
 

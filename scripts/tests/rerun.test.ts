@@ -12,6 +12,7 @@ const result = (name: string, failed: number): ChunkResult => ({
   failures: [],
   seconds: 0,
   log: '',
+  left: [],
 });
 const done = (names: Readonly<Record<string, number>>) =>
   Object.entries(names).map(([name, failed]) => ({ chunk: chunk(name), result: result(name, failed) }));
@@ -23,6 +24,7 @@ test('only what failed and may be run again is run again, once, and its second r
     (one) => one.name !== 'static',
     (one) => {
       ran.push(one.name);
+      assert.deepEqual(one.env, { AGAIN: '1' });
       return Promise.resolve(result(one.name, one.name.startsWith('broken') ? 1 : 0));
     },
   );

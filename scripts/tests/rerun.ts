@@ -29,7 +29,8 @@ export async function rerunFailed(
       results.push(result);
       continue;
     }
-    const second = await run({ ...chunk, name: `${chunk.name} (again)` });
+    // A chunk that can repeat what failed alone, as the virtual machine's can, is told so.
+    const second = await run({ ...chunk, name: `${chunk.name} (again)`, env: { AGAIN: '1' } });
     reruns.push({ first: result, second });
     results.push(second);
   }

@@ -1,9 +1,11 @@
 /** Runs some test files in a process group of their own, with a deadline, and counts what they said. */
 
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestCounts } from './count-reporter.ts';
+import { removeLeft } from './leftovers.ts';
 
 export type ChunkRun =
   /** Test files for Node's runner. */
@@ -17,12 +19,20 @@ export interface Chunk {
   readonly name: string;
   readonly run: ChunkRun;
   readonly timeoutMs: number;
+  /** Nothing runs beside it. */
+  readonly alone?: boolean;
+  /** It uses what `tests/fixtures.ts` makes. */
+  readonly usesFixtures?: boolean;
+  /** More of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface ChunkResult extends TestCounts {
   readonly chunk: string;
   readonly seconds: number;
   readonly log: string;
+  /** What it had not taken away when it ended, and the runner has: processes, engines. */
+  readonly left: readonly string[];
 }
 
 const nothing: TestCounts = { passed: 0, failed: 0, skipped: 0, failures: [] };
@@ -49,19 +59,6 @@ function commandOf(chunk: Chunk, root: string, result: string): string[] {
   ];
 }
 
-/** Everything that the chunk started carries its mark in the environment: what a killed test left is ended by it. */
-function endMarked(mark: string): void {
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
-    try {
-      const environment = readFileSync(`/proc/${name}/environ`, 'utf8');
-      if (environment.split('\0').includes(`SLIPWAY_TEST_RUN=${mark}`)) process.kill(Number(name), 'SIGKILL');
-    } catch {
-      // The process ended meanwhile, or is not ours to read: nothing to end.
-    }
-  }
-}
-
 function readCounts(result: string): TestCounts | undefined {
   try {
     return JSON.parse(readFileSync(result, 'utf8')) as TestCounts;
@@ -76,6 +73,17 @@ interface Ending {
   readonly timedOut: boolean;
 }
 
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // All of it ended in this moment.
+  }
+}
+
+/** How long a killed group may take: a process that the kernel does not let go must not hold up all others. */
+const killedMs = 30_000;
+
 async function execute(
   command: readonly string[],
   log: string,
@@ -88,9 +96,10 @@ async function execute(
   closeSync(output);
   return await new Promise((resolve, reject) => {
     let timedOut = false;
-    const timer = setTimeout(() => {
+    let timer = setTimeout(() => {
       timedOut = true;
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      killGroup(child);
+      timer = setTimeout(() => resolve({ code: null, signal: null, timedOut }), killedMs);
     }, timeoutMs);
     child.on('error', reject);
     child.on('exit', (code, signal) => {
@@ -100,10 +109,28 @@ async function execute(
   });
 }
 
+const endOf = (log: string): string => readFileSync(log, 'utf8').trim().split('\n').slice(-25).join('\n');
+
 function countCheck(chunk: Chunk, ending: Ending, log: string): TestCounts {
   if (ending.code === 0) return { ...nothing, passed: 1 };
   if (ending.timedOut) return nothing;
-  return failure(chunk, nothing, readFileSync(log, 'utf8').trim().split('\n').slice(-25).join('\n'));
+  return failure(chunk, nothing, endOf(log));
+}
+
+/** One line says how it ended; what it said last tells where. */
+function count(chunk: Chunk, told: TestCounts | undefined, ending: Ending, log: string): TestCounts {
+  const counts = told ?? nothing;
+  if (ending.timedOut)
+    return failure(
+      chunk,
+      counts,
+      `did not end within ${chunk.timeoutMs / 1000} s; it said last:\n${endOf(log)}`,
+    );
+  if (told === undefined || (ending.code !== 0 && counts.failed === 0)) {
+    const how = ending.signal ?? `code ${ending.code}`;
+    return failure(chunk, counts, `its runner ended with ${how}; it said last:\n${endOf(log)}`);
+  }
+  return counts;
 }
 
 export async function runChunk(root: string, chunk: Chunk): Promise<ChunkResult> {
@@ -113,20 +140,22 @@ export async function runChunk(root: string, chunk: Chunk): Promise<ChunkResult>
   const log = `${base}.log`;
   const result = `${base}.json`;
   rmSync(result, { force: true });
-  const mark = `${process.pid}-${Date.now()}`;
-  const env: NodeJS.ProcessEnv = { ...process.env, RESULT: result, SLIPWAY_TEST_RUN: mark };
+  const mark = randomUUID();
+  const engines = `${base}.engines`;
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    ...chunk.env,
+    RESULT: result,
+    SLIPWAY_TEST_RUN: mark,
+    SLIPWAY_TEST_ENGINES: engines,
+  };
   // Each test file is a process of its own: stripped types and compiled code are kept between them, which halves the work.
   env['NODE_COMPILE_CACHE'] ??= join(root, '.cache/compiled');
   delete env['NODE_TEST_CONTEXT'];
   const start = performance.now();
   const ending = await execute(commandOf(chunk, root, result), log, env, chunk.timeoutMs);
+  const seconds = (performance.now() - start) / 1000;
   const told = 'check' in chunk.run ? countCheck(chunk, ending, log) : readCounts(result);
-  let counts = told ?? nothing;
-  if (ending.timedOut) {
-    endMarked(mark);
-    counts = failure(chunk, counts, `did not end within ${chunk.timeoutMs / 1000} s`);
-  } else if (told === undefined || (ending.code !== 0 && counts.failed === 0)) {
-    counts = failure(chunk, counts, `ended with ${ending.signal ?? `code ${ending.code}`}, see ${log}`);
-  }
-  return { ...counts, chunk: chunk.name, seconds: (performance.now() - start) / 1000, log };
+  const left = await removeLeft(root, mark, engines);
+  return { ...count(chunk, told, ending, log), chunk: chunk.name, seconds, log, left };
 }

@@ -16,6 +16,7 @@ test('results are counted, details belong to the failure before them', () => {
   assert.deepEqual(readTap(lines), {
     passed: 2,
     failures: [{ name: 'b', detail: 'why\nmore\n' }],
+    parts: [{ name: '', passed: 2, failures: [{ name: 'b', detail: 'why\nmore\n' }] }],
     complete: true,
   });
 });

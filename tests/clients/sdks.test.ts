@@ -2,12 +2,11 @@
 /** Programs written with the SDKs, against the built engine. */
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { tarOf } from '../containers/archive-client.ts';
 import { runProgram, startEngine, type Engine } from '../scenarios/engine.ts';
+import { installDockerode, installTestcontainers } from './npm-clients.ts';
 
 let engine: Engine;
 before(async () => {
@@ -23,24 +22,8 @@ test('the Python SDK', async () => {
   assert.equal(await engine.ok('docker', ['ps', '-aq']), '');
 });
 
-/** Installed once into the cache: a client for tests, no dependency of the engine. */
-function installClient(name: string, version: string): string {
-  const folder = join(import.meta.dirname, '../../.cache', name);
-  if (!existsSync(join(folder, 'node_modules', name))) {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'package.json'), '{"private":true}\n');
-    execFileSync('npm', ['install', '--no-save', '--ignore-scripts', `${name}@${version}`], {
-      cwd: folder,
-      stdio: 'pipe',
-    });
-  }
-  return folder;
-}
-
-const installDockerode = (): string => installClient('dockerode', '4.0.9');
-
 test('dockerode', async () => {
-  const folder = installDockerode();
+  const folder = await installDockerode();
   const script = join(import.meta.dirname, 'dockerode.cjs');
   const outcome = await runProgram(process.execPath, [script, folder, engine.socket]);
   assert.equal(outcome.stdout.trim(), 'done', outcome.stderr + engine.log().slice(-2000));
@@ -55,7 +38,7 @@ test('the Python SDK: every operation on containers and execs', async () => {
 });
 
 test('dockerode: every operation on containers and execs', async () => {
-  const folder = installDockerode();
+  const folder = await installDockerode();
   const script = join(import.meta.dirname, 'dockerode-containers.cjs');
   const archive = tarOf({ name: 'by-ode', content: 'from dockerode' }).toString('base64');
   const outcome = await runProgram(process.execPath, [script, folder, engine.socket, archive]);
@@ -64,7 +47,7 @@ test('dockerode: every operation on containers and execs', async () => {
 });
 
 test('Testcontainers: networks, waits, copies, execs', async () => {
-  const folder = installClient('testcontainers', '12.0.4');
+  const folder = await installTestcontainers();
   const script = join(import.meta.dirname, 'testcontainers.cjs');
   // Ryuk, its helper for clean-up, is an image of a public registry.
   const settings = [`DOCKER_HOST=unix://${engine.socket}`, 'TESTCONTAINERS_RYUK_DISABLED=true'];

@@ -14,11 +14,10 @@ import { createLogDrivers } from '../../src/logs/index.ts';
 import { journaldDriver } from '../../src/logs/journald/index.ts';
 import { createRemoteDriver } from '../../src/logs/ship/remote-driver.ts';
 import { CompressionQueue } from '../../src/logs/spool/compress.ts';
-import { downloadPackage } from '../helpers/images/debian.ts';
+import { unpackRsyslog } from '../peers/rsyslog.ts';
 import { eventually } from '../scenarios/engine.ts';
 
 const run = promisify(execFile);
-const repository = join(import.meta.dirname, '../..');
 const container = {
   id: '0123456789abcdef'.repeat(4),
   name: 'web',
@@ -31,18 +30,6 @@ const container = {
   env: [],
   logPath: '/log',
 };
-
-/** Unpacks rsyslogd and its libraries once; nothing is installed. */
-async function unpackRsyslog(): Promise<string> {
-  const target = join(repository, '.cache/rsyslog');
-  if (existsSync(join(target, 'done'))) return target;
-  for (const name of ['rsyslog', 'libestr0', 'libfastjson4', 'liblognorm5']) {
-    const file = await downloadPackage(name, join(repository, '.cache/packages'));
-    await run('dpkg-deb', ['-x', file, target]);
-  }
-  writeFileSync(join(target, 'done'), '');
-  return target;
-}
 
 function rsyslogConfig(folder: string, modules: string): string {
   return `

@@ -5,32 +5,19 @@
  * 26.1 (Debian 13's) in a tree of its own with its own C library.
  */
 
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { downloadPackage } from '../helpers/images/debian.ts';
+import { unpackPackages } from '../helpers/images/debian.ts';
 import { startPeer, type Peer, type PeerOptions } from './process.ts';
 import { unpackTrixie } from './trixie.ts';
-
-const run = promisify(execFile);
-const repository = join(import.meta.dirname, '../..');
 
 /** With the newest version of the API that each one has: 1.41 and 1.45. */
 export type DockerdVersion = '20.10' | '26.1';
 export const dockerdVersions: readonly DockerdVersion[] = ['20.10', '26.1'];
 
 /** Unpacks dockerd and containerd into `.cache/dockerd` once; returns that folder. */
-export async function unpackDockerd(): Promise<string> {
-  const target = join(repository, '.cache/dockerd');
-  if (existsSync(join(target, 'done'))) return target;
-  for (const name of ['docker.io', 'containerd', 'tini']) {
-    const file = await downloadPackage(name, join(repository, '.cache/packages'));
-    await run('dpkg-deb', ['-x', file, target]);
-  }
-  writeFileSync(join(target, 'done'), '');
-  return target;
-}
+export const unpackDockerd = (): Promise<string> =>
+  unpackPackages('dockerd', ['docker.io', 'containerd', 'tini']);
 
 interface Places {
   /** The peer's folder as dockerd sees it. */

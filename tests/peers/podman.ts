@@ -1,25 +1,13 @@
 /** Debian's podman, unpacked and never installed (installing it replaces packages of the base system), with a store of its own. */
 
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { downloadPackage } from '../helpers/images/debian.ts';
+import { unpackPackages } from '../helpers/images/debian.ts';
 import { runProgram, type Outcome } from '../scenarios/engine.ts';
 
-const run = promisify(execFile);
-const repository = join(import.meta.dirname, '../..');
-
-async function unpackPodman(): Promise<string> {
-  const target = join(repository, '.cache/podman');
-  if (existsSync(join(target, 'done'))) return target;
-  for (const name of ['podman', 'conmon', 'libsubid4']) {
-    const file = await downloadPackage(name, join(repository, '.cache/packages'));
-    await run('dpkg-deb', ['-x', file, target]);
-  }
-  writeFileSync(join(target, 'done'), '');
-  return target;
-}
+/** Unpacks it into `.cache/podman` once; returns that folder. */
+export const unpackPodman = (): Promise<string> =>
+  unpackPackages('podman', ['podman', 'conmon', 'libsubid4']);
 
 /** Runs a command of it on the store in `folder`, started by `prefix`. It has no daemon: nothing of it stays. */
 export async function openPodman(

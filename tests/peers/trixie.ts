@@ -4,10 +4,11 @@
  */
 
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { debianMirror } from '../helpers/images/debian.ts';
+import { madeOnce } from '../helpers/made-once.ts';
 
 const run = promisify(execFile);
 const cache = join(import.meta.dirname, '../../.cache/trixie');
@@ -76,18 +77,18 @@ export async function unpackTrixiePackages(
   settleTree: (tree: string) => void = () => {},
 ): Promise<string> {
   const tree = join(folder, 'tree');
-  if (existsSync(tree)) return tree;
-  const files = await download(folder, packages);
-  const temporary = `${tree}.tmp`;
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
-  // Its links (/bin, /lib) must be there before files are put through them.
-  const first = (file: string): number => (file.includes('/base-files_') ? 0 : 1);
-  for (const file of files.toSorted((a, b) => first(a) - first(b)))
-    await run('dpkg-deb', ['-x', file, temporary]);
-  settleTree(temporary);
-  renameSync(temporary, tree);
-  return tree;
+  return await madeOnce(tree, async () => {
+    const files = await download(folder, packages);
+    const temporary = `${tree}.tmp`;
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { recursive: true });
+    // Its links (/bin, /lib) must be there before files are put through them.
+    const first = (file: string): number => (file.includes('/base-files_') ? 0 : 1);
+    for (const file of files.toSorted((a, b) => first(a) - first(b)))
+      await run('dpkg-deb', ['-x', file, temporary]);
+    settleTree(temporary);
+    renameSync(temporary, tree);
+  });
 }
 
 /** Makes the tree with dockerd once; returns its folder. */

@@ -7,9 +7,11 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +19,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { pings } from '../../scripts/engine/daemon.ts';
 import { makeBusyboxImage } from '../../scripts/images/busybox.ts';
+import type { NotedEngine } from '../../scripts/tests/leftovers.ts';
 
 const execute = promisify(execFile);
 const repository = join(import.meta.dirname, '../..');
@@ -153,6 +156,19 @@ export async function startEngine(
     return outcome.stdout.trim();
   };
 
+  // Should this process be killed, the runner of all suites takes the engine away.
+  const notes = process.env['SLIPWAY_TEST_ENGINES'];
+  const note = join(notes ?? folder, `${instance}.json`);
+  if (notes !== undefined) mkdirSync(notes, { recursive: true });
+  const noted: NotedEngine = {
+    instance,
+    folder,
+    dataRoot: join(folder, 'data'),
+    runRoot: join(folder, 'run'),
+    socket,
+  };
+  writeFileSync(note, JSON.stringify(noted));
+
   const close = async (): Promise<void> => {
     // With the daemon up, containers end as they should; what is left goes by name.
     if (await pings(socket)) {
@@ -170,6 +186,7 @@ export async function startEngine(
       },
     });
     await execute('rm', ['-rf', '--one-file-system', folder]);
+    rmSync(note, { force: true });
   };
 
   const engine: Engine = {

@@ -20,9 +20,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeBusyboxImage } from '../../scripts/images/busybox.ts';
-import type { TestCounts, TestFailure } from '../../scripts/tests/count-reporter.ts';
+import type { TestCounts } from '../../scripts/tests/count-reporter.ts';
 import { makeBase, type VmBase } from './base.ts';
 import { runMachine, type MachineEnd } from './machine.ts';
+import { allParts, machineResult, merged, partsAgain, type MachineResult } from './parts.ts';
 import { readTap, type TapResult } from './tap.ts';
 
 const run = promisify(execFile);
@@ -33,21 +34,7 @@ const words = (name: string, otherwise: readonly string[]): readonly string[] =>
   process.env[name]?.split(' ') ?? otherwise;
 
 /** Parts of the suite in `guest/`, in order; `VM_PARTS` names others. */
-const parts = words('VM_PARTS', [
-  'service',
-  'containers',
-  'network',
-  'limits',
-  'devices',
-  'apparmor',
-  'life',
-  'systemd-cgroups',
-  'userns',
-  'checkpoint',
-  'restart',
-  'contracts',
-  'removal',
-]);
+const wanted = words('VM_PARTS', allParts);
 
 /**
  * Tests that need nothing but the kernel: they run there from the sources. `VM_CONTRACTS` names others. Behind a colon, which
@@ -81,12 +68,9 @@ function addContracts(content: string): void {
   for (const part of ['src', 'tests', 'scripts', 'native']) copyAsJavaScript(tree, part);
   copyFileSync(join(repository, 'package.json'), join(tree, 'package.json'));
   writeFileSync(join(content, 'contracts.list'), `${contracts.map(asJavaScript).join('\n')}\n`);
-  writeFileSync(join(content, 'scripts.list'), `${parts.join('\n')}\n`);
 }
 
-async function makePayload(folder: string): Promise<string> {
-  const content = join(folder, 'content');
-  mkdirSync(content);
+async function makeContent(content: string): Promise<void> {
   await run(process.execPath, [join(repository, 'scripts/build-deb.ts'), '--compression=none']);
   const deb = globSync('dist/slipway_*.deb', { cwd: repository })[0];
   if (deb === undefined) throw new Error('no package was built');
@@ -98,27 +82,33 @@ async function makePayload(folder: string): Promise<string> {
     copyFileSync(join(import.meta.dirname, script), join(content, script.replace('guest/', '')));
   }
   addContracts(content);
+}
+
+async function makePayload(folder: string, parts: readonly string[]): Promise<string> {
+  const content = join(folder, 'content');
+  if (!existsSync(content)) {
+    mkdirSync(content);
+    await makeContent(content);
+  }
+  writeFileSync(join(content, 'scripts.list'), `${parts.join('\n')}\n`);
   const payload = join(folder, 'payload.tar');
   await run('tar', ['-C', content, '-cf', payload, '.']);
   return payload;
 }
 
-function countResults(tap: TapResult, end: MachineEnd, consoleLog: string): TestCounts {
-  const failures: TestFailure[] = tap.failures.map(({ name, detail }) => ({
-    file: 'tests/vm',
-    name,
-    message: detail,
-  }));
-  if (!tap.complete) {
-    const why = end.timedOut ? 'did not end in time' : `ended early (qemu: ${end.code} ${end.errors.trim()})`;
-    const told = readFileSync(consoleLog, 'utf8').slice(-1500);
-    failures.push({
-      file: 'tests/vm',
-      name: 'the whole suite runs',
-      message: `${why}; its console:\n${told}`,
-    });
-  }
-  return { passed: tap.passed, failed: failures.length, skipped: 0, failures };
+/** Why the suite did not come to its end, with what the machine's console said last. */
+function brokenOff(tap: TapResult, end: MachineEnd, consoleLog: string): string | undefined {
+  if (tap.complete) return undefined;
+  const why = end.timedOut ? 'did not end in time' : `ended early (qemu: ${end.code} ${end.errors.trim()})`;
+  return `${why}; its console:\n${readFileSync(consoleLog, 'utf8').slice(-1500)}`;
+}
+
+function countResults({ parts, brokenOff: why }: MachineResult): TestCounts {
+  const failures = parts.flatMap((part) => part.failures);
+  const broken = why === undefined ? [] : [{ file: 'tests/vm', name: 'the whole suite runs', message: why }];
+  const passed = parts.reduce((sum, part) => sum + part.passed, 0);
+  const all = [...failures, ...broken];
+  return { passed, failed: all.length, skipped: 0, failures: all };
 }
 
 interface Suite {
@@ -133,7 +123,7 @@ const suites: readonly Suite[] = [
 ];
 const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length);
 
-async function runSuite({ name, append }: Suite, base: VmBase, payload: string): Promise<TestCounts> {
+async function runSuite({ name, append }: Suite, base: VmBase, payload: string): Promise<MachineResult> {
   const lines: string[] = [];
   const consoleLog = join(cache, `console-${name}.log`);
   const start = performance.now();
@@ -148,16 +138,43 @@ async function runSuite({ name, append }: Suite, base: VmBase, payload: string):
       process.stdout.write(`${((performance.now() - start) / 1000).toFixed(0).padStart(4)} s  ${line}\n`);
     },
   });
-  return countResults(readTap(lines), end, consoleLog);
+  const tap = readTap(lines);
+  return machineResult(name, tap, brokenOff(tap, end, consoleLog));
+}
+
+/** The results of the last run; `AGAIN=1` repeats what failed in it. */
+const resultsFile = join(cache, 'results.json');
+function lastResults(): readonly MachineResult[] {
+  if (process.env['AGAIN'] === '1' && existsSync(resultsFile))
+    return JSON.parse(readFileSync(resultsFile, 'utf8')) as MachineResult[];
+  // A run that is cut off must not be taken for the one before it.
+  rmSync(resultsFile, { force: true });
+  return [];
+}
+
+async function runMachineSuite(
+  suite: Suite,
+  base: VmBase,
+  folder: string,
+  last: readonly MachineResult[],
+): Promise<MachineResult> {
+  const first = last.find(({ machine }) => machine === suite.name);
+  const parts = first === undefined ? wanted : partsAgain(first, suite.append === undefined ? wanted : ['']);
+  if (first !== undefined && parts.length === 0) return first;
+  const result = await runSuite(suite, base, await makePayload(folder, parts));
+  return first === undefined ? result : merged(first, result);
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-vm-'));
 try {
   const base = await makeBase(cache);
-  const payload = await makePayload(folder);
-  const all: TestCounts[] = [];
-  for (const suite of suites.filter(({ name }) => only === undefined || name === only))
-    all.push(await runSuite(suite, base, payload));
+  const last = lastResults();
+  const results: MachineResult[] = [];
+  for (const suite of suites.filter(({ name }) => only === undefined || name === only)) {
+    results.push(await runMachineSuite(suite, base, folder, last));
+    writeFileSync(resultsFile, JSON.stringify(results));
+  }
+  const all = results.map(countResults);
   const sum = (of: 'passed' | 'failed' | 'skipped'): number =>
     all.reduce((total, each) => total + each[of], 0);
   const counts: TestCounts = {

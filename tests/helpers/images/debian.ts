@@ -5,9 +5,11 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { madeOnce, withLock } from '../made-once.ts';
 
 const run = promisify(execFile);
 export const suite = 'bookworm';
+const cache = join(import.meta.dirname, '../../../.cache');
 
 /** What debootstrap and apt are told, not what a test prints. */
 function aptSources(): string[] {
@@ -57,16 +59,36 @@ export async function makeDebianTree(target: string, include: readonly string[])
 export async function downloadPackage(name: string, folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   const fetched = (): string | undefined => readdirSync(folder).find((file) => file.startsWith(`${name}_`));
-  if (fetched() === undefined) {
+  const partial = join(folder, 'partial');
+  const fetch = async (): Promise<void> => {
+    await mkdir(partial, { recursive: true });
     // apt fetches as its own user where it can; a folder that only root may enter is no error, only a warning.
-    await run('apt-get', ['download', '-o', 'APT::Sandbox::User=root', name], { cwd: folder }).catch(
-      async () => {
-        await run('apt-get', ['update']);
-        await run('apt-get', ['download', '-o', 'APT::Sandbox::User=root', name], { cwd: folder });
-      },
-    );
+    await run('apt-get', ['download', '-o', 'APT::Sandbox::User=root', name], { cwd: partial });
+    for (const file of readdirSync(partial)) await rename(join(partial, file), join(folder, file));
+  };
+  // One at a time: apt's lists are shared, and so is the folder.
+  if (fetched() === undefined) {
+    await withLock(`${folder}.lock`, async () => {
+      if (fetched() !== undefined) return;
+      await fetch().catch(async () => {
+        await run('apt-get', ['update', '-o', 'DPkg::Lock::Timeout=300']);
+        await fetch();
+      });
+    });
   }
   const file = fetched();
   if (file === undefined) throw new Error(`apt-get download brought no file for ${name}`);
   return join(folder, file);
+}
+
+/** Unpacks packages into `.cache/NAME` once, without installing them; returns that folder. */
+export async function unpackPackages(name: string, packages: readonly string[]): Promise<string> {
+  const target = join(cache, name);
+  return await madeOnce(target, async () => {
+    const temporary = `${target}.tmp`;
+    await rm(temporary, { recursive: true, force: true });
+    for (const each of packages)
+      await run('dpkg-deb', ['-x', await downloadPackage(each, join(cache, 'packages')), temporary]);
+    await rename(temporary, target);
+  });
 }

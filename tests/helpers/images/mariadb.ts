@@ -1,9 +1,9 @@
 /** A real MariaDB installed on a debootstrapped Debian, as a docker archive kept in `.cache/images`. */
 
-import { existsSync } from 'node:fs';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDockerArchive } from '../../../scripts/images/docker-archive.ts';
+import { madeOnce } from '../made-once.ts';
 import { makeDebianTree } from './debian.ts';
 
 const folder = join(import.meta.dirname, '../../../.cache/images');
@@ -24,32 +24,32 @@ exec mariadbd --user=mysql --datadir=/var/lib/mysql "$@"
 /** Makes the archive if it is missing (two minutes or so, root and apt's mirror needed); returns its path. */
 export async function mariadbImage(): Promise<string> {
   const target = join(folder, 'debian-mariadb.tar');
-  if (existsSync(target)) return target;
-  const tree = join(folder, 'mariadb-tree');
-  await makeDebianTree(tree, ['mariadb-server']);
-  for (const path of [
-    'usr/share/doc',
-    'usr/share/man',
-    'usr/share/locale',
-    'var/cache',
-    'var/lib/apt',
-    'var/lib/mysql',
-  ]) {
-    await rm(join(tree, path), { recursive: true, force: true });
-  }
-  await mkdir(join(tree, 'var/lib/mysql'));
-  await writeFile(join(tree, 'entrypoint'), entrypoint);
-  await chmod(join(tree, 'entrypoint'), 0o755);
-  await writeDockerArchive({
-    tree,
-    target,
-    name: mariadbImageName,
-    settings: {
-      Entrypoint: ['/entrypoint'],
-      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
-      ExposedPorts: { '3306/tcp': {} },
-    },
+  return await madeOnce(target, async () => {
+    const tree = join(folder, 'mariadb-tree');
+    await makeDebianTree(tree, ['mariadb-server']);
+    for (const path of [
+      'usr/share/doc',
+      'usr/share/man',
+      'usr/share/locale',
+      'var/cache',
+      'var/lib/apt',
+      'var/lib/mysql',
+    ]) {
+      await rm(join(tree, path), { recursive: true, force: true });
+    }
+    await mkdir(join(tree, 'var/lib/mysql'));
+    await writeFile(join(tree, 'entrypoint'), entrypoint);
+    await chmod(join(tree, 'entrypoint'), 0o755);
+    await writeDockerArchive({
+      tree,
+      target,
+      name: mariadbImageName,
+      settings: {
+        Entrypoint: ['/entrypoint'],
+        Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+        ExposedPorts: { '3306/tcp': {} },
+      },
+    });
+    await rm(tree, { recursive: true, force: true });
   });
-  await rm(tree, { recursive: true, force: true });
-  return target;
 }

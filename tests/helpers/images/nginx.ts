@@ -1,9 +1,9 @@
 /** A real nginx installed on a debootstrapped Debian, as a docker archive kept in `.cache/images`. */
 
-import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDockerArchive } from '../../../scripts/images/docker-archive.ts';
+import { madeOnce } from '../made-once.ts';
 import { makeDebianTree } from './debian.ts';
 
 const folder = join(import.meta.dirname, '../../../.cache/images');
@@ -36,36 +36,36 @@ async function prepareTree(tree: string): Promise<void> {
 /** Makes the archive if it is missing (a minute or so, root and apt's mirror needed); returns its path. */
 export async function nginxImage(): Promise<string> {
   const target = join(folder, 'debian-nginx.tar');
-  if (existsSync(target)) return target;
-  const tree = join(folder, 'nginx-tree');
-  await makeDebianTree(tree, ['nginx-light']);
-  await prepareTree(tree);
-  await writeDockerArchive({
-    tree,
-    target,
-    name: nginxImageName,
-    settings: {
-      Cmd: ['nginx', '-g', 'daemon off;'],
-      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
-      ExposedPorts: { '80/tcp': {} },
-      StopSignal: 'SIGQUIT',
-    },
+  return await madeOnce(target, async () => {
+    const tree = join(folder, 'nginx-tree');
+    await makeDebianTree(tree, ['nginx-light']);
+    await prepareTree(tree);
+    await writeDockerArchive({
+      tree,
+      target,
+      name: nginxImageName,
+      settings: {
+        Cmd: ['nginx', '-g', 'daemon off;'],
+        Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+        ExposedPorts: { '80/tcp': {} },
+        StopSignal: 'SIGQUIT',
+      },
+    });
+    await rm(tree, { recursive: true, force: true });
   });
-  await rm(tree, { recursive: true, force: true });
-  return target;
 }
 
 /** A small Debian with its package tools, as an image archive kept in `.cache/images`. */
 export async function debianImage(): Promise<string> {
   const target = join(folder, 'debian.tar');
-  if (existsSync(target)) return target;
-  const tree = join(folder, 'debian-tree');
-  await makeDebianTree(tree, []);
-  const settings = {
-    Cmd: ['bash'],
-    Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
-  };
-  await writeDockerArchive({ tree, target, name: 'debian:bookworm', settings });
-  await rm(tree, { recursive: true, force: true });
-  return target;
+  return await madeOnce(target, async () => {
+    const tree = join(folder, 'debian-tree');
+    await makeDebianTree(tree, []);
+    const settings = {
+      Cmd: ['bash'],
+      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+    };
+    await writeDockerArchive({ tree, target, name: 'debian:bookworm', settings });
+    await rm(tree, { recursive: true, force: true });
+  });
 }

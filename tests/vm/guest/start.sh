@@ -5,7 +5,10 @@ cd /payload || exit 1
 
 network_up
 
-for script in $(cat scripts.list); do . "./$script.sh"; done
+for script in $(cat scripts.list); do
+  echo "part $script"
+  . "./$script.sh"
+done
 
 echo "1..$count"
 echo 'end of the suite'
