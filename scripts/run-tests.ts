@@ -12,6 +12,11 @@ import { rerunFailed } from './tests/rerun.ts';
 import { runChunk, type Chunk, type ChunkResult } from './tests/run-chunk.ts';
 import { chunksOf, fixturesChunk, isSuite, needsRoot } from './tests/suites.ts';
 
+// What tests hold answers against was recorded so; other zones, languages and masks are the business of single tests.
+process.env['TZ'] = 'UTC';
+process.env['LC_ALL'] = 'C.UTF-8';
+process.umask(0o022);
+
 const root = join(import.meta.dirname, '..');
 function chooseChunks(args: readonly string[]): Chunk[] {
   const all = args.flatMap((name) => {

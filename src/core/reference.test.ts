@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { computedMs } from '#tests/helpers/processor-time.ts';
 import { familiar, formatReference, parseReference, withDefaultTag } from './reference.ts';
 
 const digest = `sha256:${'ab'.repeat(32)}`;
@@ -56,7 +57,7 @@ test('what is no reference is refused in the words of Docker', () => {
 });
 
 test('hostile references take no time', () => {
-  const start = performance.now();
+  const start = computedMs();
   for (const text of [
     `${'a-'.repeat(500)}!`,
     `${'a'.repeat(1000)}!`,
@@ -64,5 +65,5 @@ test('hostile references take no time', () => {
     `${'a.'.repeat(400)}:5`,
   ])
     assert.throws(() => parseReference(text));
-  assert.ok(performance.now() - start < 200);
+  assert.ok(computedMs() - start < 200);
 });

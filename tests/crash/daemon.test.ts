@@ -2,6 +2,7 @@
 /** The crash loop: the daemon is killed at random points of starts, stops, restarts, execs, pauses, commits, removals and log floods; all converges. */
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually, startEngine, type Engine } from '../scenarios/engine.ts';
@@ -160,8 +161,10 @@ test('exits that happened while no daemon was there are known with code and time
     [3, 4, 5].map((code) => create(undefined, ['sh', '-c', `sleep 0.${code}; exit ${code}`])),
   );
   for (const id of ids) await call(engine.socket, 'POST', `/containers/${id}/start`);
+  const pids = (await inspectAll(engine)).filter((one) => ids.includes(one.Id)).map((one) => one.State.Pid);
   await engine.kill();
-  await delay(1500);
+  await eventually('the ends', async () => pids.every((pid) => !existsSync(`/proc/${pid}`)) || undefined);
+  await delay(1000);
   await engine.start();
   const all = await inspectAll(engine);
   const codes = ids.map((id) => all.find((one) => one.Id === id)?.State);

@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { debianMirror } from '../helpers/images/debian.ts';
+import { downloadWithDependencies } from '../helpers/images/apt.ts';
 import { madeOnce } from '../helpers/made-once.ts';
 
 const run = promisify(execFile);
@@ -23,38 +23,6 @@ const dockerPackages = [
   'kmod',
   'base-files',
 ];
-
-/** apt with lists, cache and installed set of its own below `folder`. */
-function aptOptions(folder: string): string[] {
-  const apt = join(folder, 'apt');
-  for (const part of ['lists/partial', 'cache/archives/partial'])
-    mkdirSync(join(apt, part), { recursive: true });
-  const key = '/usr/share/keyrings/debian-archive-keyring.gpg';
-  writeFileSync(join(apt, 'sources.list'), `deb [signed-by=${key}] ${debianMirror()} trixie main\n`);
-  return [
-    `Dir::Etc::sourcelist=${join(apt, 'sources.list')}`,
-    'Dir::Etc::sourceparts=/dev/null',
-    `Dir::State::lists=${join(apt, 'lists')}`,
-    'Dir::State::status=/dev/null',
-    `Dir::Cache=${join(apt, 'cache')}`,
-    'APT::Sandbox::User=root',
-    'APT::Install-Recommends=0',
-    // This is not the host's package system: its lock is not needed.
-    'Debug::NoLocking=1',
-  ].flatMap((option) => ['-o', option]);
-}
-
-async function download(folder: string, packages: readonly string[]): Promise<readonly string[]> {
-  const options = aptOptions(folder);
-  await run('apt-get', [...options, 'update'], { maxBuffer: 16 << 20 });
-  await run('apt-get', [...options, '--yes', '--download-only', 'install', ...packages], {
-    maxBuffer: 16 << 20,
-  });
-  const archives = join(folder, 'apt/cache/archives');
-  return readdirSync(archives)
-    .filter((file) => file.endsWith('.deb'))
-    .map((file) => join(archives, file));
-}
 
 /** What configuring the packages would have done, as far as dockerd looks at it. */
 function settle(tree: string): void {
@@ -78,7 +46,7 @@ export async function unpackTrixiePackages(
 ): Promise<string> {
   const tree = join(folder, 'tree');
   return await madeOnce(tree, async () => {
-    const files = await download(folder, packages);
+    const files = await downloadWithDependencies('trixie', packages, join(folder, 'archives'), '/dev/null');
     const temporary = `${tree}.tmp`;
     rmSync(temporary, { recursive: true, force: true });
     mkdirSync(temporary, { recursive: true });

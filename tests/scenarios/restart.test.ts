@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -100,14 +100,16 @@ test('kill -9 of the daemon while twenty containers run, log and serve', async (
   for (let round = 0; round < quitters.length; round++) {
     const code = quitters[round] ?? 0;
     await ok('run', '-d', '--name', `quits${round}`, 'busybox', 'sh', '-c', `sleep 0.6; exit ${code}`);
+    const pid = await ok('inspect', '-f', '{{.State.Pid}}', `quits${round}`);
     await delay(Math.random() * 300);
     await engine.kill();
     const heard = connections.map((one) => one.heard());
     await eventually('echoes without a daemon', async () =>
       connections.every((one, n) => one.broken() || one.heard() > (heard[n] ?? 0) + 20) ? true : undefined,
     );
-    // Past its end: nobody but its shim sees it.
-    await delay(700);
+    // Nobody but its shim sees its end.
+    await eventually('its end', async () => !existsSync(`/proc/${pid}`) || undefined);
+    await delay(300);
     const down = Date.now();
     await engine.start();
     const [status, exit, finished = ''] = (

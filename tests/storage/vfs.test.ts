@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, writeFile, statfs } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -65,6 +65,23 @@ async function unpackAll({ snapshots }: Storage): Promise<string> {
     parent = chainId;
   }
   return parent ?? '';
+}
+
+/** Takes all room of the file's disk but so many bytes: by running into its end, for what is free now may be taken a moment later. */
+async function fillBut(room: number, path: string): Promise<void> {
+  const filler = await open(path, 'w');
+  try {
+    const block = Buffer.alloc(64 << 10);
+    await assert.rejects(
+      async () => {
+        for (;;) await filler.write(block);
+      },
+      { code: 'ENOSPC' },
+    );
+    await filler.truncate((await filler.stat()).size - room);
+  } finally {
+    await filler.close();
+  }
 }
 
 /** Everything that shows, with what is inside. */
@@ -130,9 +147,7 @@ test('a tree that cannot be made leaves nothing, nor does one that a crash cut o
         await storage.snapshots.publish(staged, undefined);
         return staged;
       });
-    // Room for half of a second tree, whatever the records have taken by now.
-    const { bavail, bsize } = await statfs(folder);
-    await writeFile(join(folder, 'filler'), Buffer.alloc(bavail * bsize - 850_000));
+    await fillBut(850_000, join(folder, 'filler'));
     await assert.rejects(storage.snapshots.prepare('one', diffId), { message: /no space left on device/ });
     await rm(join(folder, 'filler'));
     await storage.trash.idle();

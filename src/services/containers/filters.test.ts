@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { computedMs } from '#tests/helpers/processor-time.ts';
 import { initialState, type ContainerRecord } from '../../core/model/container.ts';
 import {
   checkFilters,
@@ -88,9 +89,10 @@ test('unknown filters and values are refused', () => {
 test('a hostile expression for a name ends at once', () => {
   const name = `${'a'.repeat(254)}!`;
   for (const pattern of ['(a+)+$', '(a|aa)+$', '(.*a){20}$', '^(a?){200}a{200}$', '((a{99}){99}){99}']) {
-    const begin = performance.now();
+    const begin = computedMs();
     compilePatterns({ name: [pattern] }).name(name);
-    assert.ok(performance.now() - begin < 2000, `${pattern} took ${performance.now() - begin} ms`);
+    const took = computedMs() - begin;
+    assert.ok(took < 2000, `${pattern} took ${took} ms`);
   }
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { computedMs } from '#tests/helpers/processor-time.ts';
 import { parseMoment } from './filters.ts';
 import { globMatch } from './glob.ts';
 import { choosePlatform, parseDocument, parsePlatformText } from './manifests.ts';
@@ -29,9 +30,9 @@ test('patterns match as in Go: stars stop at slashes', () => {
   ];
   for (const [pattern = '', text = ''] of yes) assert.ok(globMatch(pattern, text), `${pattern} ${text}`);
   for (const [pattern = '', text = ''] of no) assert.ok(!globMatch(pattern, text), `${pattern} ${text}`);
-  const start = performance.now();
+  const start = computedMs();
   assert.ok(!globMatch('*a'.repeat(500), `${'a'.repeat(5000)}b`));
-  assert.ok(performance.now() - start < 1000);
+  assert.ok(computedMs() - start < 1000);
 });
 
 test('moments: Unix times, dates, durations back from now', () => {
