@@ -137,7 +137,7 @@ test('the same layers, the same work: the same tree, changes and archive as with
 
 test('a tree that cannot be made leaves nothing, nor does one that a crash cut off', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'slip-vfs-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=5m', 'tmpfs', folder]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'tmpfs', folder]);
   let storage = await openStorage(folder, openVfs);
   try {
     const big = tarOf([{ name: 'big', text: 'x'.repeat(1_700_000) }]);
@@ -147,6 +147,7 @@ test('a tree that cannot be made leaves nothing, nor does one that a crash cut o
         await storage.snapshots.publish(staged, undefined);
         return staged;
       });
+    await storage.trash.idle();
     await fillBut(850_000, join(folder, 'filler'));
     await assert.rejects(storage.snapshots.prepare('one', diffId), { message: /no space left on device/ });
     await rm(join(folder, 'filler'));
