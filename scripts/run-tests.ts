@@ -3,10 +3,10 @@
  * The last line is `N passed, M failed`; the exit code is 0 only if nothing failed and something ran.
  */
 
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
-import { unpackDockerd } from '../tests/peers/dockerd.ts';
+import { unpackDockerCli } from '../tests/peers/trixie.ts';
 import { runInLanes } from './tests/lanes.ts';
 import { rerunFailed } from './tests/rerun.ts';
 import { runChunk, type Chunk, type ChunkResult } from './tests/run-chunk.ts';
@@ -39,11 +39,11 @@ function report(result: ChunkResult): void {
   if (result.failed > 0) process.stdout.write(`  whole output: ${relative(root, result.log)}\n`);
 }
 
-/** The suites drive the engine by the docker CLI too: where none is installed, that of the unpacked package serves. */
+/** The suites drive the engine by the docker CLI too: where none of 26 or later is installed, Debian 13's serves. */
 async function ensureDockerCli(): Promise<void> {
-  const folders = (process.env['PATH'] ?? '').split(':');
-  if (folders.some((folder) => existsSync(join(folder, 'docker')))) return;
-  process.env['PATH'] = [...folders, join(await unpackDockerd(), 'usr/bin')].join(':');
+  const { stdout } = spawnSync('docker', ['--version'], { encoding: 'utf8' });
+  if (Number(/version (\d+)/.exec(stdout)?.[1] ?? 0) >= 26) return;
+  process.env['PATH'] = [await unpackDockerCli(), process.env['PATH']].join(':');
 }
 
 const args = process.argv.slice(2);

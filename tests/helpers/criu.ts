@@ -4,10 +4,10 @@
  */
 
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { unpackTrixiePackages } from '../peers/trixie.ts';
+import { unpackTrixiePackages, withOwnLibraries } from '../peers/trixie.ts';
 
 const run = promisify(execFile);
 const cache = join(import.meta.dirname, '../../.cache/criu');
@@ -29,18 +29,5 @@ export async function workingCriu(): Promise<string> {
 
 async function unpackCriu(): Promise<string> {
   const tree = await unpackTrixiePackages(cache, ['base-files', 'criu']);
-  const bin = join(cache, 'bin');
-  const program = join(bin, 'criu');
-  if (existsSync(program)) return program;
-  mkdirSync(bin, { recursive: true });
-  const libraries = join(tree, 'usr/lib/x86_64-linux-gnu');
-  const loader = join(libraries, 'ld-linux-x86-64.so.2');
-  const temporary = `${program}.${process.pid}`;
-  writeFileSync(
-    temporary,
-    `#!/bin/sh\nexec ${loader} --library-path ${libraries} ${join(tree, 'usr/sbin/criu')} "$@"\n`,
-  );
-  chmodSync(temporary, 0o755);
-  renameSync(temporary, program);
-  return program;
+  return withOwnLibraries(tree, 'usr/sbin/criu', join(cache, 'bin'));
 }

@@ -4,8 +4,8 @@
  */
 
 import { execFile } from 'node:child_process';
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { downloadWithDependencies } from '../helpers/images/apt.ts';
 import { madeOnce } from '../helpers/made-once.ts';
@@ -68,4 +68,27 @@ const composeCache = join(import.meta.dirname, '../../.cache/trixie-compose');
 export async function unpackCompose(): Promise<string> {
   const tree = await unpackTrixiePackages(composeCache, ['base-files', 'docker-compose']);
   return join(tree, 'usr/libexec/docker/cli-plugins');
+}
+
+/** A program of the tree that runs on any host, with its own C library: the path of a command in the folder `bin`. */
+export function withOwnLibraries(tree: string, program: string, bin: string): string {
+  const command = join(bin, basename(program));
+  if (existsSync(command)) return command;
+  mkdirSync(bin, { recursive: true });
+  const libraries = join(tree, 'usr/lib/x86_64-linux-gnu');
+  const loader = join(libraries, 'ld-linux-x86-64.so.2');
+  const temporary = `${command}.${process.pid}`;
+  const run = `${loader} --library-path ${libraries} ${join(tree, program)}`;
+  writeFileSync(temporary, `#!/bin/sh\nexec ${run} "$@"\n`);
+  chmodSync(temporary, 0o755);
+  renameSync(temporary, command);
+  return command;
+}
+
+const cliCache = join(import.meta.dirname, '../../.cache/trixie-cli');
+
+/** The folder of Debian 13's `docker` command, 26.1. */
+export async function unpackDockerCli(): Promise<string> {
+  const tree = await unpackTrixiePackages(cliCache, ['base-files', 'docker-cli']);
+  return dirname(withOwnLibraries(tree, 'usr/bin/docker', join(cliCache, 'bin')));
 }
