@@ -31,7 +31,7 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
   const base = await openBase(options, log);
   const { ctx, events, storage } = base;
   const { records, trash } = storage;
-  const { networks, helper } = buildNetworks(base);
+  const { networks, helper, spare } = buildNetworks(base);
   // Images and volumes ask which containers use them, and containers need both: they ask only once all are there.
   const used: Records = () => containers.service.records();
   const [images, volumes] = await Promise.all([buildImages(base, used), buildVolumes(base, used)]);
@@ -56,12 +56,14 @@ export async function startDaemon(options: DaemonOptions, log: Logger): Promise<
   );
   // Once after a boot this takes some 50 ms of both processors, which would be missing to the first container.
   await base.oci.usualFilters;
+  spare.refill();
   const addresses = await listenAll(api, options);
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await api.close();
     containers.lifecycle.close();
     helper.close();
+    await spare.close();
     await storage.snapshots.settle();
     await trash.close();
     await records.close();

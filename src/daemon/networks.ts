@@ -10,14 +10,16 @@ import {
   createNetHelper,
   createNoneDriver,
 } from '../network/index.ts';
-import { createNetworksService, readHostFacts } from '../services/networks/index.ts';
+import { createSpareNamespace } from '../host/index.ts';
+import { createNetworksService, readHostFacts, type NetworksService } from '../services/networks/index.ts';
 import type { Base } from './base.ts';
 
 export function buildNetworks(base: Base) {
   const { host, options, log, events } = base;
   const helper = createNetHelper({ host, runRoot: base.runRoot, program: base.programs.net, log });
   const bridge = createBridgeDriver({ host, instance: options.instance });
-  const networks = createNetworksService({
+  const spare = createSpareNamespace(host);
+  const service = createNetworksService({
     engineId: base.id,
     records: base.storage.records,
     events,
@@ -31,7 +33,7 @@ export function buildNetworks(base: Base) {
     plugins: createDriverPlugins(host),
     firewall: createFirewall({ host, instance: options.instance }),
     helper,
-    host,
+    host: { ...host, createNetns: () => spare.take() },
     facts: readHostFacts(),
     defaults: {
       addressPools: options.addressPools,
@@ -41,5 +43,16 @@ export function buildNetworks(base: Base) {
     },
     log,
   });
-  return { networks, helper };
+  const networks: NetworksService = {
+    ...service,
+    async attach(ctx, record, namespace) {
+      try {
+        return await service.attach(ctx, record, namespace);
+      } finally {
+        // While the container's process is being started: before, this one would have to wait for it.
+        spare.refill();
+      }
+    },
+  };
+  return { networks, helper, spare };
 }

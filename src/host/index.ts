@@ -7,6 +7,7 @@
 export { createHost, type HostOptions, type KernelHost } from './create-host.ts';
 export { openUnixDatagram } from './process/unix-datagram.ts';
 export type { Datagram, DatagramSource, ReadDatagram } from './network/datagrams.ts';
+export { createSpareNamespace, type SpareNamespace } from './network/spare-namespace.ts';
 export { unreadOutput } from './network/unread-output.ts';
 export { createLightHost, type LightHost } from './light-host.ts';
 export { errorCode, KernelError } from './ffi/kernel-error.ts';

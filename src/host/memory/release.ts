@@ -6,6 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import { libc } from '../ffi/libc.ts';
+import { trimHeap } from './trim-heap.ts';
 
 export interface FileMapping {
   readonly start: number;
@@ -53,11 +54,14 @@ const residentFileKb = (): number =>
   Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[2]) * pageKb;
 
 /**
- * Gives pages back `afterMs` from now, and again whenever work has brought in more than `mostKb` of them. Does not keep
+ * Gives pages back `afterMs` from now, those of the C heap too, of which the start leaves a fifth unused, and again whenever work has brought in more than `mostKb` of them. Does not keep
  * the process alive; the returned function ends it.
  */
 export function keepFilePagesFew(afterMs: number, mostKb: number): () => void {
-  const first = setTimeout(releaseFilePages, afterMs).unref();
+  const first = setTimeout(() => {
+    releaseFilePages();
+    trimHeap();
+  }, afterMs).unref();
   const later = setInterval(() => {
     if (residentFileKb() > mostKb) releaseFilePages();
   }, checkEveryMs).unref();

@@ -5,7 +5,7 @@ import type { Ctx } from '../../core/ctx.ts';
 import { internal, unavailable } from '../../core/errors.ts';
 import { never, type ContainerRecord } from '../../core/model/container.ts';
 import type { Owner } from '../../core/model/id-mapping.ts';
-import type { ResolvedUser, SpecInput } from '../../core/ports/spec-builder.ts';
+import type { ResolvedUser, SpecInput, SpecMount } from '../../core/ports/spec-builder.ts';
 import type { TaskSpec } from '../../core/ports/runtime.ts';
 import type { UndoStack } from '../../core/undo.ts';
 import { networkFileMounts, writeNetworkFiles } from './bundle.ts';
@@ -21,7 +21,7 @@ import type { Entry } from './table.ts';
 import { makeOwned, ownerIn, remapOf } from './remap.ts';
 import { joinedUserNamespace } from './user-namespace.ts';
 import { imageUser } from './user.ts';
-import { mountVolumes } from './volumes.ts';
+import { announceVolumes, mountVolumes } from './volumes.ts';
 
 /** A network that did not exist at create must exist now: `notFound` otherwise. */
 export function withEndpoints(room: Room, record: ContainerRecord): ContainerRecord {
@@ -40,6 +40,8 @@ export function withEndpoints(room: Room, record: ContainerRecord): ContainerRec
 /** What the steps of one start hand on. */
 export interface Prepared {
   rootPath: string;
+  /** The container's own mounts. */
+  mounts: readonly SpecMount[];
   /** As they were published in the end; undefined where nothing was. */
   ports: ContainerRecord['ports'] | undefined;
   /** Namespaces made for this start; their descriptors are ours until the container's process holds them. */
@@ -49,6 +51,7 @@ export interface Prepared {
 
 export const newPrepared = (): Prepared => ({
   rootPath: '',
+  mounts: [],
   network: undefined,
   user: undefined,
   ports: undefined,
@@ -108,9 +111,18 @@ export async function prepareRoot(
   prepared.rootPath = path;
 }
 
-export async function prepareFiles(room: Room, record: ContainerRecord): Promise<void> {
+/** Files of the engine's own, and what is mounted: sources and volumes may lie on the network, and all the rest goes on meanwhile. */
+export async function prepareFiles(
+  room: Room,
+  ctx: Ctx,
+  undo: UndoStack,
+  record: ContainerRecord,
+  prepared: Prepared,
+): Promise<void> {
   writeNetworkFiles(room, record);
+  if (record.mounts.length === 0) return;
   await recreateBindSources(record, ownerIn(room, record));
+  prepared.mounts = await mountVolumes(room, ctx, undo, record);
 }
 
 /** `-v` makes a missing source at every start; `--mount` never does. */
@@ -147,13 +159,13 @@ export async function specInput(
   const workingDir = record.config.WorkingDir || '/';
   if (workingDir !== '/')
     await ensureDirectory(room.host, prepared.rootPath, workingDir, ownerIn(room, record));
-  const volumes = record.mounts.length === 0 ? [] : await mountVolumes(room, ctx, undo, record);
-  await guardMounts(room.host, prepared.rootPath, volumes);
+  announceVolumes(room, undo, record);
+  await guardMounts(room.host, prepared.rootPath, prepared.mounts);
   const namespaces = chooseNamespaces(room, record, prepared.network?.path);
   return {
     record,
     rootPath: prepared.rootPath,
-    mounts: [...networkFileMounts(room, record), ...sharedIpcMounts(room, record), ...volumes],
+    mounts: [...networkFileMounts(room, record), ...sharedIpcMounts(room, record), ...prepared.mounts],
     user,
     env: containerEnv(record, room.networks.linkEnvironment(record), user.home),
     hostname: namespaces.uts === 'private' ? hostnameInside(room, record) : '',

@@ -170,7 +170,7 @@ async function start(
     commitRecord(room, entry, starting),
     prepareNetwork(room, ctx, undo, starting, prepared),
     prepareRoot(room, undo, starting, prepared),
-    prepareFiles(room, starting),
+    prepareFiles(room, ctx, undo, starting, prepared),
     mountSharedMemory(room, undo, starting),
   ]);
   ctx.signal.throwIfAborted();

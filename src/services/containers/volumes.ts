@@ -207,9 +207,16 @@ async function useVolume(
   const name = mount.name ?? '';
   undo.push(`use of volume ${name}`, (own) => room.volumes.unmount(own, name, record.id));
   await room.volumes.mount(ctx, name, record.id);
-  undo.push(`event of volume ${name}`, () => emitUnmount(room, record, mount));
-  emitMount(room, record, mount);
   await checkSubpath(room, name, mount.source);
+}
+
+/** The events of the volumes in use: told after those of the networks, as by Docker, whichever was there first. */
+export function announceVolumes(room: Room, undo: UndoStack, record: ContainerRecord): void {
+  for (const mount of record.mounts) {
+    if (mount.type !== 'volume') continue;
+    undo.push(`event of volume ${mount.name}`, () => emitUnmount(room, record, mount));
+    emitMount(room, record, mount);
+  }
 }
 
 /** Whether the source is a folder; `invalid` where a bind has none. */
