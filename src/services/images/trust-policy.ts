@@ -3,7 +3,7 @@
  * each pull, and a file that cannot be understood refuses every pull, since nobody can tell what it was meant to allow.
  */
 
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, dirname } from 'node:path';
 import { forbidden, invalid, toSlipwayError } from '../../core/errors.ts';
@@ -52,21 +52,32 @@ async function readKey(folder: string, name: string): Promise<TrustedKey> {
   return { name, key };
 }
 
+async function readCertificates(folder: string, name: unknown, what: string): Promise<X509Certificate[]> {
+  const file = text(name, what);
+  const pem = await readFile(isAbsolute(file) ? file : join(folder, file), 'utf8');
+  return parseCertificates(pem, file);
+}
+
 async function readKeyless(folder: string, value: unknown): Promise<KeylessRule> {
   if (!isObject(value)) throw invalid('keyless must be an object');
-  const fields = ['roots', 'subject', 'issuer', 'rekor', 'certificateLog'];
+  const fields = ['roots', 'subject', 'issuer', 'rekor', 'timestamps', 'certificateLog'];
   const unknown = Object.keys(value).find((name) => !fields.includes(name));
   if (unknown !== undefined) throw invalid(`keyless has no field ${JSON.stringify(unknown)}`);
-  const file = text(value['roots'], 'roots');
-  const pem = await readFile(isAbsolute(file) ? file : join(folder, file), 'utf8');
-  const log = value['certificateLog'];
-  return {
-    roots: parseCertificates(pem, file),
+  const { rekor, timestamps, certificateLog } = value;
+  const keyOf = async (name: unknown, what: string): Promise<KeyObject | undefined> =>
+    name === undefined ? undefined : (await readKey(folder, text(name, what))).key;
+  const rule = {
+    roots: await readCertificates(folder, value['roots'], 'roots'),
     subject: text(value['subject'], 'subject'),
     issuer: text(value['issuer'], 'issuer'),
-    rekor: (await readKey(folder, text(value['rekor'], 'rekor'))).key,
-    certificateLog: log === undefined ? undefined : (await readKey(folder, text(log, 'certificateLog'))).key,
+    rekor: await keyOf(rekor, 'rekor'),
+    timestamps:
+      timestamps === undefined ? undefined : await readCertificates(folder, timestamps, 'timestamps'),
+    certificateLog: await keyOf(certificateLog, 'certificateLog'),
   };
+  if (rekor === undefined && timestamps === undefined)
+    throw invalid('keyless needs rekor, timestamps, or both: somebody has to say when it was signed');
+  return rule;
 }
 
 async function readRule(folder: string, value: unknown): Promise<TrustRule> {

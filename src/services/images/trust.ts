@@ -1,105 +1,40 @@
 /**
- * Signatures as cosign makes them with a key: a document that names the image's digest, signed, and kept in the registry
- * beside the image under the tag `sha256-<hex>.sig`, or as a referrer of it. Checked before anything of the image is fetched.
+ * Signatures of images, checked before anything of the image is fetched: as cosign stores them with a key or a certificate (a document that
+ * names the image's digest, signed, under the tag `sha256-<hex>.sig`), and sigstore bundles among the image's referrers.
  */
 
-import { verify } from 'node:crypto';
 import type { Ctx } from '../../core/ctx.ts';
-import { forbidden, invalid, isKind, toSlipwayError } from '../../core/errors.ts';
-import type { Descriptor } from '../../core/model/image.ts';
+import { forbidden, invalid, toSlipwayError } from '../../core/errors.ts';
 import { familiar, repositoryName } from '../../core/reference.ts';
 import { isObject, parseJson } from './config.ts';
 import type { Room, Source } from './deps.ts';
-import { readDocument } from './distribution.ts';
-import { checkKeyless, type KeylessSignature } from './keyless/verify.ts';
-import { parseDocument } from './manifests.ts';
+import { envelopeMessage, envelopeObjection, parseBundle } from './keyless/bundle.ts';
+import { parseCertificates } from './keyless/certificate.ts';
+import { base64, object } from './keyless/fields.ts';
+import { parseEntry } from './keyless/transparency.ts';
+import { checkKeyless, isSignedBy, type KeylessSignature } from './keyless/verify.ts';
+import { signaturesOf, type Bundled, type Simple, type Stored } from './signatures.ts';
 import { matchesName, ruleFor, type TrustRule } from './trust-policy.ts';
 
-const payloadType = 'application/vnd.dev.cosign.simplesigning.v1+json';
-const signatureType = 'application/vnd.dev.cosign.artifact.sig.v1+json';
-const signatureNote = 'dev.cosignproject.cosign/signature';
 const payloadKind = 'cosign container image signature';
-const maxPayload = 64 << 10;
-const maxSignatures = 32;
 
-/** Where signatures of a digest may be: names of manifests. */
-async function* places(room: Room, ctx: Ctx, source: Source, digest: string): AsyncGenerator<string> {
-  yield `${digest.replace(':', '-')}.sig`;
-  const { repository, credentials } = source;
-  for (const each of await room.registry.referrers(ctx, repository, digest, credentials))
-    if (each.artifactType === signatureType) yield each.digest;
+interface Signed {
+  /** The bytes that the signature covers. */
+  readonly message: Buffer;
+  readonly signature: Buffer;
+  /** What is needed for one by certificate. `invalid` where it lacks. */
+  readonly keyless: () => KeylessSignature;
+  /** Why what is signed does not speak for the image; undefined when it does. */
+  readonly objection: () => string | undefined;
 }
 
-type Signature = KeylessSignature;
-
-/** What cosign keeps beside a signature by certificate; more than this is no certificate. */
-const maxNote = 64 << 10;
-
-function noteOf(layer: Descriptor, name: string): string | undefined {
-  const note = layer.annotations?.[name];
-  return note === undefined || note === '' || note.length > maxNote ? undefined : note;
-}
-
-async function signaturesAt(
-  room: Room,
-  ctx: Ctx,
-  source: Source,
-  name: string,
-): Promise<readonly Signature[]> {
-  const { repository, credentials } = source;
-  const found: Signature[] = [];
-  let layers: readonly Descriptor[];
-  try {
-    const { descriptor, bytes } = await room.registry.manifest(ctx, repository, name, credentials);
-    const document = parseDocument(bytes, descriptor.mediaType);
-    layers = document.is === 'manifest' ? document.manifest.layers : [];
-  } catch (error) {
-    if (isKind(error, 'notFound')) return [];
-    throw error;
-  }
-  for (const layer of layers.slice(0, maxSignatures)) {
-    const signature = layer.annotations?.[signatureNote];
-    if (layer.mediaType !== payloadType || signature === undefined || layer.size > maxPayload) continue;
-    const { stream } = await room.registry.blob(ctx, repository, layer, credentials);
-    found.push({
-      payload: await readDocument(stream, layer),
-      bytes: Buffer.from(signature, 'base64'),
-      certificate: noteOf(layer, 'dev.sigstore.cosign/certificate'),
-      chain: noteOf(layer, 'dev.sigstore.cosign/chain'),
-      bundle: noteOf(layer, 'dev.sigstore.cosign/bundle'),
-    });
-  }
-  return found;
-}
-
-/** Whose signature it is: one of the keys', or one by certificate. Only then is the payload worth reading. `invalid` with the reason for nobody's. */
-function signerOf(rule: TrustRule, signature: Signature): string {
-  const byKey = keyOf(rule, signature);
-  if (byKey !== undefined) return byKey;
-  if (rule.keyless === undefined) throw invalid('one is not by any of its keys');
-  return checkKeyless(rule.keyless, signature);
-}
-
-function keyOf(rule: TrustRule, { payload, bytes }: Signature): string | undefined {
-  return rule.keys.find(({ key }) => {
-    try {
-      return verify(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', payload, key, bytes);
-    } catch {
-      return false;
-    }
-  })?.name;
-}
-
-/** Why a payload, whose signature is good, does not speak for the image; undefined when it does. */
-function objection(payload: Buffer, digest: string, isName: (name: string) => boolean): string | undefined {
-  const value = parseJson(payload, 'signature');
-  const critical = isObject(value) && isObject(value['critical']) ? value['critical'] : {};
-  const { type, image, identity } = critical;
-  if (type !== payloadKind) return 'it signs something that is no image';
-  if (!isObject(image) || image['docker-manifest-digest'] !== digest) return 'it is for another image';
-  const name = isObject(identity) ? identity['docker-reference'] : undefined;
-  if (typeof name !== 'string' || !isName(name)) return `it is for the name ${JSON.stringify(name ?? '')}`;
-  return undefined;
+/** What is asked of a signature. */
+interface Demand {
+  readonly rule: TrustRule;
+  readonly digest: string;
+  readonly repository: string;
+  /** The image's manifest. */
+  readonly manifest: () => Promise<Buffer>;
 }
 
 /** cosign calls Docker Hub by its old name. */
@@ -108,6 +43,101 @@ const normalized = (name: string): string =>
     .replace(/^index\.docker\.io\//, 'docker.io/')
     .replace(/@.*$/, '')
     .replace(/:[^/:]*$/, '');
+
+const isNameFor =
+  (pattern: string) =>
+  (name: string): boolean =>
+    matchesName(pattern, normalized(name));
+
+/** Of cosign's own document. */
+function simpleObjection(payload: Buffer, { rule, digest, repository }: Demand): string | undefined {
+  const value = parseJson(payload, 'signature');
+  const critical = isObject(value) && isObject(value['critical']) ? value['critical'] : {};
+  const { type, image, identity } = critical;
+  if (type !== payloadKind) return 'it signs something that is no image';
+  if (!isObject(image) || image['docker-manifest-digest'] !== digest) return 'it is for another image';
+  const name = isObject(identity) ? identity['docker-reference'] : undefined;
+  if (typeof name !== 'string' || !isNameFor(rule.identity ?? repository)(name))
+    return `it is for the name ${JSON.stringify(name ?? '')}`;
+  return undefined;
+}
+
+/** The answer of a timestamp authority that cosign keeps beside a signature. */
+const timestampOf = (note: string): Buffer =>
+  base64(
+    object(parseJson(Buffer.from(note), 'timestamp'), 'timestamp')['SignedRFC3161Timestamp'],
+    'SignedRFC3161Timestamp',
+  );
+
+function simple(
+  { payload, signature, certificate, chain, entry, timestamp }: Simple,
+  demand: Demand,
+): Signed {
+  const keyless = (): KeylessSignature => {
+    if (certificate === undefined) throw invalid('one has no certificate');
+    const [own, ...more] = parseCertificates(certificate, 'the certificate of one');
+    if (own === undefined || more.length > 0) throw invalid('one has several certificates');
+    return {
+      message: payload,
+      payload,
+      signature,
+      certificate: own,
+      chain: chain === undefined ? [] : parseCertificates(chain, 'the chain of one'),
+      entries: entry === undefined ? [] : [parseEntry(entry)],
+      timestamps: timestamp === undefined ? [] : [timestampOf(timestamp)],
+    };
+  };
+  return { message: payload, signature, keyless, objection: () => simpleObjection(payload, demand) };
+}
+
+async function bundled({ document }: Bundled, demand: Demand): Promise<Signed> {
+  const bundle = parseBundle(document);
+  const { envelope, certificate, signature } = bundle;
+  const message = envelope === undefined ? await demand.manifest() : envelopeMessage(envelope);
+  const keyless = (): KeylessSignature => {
+    if (certificate === undefined) throw invalid('one has no certificate');
+    return { ...bundle, certificate, message, payload: envelope?.payload ?? message };
+  };
+  const { digest, rule } = demand;
+  const isName = rule.identity === undefined ? undefined : isNameFor(rule.identity);
+  const objection = (): string | undefined => {
+    if (envelope !== undefined) {
+      const words = envelopeObjection(envelope, digest, isName);
+      return words === undefined ? undefined : `it ${words}`;
+    }
+    if (bundle.digest !== undefined && bundle.digest.toString('hex') !== digest.slice(7))
+      return 'it is for another image';
+    return isName === undefined ? undefined : 'it is for the name ""';
+  };
+  return { message, signature, keyless, objection };
+}
+
+/** Whose signature it is: one of the keys', or one by certificate. Only then is the payload worth reading. `invalid` with the reason for nobody's. */
+function signerOf(rule: TrustRule, signed: Signed): string {
+  const byKey = rule.keys.find(({ key }) => isSignedBy(key, signed.message, signed.signature));
+  if (byKey !== undefined) return byKey.name;
+  if (rule.keyless === undefined) throw invalid('one is not by any of its keys');
+  return checkKeyless(rule.keyless, signed.keyless());
+}
+
+/** No reason: the signature speaks for the image. Whatever is malformed about it is a reason. */
+async function examine(
+  stored: Stored,
+  demand: Demand,
+): Promise<{ readonly signer: string; readonly reason: string | undefined }> {
+  let signer = '';
+  try {
+    const signed = stored.is === 'simple' ? simple(stored, demand) : await bundled(stored, demand);
+    signer = signerOf(demand.rule, signed);
+    const reason = signed.objection();
+    return { signer, reason: reason === undefined ? undefined : `of one by ${signer} ${reason}` };
+  } catch (error) {
+    const { kind, message } = toSlipwayError(error);
+    // A registry that cannot be asked says nothing about the signature.
+    if (kind === 'unavailable') throw error;
+    return { signer, reason: message };
+  }
+}
 
 /**
  * Returns when the policy has nothing against the image. `forbidden` with a sentence that says why otherwise, and the
@@ -120,35 +150,18 @@ export async function checkTrust(room: Room, ctx: Ctx, source: Source, digest: s
   const rule = ruleFor(policy, repository);
   if (rule === undefined) return;
   const shown = `${familiar(repository)}@${digest}`;
-  const isName = (name: string): boolean => matchesName(rule.identity ?? repository, normalized(name));
+  const manifest = async (): Promise<Buffer> =>
+    (await room.registry.manifest(ctx, source.repository, digest, source.credentials)).bytes;
+  const demand: Demand = { rule, digest, repository, manifest };
   const reasons: string[] = [];
-  for await (const place of places(room, ctx, source, digest)) {
-    for (const signature of await signaturesAt(room, ctx, source, place)) {
-      const { signer, reason } = examine(rule, signature, digest, isName);
-      if (reason === undefined) {
-        ctx.log.info('signature verified', { image: shown, signer });
-        return;
-      }
-      reasons.push(reason);
+  for await (const stored of signaturesOf(room, ctx, source, digest)) {
+    const { signer, reason } = await examine(stored, demand);
+    if (reason === undefined) {
+      ctx.log.info('signature verified', { image: shown, signer });
+      return;
     }
+    reasons.push(reason);
   }
   const why = reasons.length === 0 ? 'it has no signature' : [...new Set(reasons)].join(', ');
   throw forbidden(`${shown} is refused by the trust policy: ${why}`);
-}
-
-/** No reason: the signature speaks for the image. Whatever is malformed about it is a reason. */
-function examine(
-  rule: TrustRule,
-  signature: Signature,
-  digest: string,
-  isName: (name: string) => boolean,
-): { readonly signer: string; readonly reason: string | undefined } {
-  let signer = '';
-  try {
-    signer = signerOf(rule, signature);
-    const reason = objection(signature.payload, digest, isName);
-    return { signer, reason: reason === undefined ? undefined : `of one by ${signer} ${reason}` };
-  } catch (error) {
-    return { signer, reason: toSlipwayError(error).message };
-  }
 }

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { notFound, unavailable } from '../../../src/core/errors.ts';
 import type { Ctx } from '../../../src/core/ctx.ts';
+import type { Descriptor } from '../../../src/core/model/image.ts';
 import { errorOf, faultOf } from '../../../src/core/fault.ts';
 import type { Registry, Repository } from '../../../src/core/ports/registry.ts';
 import { familiar, repositoryName } from '../../../src/core/reference.ts';
@@ -42,7 +43,11 @@ export function createMemoryRegistry(): Registry {
       const found = of(repository).manifests.get(reference);
       return found === undefined ? undefined : digestOf(found.bytes);
     },
-    referrers: async () => [],
+    referrers: async (_ctx, repository, digest) => {
+      const index = of(repository).manifests.get(digest.replace(':', '-'));
+      const { manifests = [] } = JSON.parse(index?.bytes.toString() ?? '{}') as { manifests?: Descriptor[] };
+      return manifests;
+    },
     blob: async (ctx, repository, { digest }, _credentials, range) => {
       check(ctx);
       const data = of(repository).blobs.get(digest);

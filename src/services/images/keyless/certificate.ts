@@ -11,7 +11,17 @@ const oids = {
   otherName: oidHex('1.3.6.1.4.1.57264.1.7'),
   timestamps: oidHex('1.3.6.1.4.1.11129.2.4.2'),
 } as const;
-const codeSigning = '1.3.6.1.5.5.7.3.3';
+
+/** What a certificate may be for, and how it is spoken of. */
+export const uses = {
+  signing: { id: '1.3.6.1.5.5.7.3.3', whose: 'its certificate', what: 'signing', at: 'when it was signed' },
+  timestamps: {
+    id: '1.3.6.1.5.5.7.3.8',
+    whose: 'the timestamp’s certificate',
+    what: 'timestamps',
+    at: 'at the time that it gives',
+  },
+} as const;
 const maxDepth = 4;
 
 export interface Identity {
@@ -110,18 +120,19 @@ function trustedIssuer(
   );
 }
 
-/** The issuer of a certificate that may sign, stood on a trusted one at that time. `invalid` with a sentence otherwise. */
+/** The issuer of a certificate that is for that use, stood on a trusted one at that time. `invalid` with a sentence otherwise. */
 export function checkChain(
   certificate: X509Certificate,
   roots: readonly X509Certificate[],
   chain: readonly X509Certificate[],
   at: Date,
+  use: (typeof uses)[keyof typeof uses] = uses.signing,
 ): X509Certificate {
-  if (!isValidAt(certificate, at)) throw invalid('its certificate was not valid when it was signed');
-  if (certificate.ca) throw invalid('its certificate is an authority’s');
-  if (!(certificate.keyUsage ?? []).includes(codeSigning))
-    throw invalid('its certificate is not for signing');
+  const { whose, what, id } = use;
+  if (!isValidAt(certificate, at)) throw invalid(`${whose} was not valid ${use.at}`);
+  if (certificate.ca) throw invalid(`${whose} is an authority’s`);
+  if (!(certificate.keyUsage ?? []).includes(id)) throw invalid(`${whose} is not for ${what}`);
   const issuer = trustedIssuer(certificate, roots, chain, at);
-  if (issuer === undefined) throw invalid('its certificate is by no trusted authority');
+  if (issuer === undefined) throw invalid(`${whose} is by no trusted authority`);
   return issuer;
 }

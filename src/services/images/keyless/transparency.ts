@@ -1,82 +1,73 @@
 /** What transparency logs signed: that a signature was entered (Rekor), and that a certificate was (RFC 6962). Both offline. */
 
-import { createHash, verify, X509Certificate, type KeyObject } from 'node:crypto';
+import { createHash, verify, type KeyObject, type X509Certificate } from 'node:crypto';
 import { invalid } from '../../../core/errors.ts';
-import { isObject, parseJson, type JsonObject } from '../config.ts';
+import { parseJson } from '../config.ts';
 import { timestampsOf, withoutTimestamps } from './certificate.ts';
 import { readOneDer } from './der.ts';
+import { checkEntry, type Entered } from './entry.ts';
+import { base64, count, object, text } from './fields.ts';
+import { checkInclusion, type InclusionProof } from './inclusion.ts';
 
 const sha256 = (data: Buffer | string): Buffer => createHash('sha256').update(data).digest();
+const hashFor = (key: KeyObject): string | null => (key.asymmetricKeyType === 'ed25519' ? null : 'sha256');
 /** How logs name a key, and certificates their issuer's. */
 const keyId = (key: KeyObject): Buffer => sha256(key.export({ type: 'spki', format: 'der' }));
 
-const text = (value: unknown, what: string): string => {
-  if (typeof value !== 'string' || value === '') throw invalid(`malformed bundle: no ${what}`);
-  return value;
-};
-const base64 = (value: unknown, what: string): Buffer => {
-  const encoded = text(value, what);
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) throw invalid(`malformed bundle: ${what} is not base64`);
-  return Buffer.from(encoded, 'base64');
-};
-const object = (value: unknown, what: string): JsonObject => {
-  if (!isObject(value)) throw invalid(`malformed bundle: no ${what}`);
-  return value;
-};
-const count = (value: unknown, what: string): number => {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw invalid(`malformed bundle: no ${what}`);
-  return value as number;
-};
-
-export interface Entered {
-  readonly payload: Buffer;
-  readonly signature: Buffer;
-  readonly certificate: X509Certificate;
+export interface LogEntry {
+  /** Base64: what the log keeps. */
+  readonly body: string;
+  /** Seconds since the epoch. True only as far as the promise is. */
+  readonly integratedTime: number;
+  /** Hex. */
+  readonly logId: string;
+  readonly logIndex: number;
+  /** The log's signature over all of the above. */
+  readonly promise: Buffer | undefined;
+  readonly proof: InclusionProof | undefined;
 }
 
-/** The entry must be about this payload, this signature and this certificate. */
-function checkEntry(body: Buffer, { payload, signature, certificate }: Entered): void {
-  const entry = object(parseJson(body, 'log entry'), 'entry');
-  if (entry['kind'] !== 'hashedrekord') throw invalid('the log’s entry is of another kind');
-  const spec = object(entry['spec'], 'spec');
-  const hash = object(object(spec['data'], 'data')['hash'], 'hash');
-  const signed = object(spec['signature'], 'signature');
-  const holder = base64(object(signed['publicKey'], 'publicKey')['content'], 'publicKey');
-  let entered: X509Certificate;
-  try {
-    entered = new X509Certificate(holder);
-  } catch (error) {
-    throw invalid('malformed bundle: its publicKey is no certificate', error);
-  }
-  const isSame =
-    hash['algorithm'] === 'sha256' &&
-    hash['value'] === sha256(payload).toString('hex') &&
-    base64(signed['content'], 'content').equals(signature) &&
-    entered.raw.equals(certificate.raw);
-  if (!isSame) throw invalid('the log’s entry is about something else');
+/** The bundle that cosign stores beside a signature. `invalid` with a sentence when it is malformed. */
+export function parseEntry(bundle: string): LogEntry {
+  const document = object(parseJson(Buffer.from(bundle), 'bundle'), 'object');
+  const { body, integratedTime, logID, logIndex } = object(document['Payload'], 'Payload');
+  const entry = {
+    body: text(body, 'body'),
+    integratedTime: count(integratedTime, 'integratedTime'),
+    logId: text(logID, 'logID'),
+    logIndex: count(logIndex, 'logIndex'),
+  };
+  base64(entry.body, 'body');
+  return {
+    ...entry,
+    promise: base64(document['SignedEntryTimestamp'], 'SignedEntryTimestamp'),
+    proof: undefined,
+  };
+}
+
+/** The time at which the log took the entry, where it signed one. */
+function promisedAt(entry: LogEntry, promise: Buffer, log: KeyObject): Date {
+  const { body, integratedTime, logId, logIndex } = entry;
+  if (logId !== keyId(log).toString('hex')) throw invalid('its bundle is by another log');
+  // As RFC 8785 has it: these names are in order, and nothing in the values needs an escape.
+  const signed = JSON.stringify({ body, integratedTime, logID: logId, logIndex });
+  if (!verify(hashFor(log), Buffer.from(signed), log, promise))
+    throw invalid('the log did not sign its bundle');
+  return new Date(integratedTime * 1000);
 }
 
 /**
- * The time at which a log took the signature, as the log signed it. `invalid` with a sentence when the bundle is malformed,
- * by another log, or about something else.
+ * The time at which a log took the signature; undefined where it only vouches that it did (by a proof of inclusion). `invalid` with a
+ * sentence when the entry is by another log, or about something else.
  */
-export function checkBundle(bundle: string, log: KeyObject, entered: Entered): Date {
-  const document = object(parseJson(Buffer.from(bundle), 'bundle'), 'object');
-  const { body, integratedTime, logID, logIndex } = object(document['Payload'], 'Payload');
-  const signed = {
-    body: text(body, 'body'),
-    integratedTime: count(integratedTime, 'integratedTime'),
-    logID: text(logID, 'logID'),
-    logIndex: count(logIndex, 'logIndex'),
-  };
-  if (signed.logID !== keyId(log).toString('hex')) throw invalid('its bundle is by another log');
-  // As RFC 8785 has it: these names are in order, and nothing in the values needs an escape.
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(signed.body)) throw invalid('malformed bundle: body is not base64');
-  const promise = base64(document['SignedEntryTimestamp'], 'SignedEntryTimestamp');
-  if (!verify('sha256', Buffer.from(JSON.stringify(signed)), log, promise))
-    throw invalid('the log did not sign its bundle');
-  checkEntry(Buffer.from(signed.body, 'base64'), entered);
-  return new Date(signed.integratedTime * 1000);
+export function checkLogged(entry: LogEntry, log: KeyObject, entered: Entered): Date | undefined {
+  const { promise, proof } = entry;
+  if (promise === undefined && proof === undefined) throw invalid('one was entered in no log');
+  const body = Buffer.from(entry.body, 'base64');
+  const at = promise === undefined ? undefined : promisedAt(entry, promise, log);
+  if (proof !== undefined) checkInclusion(body, proof, log);
+  checkEntry(body, entered);
+  return at;
 }
 
 /** Splits `<length><bytes>...`, lengths of two bytes. */
