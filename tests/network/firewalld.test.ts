@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { startFirewalld, unpackFirewalld } from '../peers/firewalld.ts';
 import { eventually } from '../scenarios/engine.ts';
 import { isolated } from './isolated.ts';
-import { ctx, inside, servePage, World, type Box } from './world.ts';
+import { ctx, inside, instance, servePage, World, type Box } from './world.ts';
 
 type Place = Pick<Box, 'namespace'>;
 const run = (command: string): string => execFileSync('sh', ['-c', command], { encoding: 'utf8' });
@@ -97,4 +97,47 @@ isolated(import.meta.filename, () => {
         run('nft flush ruleset; ip link del uplink 2>/dev/null || true');
       }
     });
+
+  test('a zone of the engine s name: containers get out and are reached, and see of the host what the zone allows', async () => {
+    const world = new World();
+    const outside = await world.addOutside();
+    const folder = join(world.runRoot, 'firewalld');
+    mkdirSync(folder);
+    const firewalld = await startFirewalld(folder, { DefaultZone: 'drop', NftablesTableOwner: 'yes' });
+    process.env['DBUS_SYSTEM_BUS_ADDRESS'] = firewalld.bus;
+    const permanent = (...args: readonly string[]): string => firewalld.command('--permanent', ...args);
+    try {
+      // As docs/networking.md says it.
+      permanent(`--new-zone=${instance}`);
+      permanent(`--zone=${instance}`, '--add-port=9098/tcp');
+      permanent('--new-policy=containers-out');
+      permanent('--policy=containers-out', `--add-ingress-zone=${instance}`);
+      permanent('--policy=containers-out', '--add-egress-zone=ANY');
+      permanent('--policy=containers-out', '--set-target=ACCEPT');
+      firewalld.command('--reload');
+      world.keep(await servePage(outside, 'outside '));
+      world.keep(await servePage(here, 'allowed ', 9098));
+      world.keep(await servePage(here, 'host ', 9099));
+      await world.start();
+      const web = await world.run('web', { PortBindings: { '80/tcp': [{ HostPort: '8080' }] } });
+      world.keep(await servePage(web, 'web '));
+      assert.match(world.networks.status().join(), /the engine's bridges are in its zone sliptest$/);
+      const gateway = web.record.endpoints['bridge']?.ipv4Gateway ?? '';
+      await answers(outside, 'http://192.0.2.2:8080/', /^web /);
+      await answers(web, 'http://192.0.2.1/', /^outside /);
+      await answers(web, `http://${gateway}:9098/`, /^allowed /);
+      refused(
+        web,
+        [`http://${gateway}:9099/`, 'http://192.0.2.2:9099/'],
+        'services that the zone does not name',
+      );
+      await world.stop(web);
+      await world.networks.removeAll(ctx);
+      assert.equal(firewalld.command(`--zone=${instance}`, '--list-interfaces').trim(), '');
+    } finally {
+      await firewalld.stop();
+      await world.end();
+      run('nft flush ruleset; ip link del uplink 2>/dev/null || true');
+    }
+  });
 });

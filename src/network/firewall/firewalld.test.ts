@@ -53,20 +53,22 @@ test('messages are read when they are whole; longer texts than there are bytes a
 const folder = mkdtempSync(join(tmpdir(), 'slip-'));
 const zones = new Map<string, string>();
 const asked: string[] = [];
+let ownZone = false;
 let server: Server;
 let mood: 'good' | 'refuses' | 'hangs up' | 'fails' = 'good';
 
 function answer(socket: Socket, message: Buffer): void {
   const text = message.toString('latin1');
-  const member = ['Hello', 'getZoneOfInterface', 'addInterface', 'removeInterface'].find((name) =>
-    text.includes(name),
+  const member = ['Hello', 'getInterfaces', 'getZoneOfInterface', 'addInterface', 'removeInterface'].find(
+    (name) => text.includes(name),
   );
   asked.push(member ?? '');
   if (mood === 'hangs up' && member !== 'Hello') socket.destroy();
   else if (mood === 'fails' && member !== 'Hello') socket.write(reply(3, 'NOT_RUNNING'));
+  else if (member === 'getInterfaces' && !ownZone) socket.write(reply(3, "INVALID_ZONE: 'sliptest'"));
   else {
     const bridge = /br-\w+/.exec(text)?.[0] ?? '';
-    if (member === 'addInterface') zones.set(bridge, 'trusted');
+    if (member === 'addInterface') zones.set(bridge, text.includes('sliptest') ? 'sliptest' : 'trusted');
     if (member === 'removeInterface') zones.delete(bridge);
     // A signal comes first, as after Hello.
     socket.write(Buffer.concat([reply(4, 'NameAcquired'), reply(2, zones.get(bridge) ?? '')]));
@@ -94,6 +96,7 @@ before(async () => {
 beforeEach(() => {
   zones.clear();
   asked.length = 0;
+  ownZone = false;
   mood = 'good';
 });
 after(() => {
@@ -104,20 +107,33 @@ after(() => {
 
 test('bridges without a zone join one, others stay where they are', async () => {
   zones.set('br-work', 'work').set('br-in', 'trusted');
-  assert.deepEqual(await admitBridges(['br-new', 'br-work', 'br-in']), ['br-work (work)']);
+  assert.deepEqual(await admitBridges('sliptest', ['br-new', 'br-work', 'br-in']), {
+    zone: 'trusted',
+    elsewhere: ['br-work (work)'],
+  });
   assert.deepEqual(Object.fromEntries(zones), { 'br-work': 'work', 'br-in': 'trusted', 'br-new': 'trusted' });
   assert.equal(asked.filter((member) => member === 'addInterface').length, 1);
-  await dismissBridges(['br-new', 'br-work']);
+  await dismissBridges('sliptest', ['br-new', 'br-work']);
   assert.deepEqual([...zones.keys()].toSorted(), ['br-in', 'br-work']);
+});
+
+test('where an administrator has made a zone of the name of the engine, bridges join that', async () => {
+  ownZone = true;
+  zones.set('br-in', 'trusted');
+  const expected = { zone: 'sliptest', elsewhere: ['br-in (trusted)'] };
+  assert.deepEqual(await admitBridges('sliptest', ['br-new', 'br-in']), expected);
+  assert.equal(zones.get('br-new'), 'sliptest');
+  await dismissBridges('sliptest', ['br-new', 'br-in']);
+  assert.deepEqual([...zones], []);
 });
 
 test('a bus that refuses, hangs up, fails or is not there is told', async () => {
   mood = 'refuses';
-  await assert.rejects(admitBridges(['br-a']), /the message bus refused: REJECTED/);
+  await assert.rejects(admitBridges('sliptest', ['br-a']), /the message bus refused: REJECTED/);
   mood = 'hangs up';
-  await assert.rejects(admitBridges(['br-a']), /closed the connection/);
+  await assert.rejects(admitBridges('sliptest', ['br-a']), /closed the connection/);
   mood = 'fails';
-  await assert.rejects(admitBridges(['br-a']), /NOT_RUNNING/);
+  await assert.rejects(admitBridges('sliptest', ['br-a']), /NOT_RUNNING/);
   process.env['DBUS_SYSTEM_BUS_ADDRESS'] = `unix:path=${join(folder, 'none')}`;
-  await assert.rejects(admitBridges(['br-a']), /ENOENT/);
+  await assert.rejects(admitBridges('sliptest', ['br-a']), /ENOENT/);
 });

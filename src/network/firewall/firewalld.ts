@@ -1,13 +1,13 @@
 /**
  * A firewalld that keeps its table to itself (`NftablesTableOwner`, the default from 2.3 on) takes no rule of ours: there the
- * bridges join its zone `trusted`, at run time only, by its own interface on the system's message bus.
+ * bridges join its zone `trusted`, or the one of the engine's own name, at run time only, by its own interface on the system's message bus.
  */
 
 import { connect, type Socket } from 'node:net';
 
 const defaultBus = '/run/dbus/system_bus_socket';
 const service = 'org.fedoraproject.FirewallD1';
-const zone = 'trusted';
+const trusted = 'trusted';
 /** The bus's own patience: while firewalld reloads it answers nothing. */
 const timeoutMs = 25_000;
 
@@ -176,9 +176,7 @@ function busPath(): string {
   return /unix:path=([^,;]+)/.exec(process.env['DBUS_SYSTEM_BUS_ADDRESS'] ?? '')?.[1] ?? defaultBus;
 }
 
-async function withFirewalld<T>(
-  work: (ask: (member: string, ...args: string[]) => Promise<string>) => Promise<T>,
-): Promise<T> {
+async function withFirewalld<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
   const bus = await Bus.open(busPath());
   try {
     return await work((member, ...args) =>
@@ -195,23 +193,46 @@ async function withFirewalld<T>(
   }
 }
 
-/** Bridges that are in no zone join `trusted`. Those that somebody put into another one stay there: they are the answer. */
-export function admitBridges(bridges: readonly string[]): Promise<readonly string[]> {
+type Ask = (member: string, ...args: string[]) => Promise<string>;
+
+/** The zone of the engine's own name, where an administrator has made one; else the one that accepts everything, as dockerd's does. */
+async function zoneFor(ask: Ask, own: string): Promise<string> {
+  try {
+    await ask('getInterfaces', own);
+    return own;
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('INVALID_ZONE')) return trusted;
+    throw error;
+  }
+}
+
+export interface Admitted {
+  /** That of the engine's bridges. */
+  readonly zone: string;
+  /** Bridges that are in another one, with its name. */
+  readonly elsewhere: readonly string[];
+}
+
+/** Bridges that are in no zone join `own`, where it exists, or `trusted`. Those that somebody put into another one stay there. */
+export function admitBridges(own: string, bridges: readonly string[]): Promise<Admitted> {
   return withFirewalld(async (ask) => {
+    const zone = await zoneFor(ask, own);
     const elsewhere: string[] = [];
     for (const bridge of bridges) {
       const now = await ask('getZoneOfInterface', bridge);
       if (now === '') await ask('addInterface', zone, bridge);
       else if (now !== zone) elsewhere.push(`${bridge} (${now})`);
     }
-    return elsewhere;
+    return { zone, elsewhere };
   });
 }
 
 /** Bridges that go leave the zone again. */
-export function dismissBridges(bridges: readonly string[]): Promise<void> {
+export function dismissBridges(own: string, bridges: readonly string[]): Promise<void> {
   return withFirewalld(async (ask) => {
-    for (const bridge of bridges)
-      if ((await ask('getZoneOfInterface', bridge)) === zone) await ask('removeInterface', zone, bridge);
+    for (const bridge of bridges) {
+      const zone = await ask('getZoneOfInterface', bridge);
+      if (zone === own || zone === trusted) await ask('removeInterface', zone, bridge);
+    }
   });
 }

@@ -31,7 +31,7 @@ export async function meetForeignChains(
         `the chain ${where} drops forwarded packets: accept rules for the engine's bridges stand at its head`,
       );
     } catch (error) {
-      notes.push(await letThrough(ctx, chain, bridges, error));
+      notes.push(await letThrough(room, ctx, chain, bridges, error));
     }
   }
   return notes;
@@ -39,6 +39,7 @@ export async function meetForeignChains(
 
 /** Where no rule can be placed. */
 async function letThrough(
+  { table }: ForeignChains,
   ctx: Ctx,
   chain: NftChainInfo,
   bridges: readonly string[],
@@ -48,8 +49,8 @@ async function letThrough(
   let error = reason;
   if (isFirewalld(chain)) {
     try {
-      const elsewhere = await admitBridges(bridges);
-      const note = "firewalld drops forwarded packets: the engine's bridges are in its zone trusted";
+      const { zone, elsewhere } = await admitBridges(table, bridges);
+      const note = `firewalld drops forwarded packets: the engine's bridges are in its zone ${zone}`;
       return elsewhere.length === 0
         ? note
         : `${note}, but not those of another zone: ${elsewhere.join(', ')}`;
@@ -65,7 +66,7 @@ async function letThrough(
 export async function leaveZones(room: ForeignChains, ctx: Ctx, bridges: readonly string[]): Promise<void> {
   const chains = await room.host.nftChains(undefined);
   if (bridges.length === 0 || !chains.some(isFirewalld)) return;
-  await dismissBridges(bridges).catch((error: unknown) =>
+  await dismissBridges(room.table, bridges).catch((error: unknown) =>
     ctx.log.debug('bridges could not leave a zone of firewalld', { bridges, error }),
   );
 }
