@@ -40,6 +40,17 @@ export class Query {
     return value === null ? absent : !falseWords.has(value.trim().toLowerCase());
   }
 
+  /** As Go reads a truth value, where dockerd is strict about it; false when absent or empty. */
+  strictBool(name: string): boolean {
+    const value = this.optional(name);
+    if (value === undefined) return false;
+    if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
+    if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
+    throw invalid(
+      `invalid value for ${name}: ${value}: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`,
+    );
+  }
+
   /** Undefined when absent or empty. */
   integer(name: string): number | undefined {
     const value = this.optional(name);
@@ -86,7 +97,8 @@ function decodeFilters(parsed: unknown): Filters {
     if (Array.isArray(values)) result[name] = values.map(filterValue);
     else {
       const set = (decodeAs('map[string]bool', values) ?? {}) as Record<string, boolean>;
-      result[name] = Object.keys(set).filter((key) => set[key] === true);
+      // As in dockerd the key alone counts, also `{"running": false}`.
+      result[name] = Object.keys(set);
     }
   }
   return result;

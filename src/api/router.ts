@@ -75,7 +75,8 @@ export class Router {
   }
 
   match(method: string, path: string): Match | undefined {
-    const literal = this.#literals.get(`${method} ${path}`);
+    // dockerd serves this list under both.
+    const literal = this.#literals.get(`${method} ${path === '/networks/' ? '/networks' : path}`);
     if (literal !== undefined) return { operation: literal, name: '', member: '' };
     // The engine's own nouns lie one level deeper.
     const slash = path.indexOf('/', path.startsWith('/slipway/') ? '/slipway/'.length : 1);

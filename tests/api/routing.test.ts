@@ -65,6 +65,17 @@ test('an unknown path or method answers 404 as dockerd does, even of an unknown 
   assert.equal((await server.request('OPTIONS', '/info')).status, 200);
 });
 
+test('the list of networks has two paths, as in dockerd; nothing else has', async (t) => {
+  const server = await startServer(t);
+  const [plain, slashed] = [
+    await server.request('GET', '/networks'),
+    await server.request('GET', '/networks/'),
+  ];
+  assert.deepEqual([slashed.status, slashed.text], [plain.status, plain.text]);
+  assert.notEqual(plain.status, 404);
+  assert.equal((await server.request('DELETE', '/networks/')).status, 404);
+});
+
 test('double slashes are redirected', async (t) => {
   const server = await startServer(t);
   const answer = await server.request('GET', '/v1.41/containers//json?all=1');

@@ -38,6 +38,16 @@ async function askFrom(box: Box, sourcePort: number): Promise<string> {
   return (await output(child)).trim();
 }
 
+/** Sends two questions in one query; the head of the answer, without its last counts. */
+async function askNothing(box: Box): Promise<string> {
+  const script = `const u = require('dgram').createSocket('udp4'); const q = Buffer.from([1,9,0,0,0,2,0,0,0,0,0,0,1,97,0,0,1,0,1,1,98,0,0,1,0,1]);
+    u.on('message', (m) => { console.log(m.toString('hex', 0, 6)); u.close(); }); u.send(q, 53, '127.0.0.11');`;
+  const child = spawn('nsenter', [`--net=${box.namespace.path}`, process.execPath, '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return (await output(child)).trim();
+}
+
 async function output(child: ChildProcess): Promise<string> {
   let text = '';
   child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -51,6 +61,7 @@ const upstreamScript = `
   const answer = (q) => { const end = q.indexOf(0, 12) + 5; const name = q.subarray(13, 13 + q[12]).toString();
     const head = Buffer.from(q.subarray(0, end)); head[2] = 0x81; head.writeUInt16BE(0, 10);
     if (name === 'silent') return undefined;
+    if (name === 'broken') { head[3] = 0x80; head.writeUInt16BE(4, 6); return head; }
     if (name !== 'example') { head[3] = 0x83; return head; }
     head[3] = 0x80; head.writeUInt16BE(1, 6);
     return Buffer.concat([head, Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 203, 0, 113, 7])]); };
@@ -121,6 +132,8 @@ isolated(import.meta.filename, () => {
     assert.deepEqual(await lookup(client, 'resolve4', 'example.test'), ['203.0.113.7']);
     assert.equal(await lookup(client, '', 'example.test', true), '203.0.113.7', 'by TCP');
     assert.equal(await lookup(client, 'resolve4', 'nowhere.test'), 'ENOTFOUND');
+    assert.equal(await lookup(client, 'resolve4', 'broken.test'), 'ESERVFAIL', 'fewer records than it says');
+    assert.equal(await askNothing(client), '010980010000', 'two questions: a format error');
     const inner = await world.run('inner-a', { NetworkMode: 'inner' });
     assert.equal(await lookup(inner, 'resolve4', 'example.test'), 'ESERVFAIL');
     assert.equal(await lookup(inner, 'resolve4', 'web'), 'ESERVFAIL', 'names of another network');
@@ -161,7 +174,7 @@ isolated(import.meta.filename, () => {
     assert.equal(await lookup(client, 'resolve4', 'tardy'), 'ENOTFOUND');
     await assert.rejects(
       world.networks.disconnect(ctx, 'app', 'late', false),
-      /is not connected to the network app/,
+      /is not connected to network app/,
     );
     await world.stop(world.boxes.get(late.record.id) ?? late);
   });

@@ -1,7 +1,7 @@
 /** A container's config and host config with every field that dockerd shows, defaults filled in. */
 
 import { maskedPaths, readonlyPaths } from '../../core/model/system-paths.ts';
-import type { ContainerConfig, HostConfig } from '../../core/model/container-spec.ts';
+import type { ContainerConfig, HostConfig, PortMap } from '../../core/model/container-spec.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import { hasConfigMacAddress, hasEmptyOnBuild, hasKernelMemory, type ApiVersion } from '../versions.ts';
 
@@ -115,9 +115,32 @@ const defaults = {
 
 const emptyCountsAsAbsent = ['RestartPolicy', 'LogConfig'] as const;
 
+/** Both halves of each binding, also where the request had one. */
+function encodeBindings(bindings: PortMap): object {
+  const whole = Object.entries(bindings).map(([port, list]) => [
+    port,
+    list?.map(({ HostIp = '', HostPort = '' }) => ({ HostIp, HostPort })) ?? null,
+  ]);
+  return Object.fromEntries(whole) as object;
+}
+
+/** Legacy links as dockerd keeps them: `/TARGET:/OWNER/ALIAS`. Elsewhere than on the default bridge there are none. */
+function encodeLinks(
+  { name, hostConfig }: ContainerRecord,
+  links: readonly string[],
+): readonly string[] | null {
+  if (hostConfig.NetworkMode !== 'bridge') return null;
+  return links.map((link) => {
+    const [target = '', alias = target] = link.split(':');
+    return `/${target.replace(/^\//, '')}:/${name}/${alias.split('/').at(-1) ?? alias}`;
+  });
+}
+
 export function encodeHostConfig(record: ContainerRecord, version: ApiVersion): object {
   const given = record.hostConfig;
   const result: Record<string, unknown> = { ...defaults, ...given, Runtime: given.Runtime || record.runtime };
+  if (given.PortBindings != null) result['PortBindings'] = encodeBindings(given.PortBindings);
+  if (given.Links != null) result['Links'] = encodeLinks(record, given.Links);
   for (const name of emptyCountsAsAbsent) result[name] = { ...defaults[name], ...definedOnly(given[name]) };
   if (given.Privileged !== true && given.SecurityOpt?.includes('systempaths=unconfined') !== true) {
     result['MaskedPaths'] = given.MaskedPaths ?? maskedPaths;

@@ -68,13 +68,17 @@ export function listedEndpoints(record: ContainerRecord, version: ApiVersion): R
   );
 }
 
+const withProtocol = (port: string): string => (port.includes('/') ? port : `${port}/tcp`);
+
 type Bindings = Record<string, { HostIp: string; HostPort: string }[] | null>;
 
 /** Published and exposed ports of a running container; of others none, as dockerd shows it. */
 function portMap(record: ContainerRecord): Bindings {
   const ports: Bindings = {};
-  if (!isActive(record.state)) return ports;
-  for (const exposed of Object.keys(record.config.ExposedPorts ?? {})) ports[exposed] = null;
+  // In the host's own stack, and without one, no port is anybody's.
+  const hasStack = Object.values(record.endpoints).some(({ interfaceName }) => interfaceName !== '');
+  if (!isActive(record.state) || !hasStack) return ports;
+  for (const exposed of Object.keys(record.config.ExposedPorts ?? {})) ports[withProtocol(exposed)] = null;
   for (const port of record.ports) {
     const list = (ports[`${port.containerPort}/${port.protocol}`] ??= []);
     list.push({ HostIp: port.hostIp, HostPort: port.hostPort === 0 ? '' : String(port.hostPort) });
@@ -144,7 +148,7 @@ export function encodePortList(record: ContainerRecord): object[] {
   }));
   const taken = new Set(record.ports.map((port) => `${port.containerPort}/${port.protocol}`));
   const exposed = Object.keys(record.config.ExposedPorts ?? {})
-    .filter((port) => !taken.has(port))
+    .filter((port) => !taken.has(withProtocol(port)))
     .map((port) => {
       const [number = '', protocol = 'tcp'] = port.split('/');
       return { PrivatePort: Number(number), Type: protocol };

@@ -93,8 +93,8 @@ export function encodeNetwork(
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom ?? '' },
+    ConfigOnly: network.configOnly === true,
     ...(withMembers
       ? { Containers: encodeMembers(view) }
       : listsNetworkContainers(version)

@@ -40,6 +40,7 @@ function decodeCreate(body: BodyOf<'NetworkCreate'>): NetworkCreateRequest {
     attachable: body.Attachable,
     ingress: body.Ingress,
     configOnly: body.ConfigOnly,
+    configFrom: body.ConfigFrom?.Network,
     enableIPv4: body.EnableIPv4,
     enableIPv6: body.EnableIPv6,
     ipam: body.IPAM === undefined ? undefined : decodeIpam(body.IPAM),
@@ -77,7 +78,8 @@ export const networkRoutes: Routes<
     if (scope !== undefined && scope !== view.network.scope)
       throw notFound(`network ${exchange.name} not found`);
     // `Status` is of later versions; who asks for details gets it in earlier ones too.
-    const isTold = hasNetworkStatus(exchange.version) || exchange.query.bool('verbose');
+    const isVerbose = exchange.query.strictBool('verbose');
+    const isTold = hasNetworkStatus(exchange.version) || isVerbose;
     const lookups = isTold ? await services.networks.lookups(exchange.ctx, view.network.id) : undefined;
     exchange.json(200, encodeNetwork(view, true, exchange.version, lookups));
   },

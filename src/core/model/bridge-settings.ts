@@ -64,21 +64,27 @@ const truth: Readonly<Record<string, boolean>> = {
   False: false,
 };
 
+/** In dockerd's words. */
+const unreadable = (name: string, text: string, why: string): Error =>
+  invalid(`failed to parse ${name} value: ${text} (${why})`);
+
 function flagOption(network: Pick<NetworkRecord, 'options'>, name: string, otherwise: boolean): boolean {
   const text = network.options[name];
-  if (text === undefined || text === '') return otherwise;
+  if (text === undefined) return otherwise;
   const parsed = truth[text];
   if (parsed === undefined)
-    throw invalid(`invalid value for option ${name}: ${JSON.stringify(text)} is neither true nor false`);
+    throw unreadable(name, text, `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
   return parsed;
 }
 
 type Options = Pick<NetworkRecord, 'options'>;
 
 function addressOption(network: Options, name: string, family: 4 | 6): string {
-  const text = network.options[name] ?? '';
-  if (text !== '' && parseIp(text)?.family !== family)
-    throw invalid(`invalid value for option ${name}: ${JSON.stringify(text)} is no IPv${family} address`);
+  const text = network.options[name];
+  if (text === undefined) return '';
+  const parsed = parseIp(text);
+  if (parsed === undefined) throw unreadable(name, text, 'nil ip');
+  if (parsed.family !== family) throw unreadable(name, text, `no IPv${family} address`);
   return text;
 }
 
@@ -92,15 +98,23 @@ function gatewayMode(network: Options & Partial<Pick<NetworkRecord, 'internal'>>
   return text as GatewayMode;
 }
 
+/** Undefined, and 0, follow the uplink. */
+function mtuOption(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[+-]?\d+$/.test(text))
+    throw unreadable(bridgeOption.mtu, text, `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const mtu = Number(text);
+  if (mtu === 0) return undefined;
+  if (mtu < 68 || mtu > 65_535) throw invalid(`invalid MTU number: ${text}`);
+  return mtu;
+}
+
 /** Throws `invalid` for values that mean nothing. */
 export function bridgeSettings(network: Options & Partial<Pick<NetworkRecord, 'internal'>>): BridgeSettings {
   const hostBinding = addressOption(network, bridgeOption.hostBinding, 4);
+  flagOption(network, bridgeOption.defaultBridge, false);
   const mtuText = network.options[bridgeOption.mtu];
-  const mtu = mtuText === undefined || mtuText === '' || mtuText === '0' ? undefined : Number(mtuText);
-  if (mtu !== undefined && !(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65_535))
-    throw invalid(
-      `invalid value for option ${bridgeOption.mtu}: ${JSON.stringify(mtuText)} is no MTU between 68 and 65535`,
-    );
+  const mtu = mtuOption(mtuText);
   return {
     icc: flagOption(network, bridgeOption.icc, true),
     masquerade: flagOption(network, bridgeOption.masquerade, true),

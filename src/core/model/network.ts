@@ -36,4 +36,8 @@ export interface NetworkRecord {
   readonly parentName?: string;
   /** `bridge`, `host`, `none`: made by the engine, cannot be removed. */
   readonly predefined: boolean;
+  /** It is no network but settings for others, which name it; nothing joins it, and its pools are nobody's. */
+  readonly configOnly?: true;
+  /** Name of the configuration network that the settings were taken from. */
+  readonly configFrom?: string;
 }

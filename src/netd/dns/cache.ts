@@ -3,7 +3,8 @@
  * queries' answers never reaches another. Keys are whole queries but for their id and the case of the name.
  */
 
-import { headBytes, lifetime, withAge, type Query } from './wire.ts';
+import { lifetime, withAge } from './records.ts';
+import { headBytes, type Query } from './wire.ts';
 
 /** Entries of one container; the oldest go first. */
 const maxEntries = 1024;

@@ -4,11 +4,12 @@ import type { ResolverConfig } from '../../core/ports/net-helper.ts';
 import { answerLocally } from './answer.ts';
 import { AnswerCache, CacheBudget } from './cache.ts';
 import { RateLimit } from './limit.ts';
+import { isSound, lifetime } from './records.ts';
 import {
   answersQuestion,
+  encodeFormatError,
   encodeName,
   encodeResponse,
-  lifetime,
   parseQuery,
   recordType,
   withId,
@@ -81,6 +82,41 @@ test('queries are read; what is none is not', () => {
   }
   const pointer = Buffer.concat([ask('', 1).subarray(0, 12), Buffer.from([0xc0, 0x0c, 0, 1, 0, 1])]);
   assert.equal(parseQuery(pointer), undefined);
+});
+
+test('what asks nothing is told so; what is no query at all is not answered', () => {
+  const two = ask('a', 1);
+  two.writeUInt16BE(2, 4);
+  for (const bad of [two, ask('a', 1).subarray(0, 14)]) {
+    const told = encodeFormatError(bad);
+    // The id, response and recursion desired, and the code alone.
+    assert.equal(told?.toString('hex'), '123481010000000000000000');
+  }
+  const response = ask('a', 1);
+  response[2] = 0x81;
+  for (const none of [response, Buffer.alloc(11), Buffer.alloc(0)])
+    assert.equal(encodeFormatError(none), undefined);
+});
+
+test('a response of a server behind is handed on only when its records can be read', () => {
+  const head = Buffer.from(ask('a', 1));
+  head[2] = 0x81;
+  head.writeUInt16BE(1, 6);
+  const record = (name: number[], type: number, data: number[]): Buffer =>
+    Buffer.concat([head, Buffer.from([...name, 0, type, 0, 1, 0, 0, 0, 60, 0, data.length, ...data])]);
+  const toQuestion = [0xc0, 12];
+  assert.ok(isSound(record(toQuestion, 1, [192, 0, 2, 1])));
+  assert.ok(isSound(record(toQuestion, 16, [1, 2])));
+  assert.ok(isSound(record([0], 1, [192, 0, 2, 1])));
+  assert.ok(!isSound(record(toQuestion, 1, [192, 0, 2])), 'an address of three bytes');
+  assert.ok(!isSound(record(toQuestion, 28, [192, 0, 2, 1])));
+  assert.ok(!isSound(record([0xc0, head.length], 1, [192, 0, 2, 1])), 'a name that means itself');
+  assert.ok(!isSound(record([0xc0, head.length + 40], 1, [192, 0, 2, 1])), 'a name behind it');
+  const whole = record(toQuestion, 1, [192, 0, 2, 1]);
+  for (let length = 0; length < whole.length; length++) assert.ok(!isSound(whole.subarray(0, length)));
+  const cut = Buffer.from(whole.subarray(0, whole.length - 1));
+  cut[2] = 0x83;
+  assert.ok(isSound(cut), 'it says itself that it is cut');
 });
 
 test('names of own networks are answered, in any case of letters, also with the network behind', () => {

@@ -10,7 +10,8 @@ import { AnswerCache, type CacheBudget } from './cache.ts';
 import { RateLimit } from './limit.ts';
 import { QuickAnswers, type QuickState, type QuickTable } from './quick-answers.ts';
 import { parseServer, Upstream } from './upstream.ts';
-import { encodeResponse, parseQuery, responseCode, type Query } from './wire.ts';
+import { isSound } from './records.ts';
+import { encodeFormatError, encodeResponse, parseQuery, responseCode, type Query } from './wire.ts';
 import type { Zones } from './zones.ts';
 
 /**
@@ -169,7 +170,7 @@ export class Resolver {
     if (!this.#take(this.#now, fullCost - 1)) return 0;
     const message = datagram.bytes.subarray(datagram.start, datagram.end);
     const query = parseQuery(message);
-    if (query === undefined) return 0;
+    if (query === undefined) return encodeFormatError(message)?.copy(out, at) ?? 0;
     const local = this.#local(query, Math.min(query.udpSize, largestAnswer));
     if (local !== undefined) this.#quick.keep(this.#state, datagram, local, query.question.length);
     const known = local ?? this.#cached('udp', query, message);
@@ -213,16 +214,21 @@ export class Resolver {
 
   async #overTcp(socket: Socket, message: Buffer): Promise<void> {
     this.#counters.queries++;
-    const query = this.#take(performance.now(), fullCost) ? parseQuery(message) : undefined;
-    if (query === undefined) {
+    const response = this.#take(performance.now(), fullCost) ? await this.#answerTcp(message) : undefined;
+    if (response === undefined) {
       socket.destroy();
       return;
     }
-    const known = this.#local(query, 0xffff) ?? this.#cached('tcp', query, message);
-    const response = known ?? (await this.#forward('tcp', query, message));
     const head = Buffer.alloc(2);
     head.writeUInt16BE(response.length);
     if (!socket.destroyed) socket.write(Buffer.concat([head, response]));
+  }
+
+  async #answerTcp(message: Buffer): Promise<Buffer | undefined> {
+    const query = parseQuery(message);
+    if (query === undefined) return encodeFormatError(message);
+    const known = this.#local(query, 0xffff) ?? this.#cached('tcp', query, message);
+    return known ?? (await this.#forward('tcp', query, message));
   }
 
   #take(now: number, tokens: number): boolean {
@@ -277,7 +283,8 @@ export class Resolver {
       const response = await (transport === 'udp'
         ? upstream.askUdp(server, query, message)
         : upstream.askTcp(server, query, message));
-      if (response === undefined) continue;
+      // What would not be understood is no answer.
+      if (response === undefined || !isSound(response)) continue;
       last = response;
       const code = response.readUInt16BE(2) & 0xf;
       if (code !== responseCode.serverFailure && code !== responseCode.refused) return response;

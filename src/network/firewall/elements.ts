@@ -82,10 +82,26 @@ export function isOfNetwork({ set, element }: PlacedElement, bridge: string): bo
   return Buffer.from(interfaceKey(bridge)).equals(element.key.subarray(start, start + 16));
 }
 
-/** Undefined where host and container address differ in version: slipway-net relays such a port. */
+const isAny = (hostIp: string): boolean => hostIp === '0.0.0.0' || hostIp === '::';
+
+/** A port that slipway-net carries, because host and container address differ in version. */
+function relayedElement({ hostIp, hostPort, protocol, bridge }: FirewallPort): PlacedElement {
+  const suffix = suffixOf(hostIp.includes(':') ? 6 : 4);
+  const end = concatenated(Uint8Array.of(protocolNumbers[protocol]), port16(hostPort));
+  return isAny(hostIp)
+    ? { set: `relayed${suffix}`, element: { key: end, comment: bridge } }
+    : {
+        set: `bound_relayed${suffix}`,
+        element: { key: concatenated(bytesOf(hostIp), end), comment: bridge },
+      };
+}
+
+/** Undefined where there is no address to lead to. */
 export function portElement(port: FirewallPort): PlacedElement | undefined {
   const version = port.containerIp.includes(':') ? 6 : 4;
-  if ((port.hostIp.includes(':') ? 6 : 4) !== version || port.containerIp === '') return undefined;
+  if (port.containerIp === '') return undefined;
+  if ((port.hostIp.includes(':') ? 6 : 4) !== version)
+    return port.hostPort === 0 ? undefined : relayedElement(port);
   const suffix = suffixOf(version);
   const protocol = Uint8Array.of(protocolNumbers[port.protocol]);
   if (port.hostPort === 0) {
@@ -93,7 +109,7 @@ export function portElement(port: FirewallPort): PlacedElement | undefined {
     return { set: `direct${suffix}`, element: { key, comment: port.bridge } };
   }
   const data = concatenated(bytesOf(port.containerIp), port16(port.containerPort));
-  if (port.hostIp === '0.0.0.0' || port.hostIp === '::') {
+  if (isAny(port.hostIp)) {
     const key = concatenated(protocol, port16(port.hostPort));
     return { set: `ports${suffix}`, element: { key, data, comment: port.bridge } };
   }
@@ -121,7 +137,7 @@ function directPort(length: 4 | 16, { key, comment }: NftElement): FirewallPort 
   };
 }
 
-/** The port that an element of one of the four maps stands for; undefined for an element that is none of ours. */
+/** The port that an element of one of the maps stands for; undefined for an element that is none of ours. */
 export function portOfElement(set: SetName, element: NftElement): FirewallPort | undefined {
   const length = set.endsWith('6') ? 16 : 4;
   if (set.startsWith('direct')) return directPort(length, element);

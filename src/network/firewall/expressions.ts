@@ -160,6 +160,13 @@ export function toPortIn(version: IpVersion, set: string): readonly NftExpressio
   ];
 }
 
+/** The packet goes to a protocol and port of the set, whatever its address. */
+export const toAnyPortIn = (set: string): readonly NftExpression[] => [
+  { expr: 'meta', key: 'l4proto', dreg: 0 },
+  { expr: 'payload', base: 'transport', offset: 2, length: 2, dreg: 1 },
+  { expr: 'lookup', set, sreg: 0 },
+];
+
 /** Gives the packet the source address that a map has for the interface by which it came. */
 export const sourceBy = (version: IpVersion, map: string): readonly NftExpression[] => [
   { expr: 'meta', key: 'iifname', dreg: 0 },

@@ -114,7 +114,18 @@ test('ports as elements, byte for byte, and back', () => {
     assert.ok(placed);
     assert.deepEqual(portOfElement(placed.set, placed.element), some);
   }
-  assert.equal(portElement(port({ hostIp: '::' })), undefined, 'slipway-net relays');
+  // slipway-net relays them: they have a place of their own, and are no ports of the map.
+  const relayed = portElement(port({ hostIp: '::' }));
+  assert.equal(`${relayed?.set} ${hex(relayed?.element.key)}`, 'relayed6 060000001f900000');
+  const one6 = portElement(port({ hostIp: '::1' }));
+  assert.equal(
+    `${one6?.set} ${hex(one6?.element.key)}`,
+    `bound_relayed6 ${'0'.repeat(30)}01060000001f900000`,
+  );
+  const four = portElement(port({ hostIp: '192.0.2.7', containerIp: 'fd00::2' }));
+  assert.equal(`${four?.set} ${hex(four?.element.key)}`, 'bound_relayed c0000207060000001f900000');
+  assert.equal(portOfElement('relayed6', relayed?.element ?? { key: Uint8Array.of() }), undefined);
+  assert.equal(portElement(port({ hostIp: '::', hostPort: 0 })), undefined);
   assert.equal(portElement(port({ containerIp: '' })), undefined);
   assert.equal(portOfElement('ports', { key: Uint8Array.of(6) }), undefined);
 });

@@ -20,6 +20,7 @@ import {
   markFromBridge,
   pairInSet,
   sourceBy,
+  toAnyPortIn,
   toLocal,
   toPortIn,
   translateBy,
@@ -51,6 +52,10 @@ export const setNames = [
   'bound_ports6',
   'direct',
   'direct6',
+  'relayed',
+  'bound_relayed',
+  'relayed6',
+  'bound_relayed6',
 ] as const;
 export type SetName = (typeof setNames)[number];
 
@@ -91,6 +96,11 @@ const setShapes: Readonly<Record<SetName, SetShape>> = {
   /** Published ports of routed networks: the container's address, protocol and port. */
   direct: { key: ['ipv4_addr', 'inet_proto', 'inet_service'] },
   direct6: { key: ['ipv6_addr', 'inet_proto', 'inet_service'] },
+  /** Published ports that no map carries: slipway-net relays them, so they end at this host. */
+  relayed: { key: ['inet_proto', 'inet_service'] },
+  bound_relayed: { key: ['ipv4_addr', 'inet_proto', 'inet_service'] },
+  relayed6: { key: ['inet_proto', 'inet_service'] },
+  bound_relayed6: { key: ['ipv6_addr', 'inet_proto', 'inet_service'] },
 };
 
 interface ChainPlan {
@@ -152,6 +162,26 @@ const directRules = (version: IpVersion): ChainPlan['rules'] => {
         ...inSet('iifname', 'bridges', true),
         verdict('accept'),
       ],
+    },
+  ];
+};
+
+/** What of one version reaches this host from internal networks, where nobody else is meant to be reached. */
+const internalRules = (version: IpVersion): ChainPlan['rules'] => {
+  const suffix = version === 4 ? '' : '6';
+  return [
+    {
+      // Its bridge has no address of ours, but a link-local one, and any other address of the host can be put into a frame.
+      comment: `from an isolated network${suffix}`,
+      expressions: [...isVersion(version), ...inSet('iifname', `isolated${suffix}`), verdict('drop')],
+    },
+    {
+      comment: `relayed ports from an internal network${suffix}`,
+      expressions: [...isVersion(version), ...toAnyPortIn(`relayed${suffix}`), verdict('drop')],
+    },
+    {
+      comment: `relayed ports of one address from an internal network${suffix}`,
+      expressions: [...isVersion(version), ...toPortIn(version, `bound_relayed${suffix}`), verdict('drop')],
     },
   ];
 };
@@ -266,6 +296,18 @@ const chains: readonly ChainPlan[] = [
       },
       ...outsideRules(4),
       ...outsideRules(6),
+    ],
+  },
+  {
+    chain: 'input',
+    hook: { type: 'filter', hook: 'input', priority: 0, policy: 'accept' },
+    rules: [
+      {
+        comment: 'not from an internal network',
+        expressions: [...inSet('iifname', 'internal', true), verdict('accept')],
+      },
+      ...internalRules(4),
+      ...internalRules(6),
     ],
   },
   {

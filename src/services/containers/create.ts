@@ -3,6 +3,7 @@ import { availableParallelism, hostname } from 'node:os';
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid, isKind, notFound, toSlipwayError } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
+import type { HostConfig } from '../../core/model/container-spec.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { ImageRecord } from '../../core/model/image.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
@@ -106,13 +107,24 @@ function named(room: Room): (ref: string) => ContainerRecord {
 
 function checkLinks(room: Room, links: readonly string[]): void {
   for (const link of links) {
-    const [ref = ''] = link.split(':');
+    if (link === '') throw invalid('empty string specified for links');
+    const [ref = '', ...rest] = link.split(':');
+    if (rest.length > 1) throw invalid(`bad format for links: ${link}`);
+    if (ref === '') throw invalid('could not get container for : invalid name or ID supplied: ""');
     try {
       room.table.resolve(ref);
     } catch (error) {
       throw invalid(`could not get container for ${ref}: ${toSlipwayError(error).message}`, error);
     }
   }
+}
+
+/** What does nothing, told instead of taken silently. */
+function discarded(hostConfig: HostConfig): readonly string[] {
+  const hasBindings = Object.keys(hostConfig.PortBindings ?? {}).length > 0;
+  return hostConfig.NetworkMode === 'host' && hasBindings
+    ? ['Published ports are discarded when using host network mode']
+    : [];
 }
 
 interface Plan {
@@ -129,7 +141,8 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
   const normal = withContainerIds(room, normalizeHostConfig(input.hostConfig, defaults));
   validateCreate(input.config, normal, { cpus: availableParallelism(), runtimes: options.runtimes });
   checkRemap(room, normal);
-  const { hostConfig, warnings } = room.specs.validate(normal);
+  const { hostConfig, warnings: ofRuntime } = room.specs.validate(normal);
+  const warnings = [...ofRuntime, ...discarded(hostConfig)];
   const config = planConfig(input.config, image, hostConfig, id, defaults);
   checkHealthPolicy(hostConfig.RestartPolicy, config);
   const resolve = named(room);

@@ -1,8 +1,8 @@
 /** The filters of `ps` and `container prune`, with Docker's meaning and words. */
 
-import { invalid, isKind } from '../../core/errors.ts';
+import { invalid } from '../../core/errors.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
-import { linearRegExp, type LinearRegExp } from '../../core/linear-regexp/index.ts';
+import { patternOf } from '../../core/name-patterns.ts';
 import { parseNano } from '../../core/time.ts';
 import type { Filters } from './types.ts';
 
@@ -71,22 +71,6 @@ export function matchesLabels(labels: Readonly<Record<string, string>>, wanted: 
 export interface Patterns {
   readonly id: (text: string) => boolean;
   readonly name: (text: string) => boolean;
-}
-
-/** Passes what is a value itself or matches one as a regular expression; a bad expression matches nothing, as with Docker. */
-function patternOf(values: readonly string[] | undefined): (text: string) => boolean {
-  if (values === undefined || values.length === 0) return () => true;
-  const expressions = values.flatMap((value) => expressionOf(value) ?? []);
-  return (text) => values.includes(text) || expressions.some((expression) => expression.test(text));
-}
-
-function expressionOf(value: string): LinearRegExp | undefined {
-  try {
-    return linearRegExp(value);
-  } catch (error) {
-    if (isKind(error, 'invalid')) return undefined;
-    throw error;
-  }
 }
 
 export function compilePatterns(filters: Filters): Patterns {

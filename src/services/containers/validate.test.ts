@@ -59,6 +59,13 @@ const refused: readonly (readonly [readonly [ContainerConfig, HostConfig], strin
     [{ WorkingDir: 'relative' }, {}],
     `the working directory 'relative' is invalid, it needs to be an absolute path`,
   ],
+  [
+    [{ ExposedPorts: { '80/tcp': {} } }, { NetworkMode: 'container:web' }],
+    'conflicting options: port exposing and the container type network mode',
+  ],
+  [host({ ExtraHosts: ['a:zz'] }), 'invalid IP address in add-host: "zz"'],
+  [host({ ExtraHosts: ['a:[fd00::1]'] }), 'invalid IP address in add-host: "[fd00::1]"'],
+  [host({ ExtraHosts: [':192.0.2.1'] }), 'bad format for add-host: ":192.0.2.1"'],
   [[{ Env: ['=x'] }, {}], 'invalid environment variable: =x'],
   [[{ StopSignal: 'SIGNONE' }, {}], 'invalid signal: SIGNONE'],
   [[{ Healthcheck: { Interval: 10 } }, {}], 'Interval in Healthcheck cannot be less than 1ms'],
@@ -76,6 +83,7 @@ test('an ordinary container passes', () => {
     MemorySwap: 128e6,
     NanoCpus: 5e8,
     PortBindings: { '80/tcp': [{ HostPort: '8080-8090' }], '53/udp': null },
+    ExtraHosts: ['a:192.0.2.1', 'b:fd00::1', 'c:host-gateway', 'd=192.0.2.4'],
   };
   validateCreate({ Env: ['A=b', 'C'], WorkingDir: '/x', StopSignal: 'SIGINT' }, hostConfig, facts);
 });

@@ -1,6 +1,7 @@
 /** What Docker refuses at create, in its words. Pure. */
 
 import { invalid } from '../../core/errors.ts';
+import { parseIp } from '../../core/ip.ts';
 import type {
   ContainerConfig,
   HostConfig,
@@ -162,6 +163,14 @@ function checkModes(hostConfig: HostConfig): void {
     throw invalid(`invalid USER mode: ${hostConfig.UsernsMode}`);
 }
 
+/** `name:address`; the docker CLI turns `name=address` and brackets into that. */
+function checkExtraHost(text: string): void {
+  const [, name, address = ''] = /^([^:=]*)[:=](.*)$/.exec(text) ?? [];
+  if (name === undefined || name === '') throw invalid(`bad format for add-host: ${JSON.stringify(text)}`);
+  if (address !== 'host-gateway' && parseIp(address) === undefined)
+    throw invalid(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+}
+
 function checkNetworkModes(config: ContainerConfig, hostConfig: HostConfig): void {
   const mode = hostConfig.NetworkMode ?? '';
   if (mode === 'container:')
@@ -181,11 +190,12 @@ function checkNetworkModes(config: ContainerConfig, hostConfig: HostConfig): voi
     throw invalid('conflicting options: dns and the network mode');
   if (shared && (hostConfig.ExtraHosts ?? []).length > 0)
     throw invalid('conflicting options: custom host-to-IP mapping and the network mode');
-  if ((shared || mode === 'host') && Object.keys(hostConfig.PortBindings ?? {}).length > 0 && shared) {
+  const publishes =
+    Object.keys(hostConfig.PortBindings ?? {}).length > 0 || hostConfig.PublishAllPorts === true;
+  if (shared && publishes)
     throw invalid('conflicting options: port publishing and the container type network mode');
-  }
-  if (shared && hostConfig.PublishAllPorts === true)
-    throw invalid('conflicting options: port publishing and the container type network mode');
+  if (shared && Object.keys(config.ExposedPorts ?? {}).length > 0)
+    throw invalid('conflicting options: port exposing and the container type network mode');
   if (hostConfig.UTSMode === 'host' && (config.Hostname ?? '') !== '')
     throw invalid('conflicting options: hostname and the UTS mode');
 }
@@ -228,9 +238,7 @@ export function validateCreate(
   checkPorts(config, hostConfig);
   checkModes(hostConfig);
   checkNetworkModes(config, hostConfig);
-  for (const host of hostConfig.ExtraHosts ?? []) {
-    if (!/^[^:=]+[:=].+$/.test(host)) throw invalid(`bad format for add-host: "${host}"`);
-  }
+  for (const host of hostConfig.ExtraHosts ?? []) checkExtraHost(host);
   checkIsolation(hostConfig.Isolation);
   checkStorage(hostConfig.StorageOpt);
   if (Object.hasOwn(hostConfig.Annotations ?? {}, ''))

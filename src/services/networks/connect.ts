@@ -1,7 +1,7 @@
 /** `network connect` and `network disconnect`, also on running containers. */
 
 import type { Ctx } from '../../core/ctx.ts';
-import { forbidden, isKind } from '../../core/errors.ts';
+import { forbidden, invalid, isKind, notFound } from '../../core/errors.ts';
 import { isActive, type ContainerRecord, type EndpointRecord } from '../../core/model/container.ts';
 import type { EndpointSpec } from '../../core/model/container-spec.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
@@ -10,7 +10,7 @@ import { withUndo } from '../../core/undo.ts';
 import { detachEndpoint, endpointPlan } from './attach.ts';
 import { directoryOf, driverFor, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
-import { checkSpec, emptyEndpoint, isUserDefined } from './endpoints.ts';
+import { checkSpec, emptyEndpoint, isUserDefined, refuseConfiguration } from './endpoints.ts';
 import { otherNames } from './interface-name.ts';
 import { namedEndpoints, publishNames, resolverConfig } from './names.ts';
 import { moveGateway } from './move-gateway.ts';
@@ -19,17 +19,18 @@ import { gatewayEndpoint } from './reserve.ts';
 
 type Endpoints = Readonly<Record<string, EndpointRecord>>;
 
+const hostIsFixed = 'container cannot be disconnected from host network or connected to host network';
+
 function checkCombination(record: ContainerRecord, network: NetworkRecord): void {
   const mode = record.hostConfig.NetworkMode ?? '';
   const names = Object.keys(record.endpoints);
-  if (mode.startsWith('container:'))
-    throw forbidden(
+  if (mode.startsWith('container:') || mode === 'host')
+    throw invalid(
       'container sharing network namespace with another container or host cannot be connected to any other network',
     );
-  if (network.name === 'host' || names.includes('host'))
-    throw forbidden('container cannot be disconnected from host network or connected to host network');
+  if (network.name === 'host' || names.includes('host')) throw invalid(hostIsFixed);
   if (network.name === 'none' || names.includes('none'))
-    throw forbidden(
+    throw invalid(
       'container cannot be connected to multiple networks with one of the networks in private (none) mode',
     );
 }
@@ -110,6 +111,7 @@ export async function connect(
   const after = await directory.update(ctx, id, async (record) => {
     if (Object.hasOwn(record.endpoints, network.name))
       throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`);
+    refuseConfiguration(network);
     checkCombination(record, network);
     checkSpec(network, spec, '');
     const owner = { containerId: record.id, containerName: record.name, hostname: record.config.Hostname };
@@ -163,16 +165,18 @@ export async function disconnect(
   try {
     id = directory.find(containerReference).id;
   } catch (error) {
-    // `--force` ends endpoints of containers that are gone; ours never outlive them.
-    if (force && isKind(error, 'notFound')) return;
+    // `--force` looks for an endpoint that outlived its container; here none does.
+    if (force && isKind(error, 'notFound')) throw notFound(`endpoint ${containerReference} not found`, error);
     throw error;
   }
   const after = await directory.update(ctx, id, async (record) => {
     const endpoint = record.endpoints[network.name];
+    // Two wordings, as dockerd has them for containers that run and for those that do not.
     if (endpoint === undefined)
-      throw forbidden(`container ${record.id} is not connected to the network ${network.name}`);
-    if (network.name === 'host')
-      throw forbidden('container cannot be disconnected from host network or connected to host network');
+      throw forbidden(
+        `container ${record.id} is not connected to ${isActive(record.state) ? '' : 'the '}network ${network.name}`,
+      );
+    if (network.name === 'host') throw invalid(hostIsFixed);
     const namespace = isActive(record.state) ? directory.namespace(record) : undefined;
     if (namespace !== undefined) return leave(room, ctx, record, network, namespace);
     return { ...record, endpoints: without(record.endpoints, network.name) };

@@ -9,6 +9,7 @@ import type { IpamPool, NetworkRecord } from '../../core/model/network.ts';
 import { noSwarm } from '../../core/ports/network-driver.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
+import { createConfiguration, withConfiguration } from './configuration.ts';
 import { driverOf, loadIpam, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
 import { isRemote } from './ipam/leases.ts';
@@ -26,7 +27,11 @@ export function usedSubnets(state: NetworkState): readonly Cidr[] {
   // Another program's pools matter where they are bridges of this host; elsewhere they may even be the same for many networks.
   const here = state
     .all()
-    .filter(({ network }) => network.ipam.driver === 'default' || network.bridgeName !== undefined);
+    .filter(
+      ({ network }) =>
+        (network.ipam.driver === 'default' && network.configOnly !== true) ||
+        network.bridgeName !== undefined,
+    );
   return here.flatMap(({ network }) =>
     network.ipam.pools.flatMap((pool) => {
       const parsed = parseCidr(pool.subnet);
@@ -54,12 +59,15 @@ function refuseClusterWide(request: NetworkCreateRequest): void {
     throw forbidden(noSwarm);
 }
 
-function checkRequest(room: Networks, request: NetworkCreateRequest): string {
+function checkName(request: NetworkCreateRequest): void {
   if (request.name.trim() === '') throw invalid('invalid network name: name is empty');
   if (request.name.includes('/') || request.name.includes('\0') || request.name.length > 255)
     throw invalid(`invalid network name: ${JSON.stringify(request.name)}`);
   if (predefinedNames.has(request.name))
     throw forbidden(`operation is not permitted on predefined ${request.name} network`);
+}
+
+function checkRequest(room: Networks, request: NetworkCreateRequest): string {
   const driver = request.driver || 'bridge';
   const single = singletons[driver];
   if (single !== undefined) throw forbidden(`only one instance of "${single}" network is allowed`);
@@ -68,7 +76,6 @@ function checkRequest(room: Networks, request: NetworkCreateRequest): string {
   // The engine's own drivers need addresses; that of a plugin may do without.
   if (request.ipam?.driver === 'null' && room.drivers.some(({ name }) => name === driver))
     throw invalid('ipv4 pool is empty');
-  if (request.configOnly === true) throw invalid('config-only networks are not supported by this engine');
   if (request.enableIPv6 === true && !room.facts.ipv6) throw invalid(ipv6Missing);
   return driver;
 }
@@ -87,6 +94,7 @@ function recordOf(request: NetworkCreateRequest, driver: string): Omit<NetworkRe
     options: { ...request.options },
     labels: { ...request.labels },
     predefined: false,
+    ...(request.configFrom ? { configFrom: request.configFrom } : {}),
   };
 }
 
@@ -121,8 +129,14 @@ export async function realise(
 export async function create(
   room: Networks,
   ctx: Ctx,
-  request: NetworkCreateRequest,
+  wanted: NetworkCreateRequest,
 ): Promise<{ id: string; warnings: readonly string[] }> {
+  checkName(wanted);
+  if (wanted.configOnly === true) {
+    refuseTakenName(room, wanted.name);
+    return await createConfiguration(room, wanted);
+  }
+  const request = withConfiguration(room.state, wanted);
   const asked = request.driver || 'bridge';
   if (asked !== 'overlay' && driverOf(room, asked) === undefined) await room.plugins?.load(ctx, asked);
   const driver = checkRequest(room, request);

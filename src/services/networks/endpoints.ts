@@ -87,6 +87,11 @@ function dnsNames(network: NetworkRecord, spec: EndpointSpec, who: EndpointOwner
   return unique([who.containerName, ...(spec.Aliases ?? []), shortId(who.containerId), who.hostname]);
 }
 
+/** Settings are nothing to join; dockerd says so when the container starts. */
+export function refuseConfiguration(network: NetworkRecord): void {
+  if (network.configOnly === true) throw forbidden('cannot create endpoint on configuration-only network');
+}
+
 export interface EndpointOwner {
   readonly containerId: string;
   readonly containerName: string;
@@ -161,6 +166,7 @@ export function planEndpoints(
   const endpoints = new Map<string, EndpointRecord>();
   for (const [reference, spec] of wanted(input)) {
     const network = find(reference);
+    refuseConfiguration(network);
     if (endpoints.has(network.name)) continue;
     checkSpec(network, spec, `invalid config for network ${network.name}: `);
     endpoints.set(network.name, emptyEndpoint(network, spec, owner));

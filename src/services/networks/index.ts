@@ -26,7 +26,7 @@ import { changePorts } from './publish.ts';
 import { exposure } from './exposure.ts';
 import { trace } from './trace.ts';
 import { cancelSweep } from './sweep.ts';
-import { list, lookupsOf, viewOf } from './view.ts';
+import { inspect, list, lookupsOf } from './view.ts';
 import type {
   ContainerNetworking,
   NetworkLifecycle,
@@ -45,7 +45,7 @@ function verbs(room: Networks): NetworkVerbs {
   return {
     create: (ctx, request) => create(room, ctx, request),
     list: (filters) => list(room.state, filters),
-    inspect: (reference) => viewOf(room.state, room.state.find(reference).network),
+    inspect: (reference) => inspect(room, reference),
     lookups: (ctx, reference) => lookupsOf(room, ctx, room.state.find(reference).network),
     remove: (ctx, reference) => remove(room, ctx, reference),
     prune: (ctx, filters) => prune(room, ctx, filters),

@@ -4,6 +4,7 @@ import type { Ctx } from '../../core/ctx.ts';
 import { forbidden, invalid, isKind } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
+import { refuseUsedConfiguration } from './configuration.ts';
 import { driverFor, type Networks } from './deps.ts';
 import { emitNetwork } from './emit.ts';
 import { isRemote } from './ipam/leases.ts';
@@ -51,6 +52,7 @@ export async function releaseNetworkPools(room: Networks, ctx: Ctx, network: Net
 
 async function removeNow(room: Networks, ctx: Ctx, network: NetworkRecord): Promise<void> {
   refuseWhenActive(room, network);
+  refuseUsedConfiguration(room.state, network);
   // Unknown from here on: nobody can claim an address on a network that is going.
   room.state.remove(network.id);
   try {
@@ -89,10 +91,12 @@ export async function prune(
 ): Promise<readonly string[]> {
   for (const name of Object.keys(filters))
     if (!pruneFilters.has(name)) throw invalid(`invalid filter '${name}'`);
+  if ((filters['until'] ?? []).length > 1) throw invalid('more than one until filter specified');
   const views = room.state.all().map(({ network }) => viewOf(room.state, network));
   const removed: string[] = [];
   for (const { network } of filterViews(views, filters)) {
-    if (network.predefined || activeEndpoints(room, network).length > 0) continue;
+    if (network.predefined || network.configOnly === true || activeEndpoints(room, network).length > 0)
+      continue;
     try {
       await remove(room, ctx, network.id);
       removed.push(network.name);

@@ -192,6 +192,85 @@ test('without IPv6 in the kernel a network that wants it is refused, and others 
   );
 });
 
+test('lists are filtered as Docker filters: names and ids by expressions, one value for dangling, no others', async () => {
+  const { service } = await fixture();
+  for (const name of ['web', 'webapp', 'app']) await service.create(ctx, { name });
+  const names = (filters: Record<string, readonly string[]>): readonly string[] =>
+    service.list(filters).map(({ network }) => network.name);
+  assert.deepEqual(names({ name: ['^web$'] }), ['web']);
+  assert.deepEqual(names({ name: ['web', '^a'] }), ['web', 'webapp', 'app']);
+  assert.deepEqual(names({ name: ['(('] }), []);
+  const { id } = service.inspect('app').network;
+  assert.deepEqual(names({ id: [id.slice(20, 40)] }), ['app']);
+  const refused = (work: () => unknown, message: RegExp): void => assert.throws(work, { message });
+  refused(() => names({ dangling: ['true', 'false'] }), /got more than one value for filter key "dangling"/);
+  for (const name of ['until', 'label!', 'nope'])
+    refused(() => names({ [name]: ['1h'] }), /^invalid filter '/);
+  await assert.rejects(service.prune(ctx, { until: ['1h', '2h'] }), /more than one until filter specified/);
+});
+
+test('a configuration network: settings that others take, nothing to join, kept while in use', async () => {
+  const { service } = await fixture();
+  const refused = (
+    work: Promise<unknown> | (() => Promise<unknown>),
+    kind: Parameters<typeof isKind>[1],
+    message: RegExp,
+  ): Promise<void> => assert.rejects(work, (error) => isKind(error, kind) && message.test(error.message));
+  const settings = {
+    options: { 'com.docker.network.bridge.enable_icc': 'false' },
+    labels: { a: 'b' },
+    ipam: { config: [{ subnet: '10.4.0.0/24', gateway: '10.4.0.9', auxAddresses: { r: '10.4.0.2' } }] },
+  };
+  await service.create(ctx, { name: 'conf', configOnly: true, driver: 'macvlan', ...settings });
+  const conf = service.inspect('conf').network;
+  assert.deepEqual([conf.driver, conf.configOnly, conf.labels], ['null', true, { a: 'b' }]);
+  const operator = /can only contain network specific fields/;
+  for (const field of [{ internal: true }, { attachable: true }, { ingress: true }, { scope: 'swarm' }])
+    await refused(service.create(ctx, { name: 'c', configOnly: true, ...field }), 'forbidden', operator);
+  await refused(
+    service.create(ctx, { name: 'c', configOnly: true, configFrom: 'conf' }),
+    'forbidden',
+    /cannot depend on another configuration network/,
+  );
+  await refused(service.create(ctx, { name: 'conf', configOnly: true }), 'conflict', /already exists/);
+  const from = (more: object) => service.create(ctx, { name: 'app', configFrom: 'conf', ...more });
+  for (const own of [
+    { labels: { x: '' } },
+    { enableIPv6: true },
+    { ipam: { config: [{ subnet: '10.5.0.0/24' }] } },
+  ])
+    await refused(from(own), 'forbidden', /^user specified configurations are not supported/);
+  await refused(from({ options: { a: 'b' } }), 'forbidden', /^network driver options are not supported/);
+  await refused(
+    from({ configFrom: 'bridge' }),
+    'notFound',
+    /^configuration network "bridge" does not exist$/,
+  );
+  // Its pools are nobody's.
+  await from({ internal: true });
+  const app = service.inspect('app').network;
+  assert.deepEqual(app.ipam.pools, [
+    { subnet: '10.4.0.0/24', gateway: '10.4.0.9', auxAddresses: { r: '10.4.0.2' } },
+  ]);
+  assert.deepEqual(
+    [app.driver, app.internal, app.configFrom, app.options, app.labels],
+    ['bridge', true, 'conf', settings.options, settings.labels],
+  );
+  await refused(service.remove(ctx, 'conf'), 'forbidden', /configuration network "conf" is in use$/);
+  const planned = () =>
+    service.planEndpoints({
+      containerId: newId(),
+      containerName: 'c',
+      config: {},
+      hostConfig: { NetworkMode: 'conf' },
+      networking: undefined,
+    });
+  assert.throws(planned, /^SlipwayError: cannot create endpoint on configuration-only network$/);
+  assert.deepEqual(await service.prune(ctx), ['app']);
+  await service.remove(ctx, 'conf');
+  assert.deepEqual(service.list({ type: ['custom'] }), []);
+});
+
 test('verbs: Docker words for what cannot be', async () => {
   const { service, events } = await fixture();
   const seen: string[] = [];
@@ -214,7 +293,11 @@ test('verbs: Docker words for what cannot be', async () => {
   const overlapping = { name: 'x', ipam: { config: [{ subnet: '172.18.4.0/24' }] } };
   await refused(service.create(ctx, overlapping), 'forbidden', /Pool overlaps/);
   const options = { 'com.docker.network.bridge.enable_icc': 'perhaps' };
-  await refused(service.create(ctx, { name: 'x', options }), 'invalid', /neither true nor false/);
+  await refused(
+    service.create(ctx, { name: 'x', options }),
+    'invalid',
+    /^failed to parse com\.docker\.network\.bridge\.enable_icc value: perhaps \(strconv/,
+  );
   await refused(
     service.remove(ctx, 'bridge'),
     'forbidden',

@@ -39,7 +39,8 @@ export class NetworkState {
   add(network: NetworkRecord): NetworkEntry {
     if (this.#idByName.has(network.name)) throw conflict(`network with name ${network.name} already exists`);
     const label = `${network.name} (${network.id})`;
-    const entry = { network, addresses: new NetworkAddresses(network.ipam.pools, label) };
+    const pools = network.configOnly === true ? [] : network.ipam.pools;
+    const entry = { network, addresses: new NetworkAddresses(pools, label) };
     this.#byId.set(network.id, entry);
     this.#idByName.set(network.name, network.id);
     return entry;

@@ -27,6 +27,8 @@ export interface NetworkCreateRequest {
   readonly attachable?: boolean;
   readonly ingress?: boolean;
   readonly configOnly?: boolean;
+  /** Name of a configuration network; empty for none. */
+  readonly configFrom?: string;
   readonly enableIPv4?: boolean;
   readonly enableIPv6?: boolean;
   readonly ipam?: {

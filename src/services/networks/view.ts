@@ -1,10 +1,12 @@
 /** `network ls` and `network inspect`. */
 
 import { invalid } from '../../core/errors.ts';
+import { patternOf } from '../../core/name-patterns.ts';
+import { isActive, type ContainerRecord, type EndpointRecord } from '../../core/model/container.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
 import type { LookupCounters } from '../../core/ports/net-helper.ts';
 import type { Ctx } from '../../core/ctx.ts';
-import type { Networks } from './deps.ts';
+import { listContainers, type Networks } from './deps.ts';
 import { isUserDefined } from './endpoints.ts';
 import type { NetworkState } from './state.ts';
 import type { NetworkFilters, NetworkMember, NetworkView } from './types.ts';
@@ -12,15 +14,17 @@ import type { NetworkFilters, NetworkMember, NetworkView } from './types.ts';
 const withPrefix = (address: string, prefix: number): string =>
   address === '' ? '' : `${address}/${prefix}`;
 
+const memberOf = (record: ContainerRecord, endpoint: EndpointRecord): NetworkMember => ({
+  containerId: record.id,
+  containerName: record.name,
+  endpointId: endpoint.endpointId,
+  macAddress: endpoint.macAddress,
+  ipv4: withPrefix(endpoint.ipv4, endpoint.ipv4PrefixLength),
+  ipv6: withPrefix(endpoint.ipv6, endpoint.ipv6PrefixLength),
+});
+
 function membersOf(state: NetworkState, networkId: string): readonly NetworkMember[] {
-  return state.members(networkId).map(({ record, endpoint }) => ({
-    containerId: record.id,
-    containerName: record.name,
-    endpointId: endpoint.endpointId,
-    macAddress: endpoint.macAddress,
-    ipv4: withPrefix(endpoint.ipv4, endpoint.ipv4PrefixLength),
-    ipv6: withPrefix(endpoint.ipv6, endpoint.ipv6PrefixLength),
-  }));
+  return state.members(networkId).map(({ record, endpoint }) => memberOf(record, endpoint));
 }
 
 export function viewOf(state: NetworkState, network: NetworkRecord): NetworkView {
@@ -28,6 +32,17 @@ export function viewOf(state: NetworkState, network: NetworkRecord): NetworkView
   const counted = network.ipam.driver === 'default';
   const subnets = counted ? (state.byId(network.id)?.addresses.counts() ?? []) : [];
   return { network, members: membersOf(state, network.id), subnets };
+}
+
+/** `network inspect`. Containers in the host's own stack are attached to nothing, and members of `host` all the same. */
+export function inspect(room: Networks, reference: string): NetworkView {
+  const view = viewOf(room.state, room.state.find(reference).network);
+  if (view.network.driver !== 'host') return view;
+  const members = listContainers(room).flatMap((record) => {
+    const endpoint = record.endpoints[view.network.name];
+    return endpoint === undefined || !isActive(record.state) ? [] : [memberOf(record, endpoint)];
+  });
+  return { ...view, members };
 }
 
 /** Sums what slipway-net counted for the network's containers. */
@@ -62,9 +77,9 @@ function passes(view: NetworkView, name: string, values: readonly string[]): boo
   const { network, members } = view;
   switch (name) {
     case 'id':
-      return values.some((value) => network.id.startsWith(value));
+      return patternOf(values)(network.id);
     case 'name':
-      return values.some((value) => network.name.includes(value));
+      return patternOf(values)(network.name);
     case 'driver':
       return values.includes(network.driver);
     case 'scope':
@@ -117,11 +132,17 @@ export function filterViews(
   views: readonly NetworkView[],
   filters: NetworkFilters = {},
 ): readonly NetworkView[] {
+  if ((filters['dangling'] ?? []).length > 1)
+    throw invalid('got more than one value for filter key "dangling"');
   const active = Object.entries(filters).filter(([, values]) => values.length > 0);
   return views.filter((view) => active.every(([name, values]) => passes(view, name, values)));
 }
 
-export function list(state: NetworkState, filters?: NetworkFilters): readonly NetworkView[] {
+const listFilters = new Set(['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
+
+export function list(state: NetworkState, filters: NetworkFilters = {}): readonly NetworkView[] {
+  for (const name of Object.keys(filters))
+    if (!listFilters.has(name)) throw invalid(`invalid filter '${name}'`);
   return filterViews(
     state.all().map(({ network }) => viewOf(state, network)),
     filters,

@@ -4,6 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { badRequests } from './bad-requests.ts';
 import { createdByVersion, createRequests } from './create-requests.ts';
 import { goodRequests, world, worldEnd } from './good-requests.ts';
+import { networkRequests } from './network-requests.ts';
 import { nameOf, remove, type CompareRequest } from './request.ts';
 import { shapeOf } from './shape.ts';
 
@@ -25,6 +26,7 @@ export const allRequests: readonly CompareRequest[] = [
   ...world,
   ...createRequests,
   ...badRequests,
+  ...networkRequests,
   ...goodRequests,
   ...worldEnd,
 ];
@@ -89,7 +91,7 @@ function headerLines({ headers }: Answer): readonly string[] {
 function undoOf(wanted: CompareRequest, value: unknown): CompareRequest | undefined {
   const { Id: id, Name: name } = (value ?? {}) as { Id?: string; Name?: string };
   if (wanted.method !== 'POST' || world.includes(wanted)) return undefined;
-  if (wanted.path.startsWith('/containers/create') && id !== undefined)
+  if (/^\/containers\/create(?!\?name=linked)/.test(wanted.path) && id !== undefined)
     return remove(`/containers/${id}?v=1`);
   if (wanted.path === '/networks/create' && !wanted.body?.includes('net2') && id !== undefined)
     return remove(`/networks/${id}`);

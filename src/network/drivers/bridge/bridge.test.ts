@@ -84,5 +84,5 @@ test('names of bridges: given, default, derived; what cannot be an interface is 
   assert.equal(nameOf({ 'com.docker.network.bridge.name': 'lab0' }), 'lab0');
   for (const bad of ['a/b', '..', '', 'waytoolonginterface', 'sp ace', '-x'].filter((name) => name !== ''))
     assert.throws(() => nameOf({ 'com.docker.network.bridge.name': bad }), /invalid bridge name/, bad);
-  assert.throws(() => nameOf({ 'com.docker.network.driver.mtu': '12' }), /no MTU/);
+  assert.throws(() => nameOf({ 'com.docker.network.driver.mtu': '12' }), /invalid MTU number: 12/);
 });

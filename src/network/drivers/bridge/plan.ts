@@ -34,6 +34,8 @@ function bridgeSysctls(name: string, ipv6: boolean): readonly LinkOperation[] {
   return [
     // Connections from 127.0.0.1 to a published port leave by the bridge; the guard chain keeps containers from using it.
     { op: 'sysctl', key: `net/ipv4/conf/${name}/route_localnet`, value: '1' },
+    // Its own addresses are all that this host has to tell there: not those of its other interfaces, nor 127.0.0.1.
+    { op: 'sysctl', key: `net/ipv4/conf/${name}/arp_ignore`, value: '1' },
     { op: 'sysctl', key: `net/ipv6/conf/${name}/accept_ra`, value: '0', optional: true },
     // The bridge's addresses are ours alone; while one is being probed for duplicates nothing is forwarded to new neighbours.
     { op: 'sysctl', key: `net/ipv6/conf/${name}/accept_dad`, value: '0', optional: true },
@@ -79,7 +81,14 @@ export function planEndpoint(namespacePath: string, plan: EndpointPlan, mtu: num
   const bridge = plan.network.bridgeName ?? '';
   const { icc } = bridgeSettings(plan.network);
   const peer = { name, mac: plan.macAddress, namespace };
-  const inside = planInside(plan);
+  // There is no router on a bridge of ours but the host: a neighbour that says that it is one lies.
+  const noRouters: LinkOperation = {
+    op: 'sysctl',
+    key: `net/ipv6/conf/${name}/accept_ra`,
+    value: '0',
+    optional: true,
+  };
+  const inside = [...(plan.ipv6 === '' ? [] : [noRouters]), ...planInside(plan)];
   return {
     steps: [
       {

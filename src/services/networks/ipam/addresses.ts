@@ -1,6 +1,6 @@
 /** The addresses of one network: claimed and released in memory, lowest free first, as Docker hands them out. */
 
-import { conflict, forbidden, internal } from '../../../core/errors.ts';
+import { forbidden, internal } from '../../../core/errors.ts';
 import {
   addressBits,
   cidrContains,
@@ -101,13 +101,13 @@ export class NetworkAddresses {
     throw forbidden(`no available IPv${family} addresses on this network's address pools: ${this.#label}`);
   }
 
-  /** That address. `conflict` when it is taken, `forbidden` when no pool holds it. */
+  /** That address. `forbidden` when it is taken, or when no pool holds it. */
   claimStatic(text: string): ClaimedAddress {
     const address = parseIp(text);
     const pool = address && this.#pools.find((candidate) => cidrContains(candidate.subnet, address));
     if (address === undefined || pool === undefined)
       throw forbidden('Requested address does not belong to any of the subnets of this network');
-    if (pool.taken.has(address.value)) throw conflict('Address already in use');
+    if (pool.taken.has(address.value)) throw forbidden('Address already in use');
     return this.#take(pool, address.value);
   }
 

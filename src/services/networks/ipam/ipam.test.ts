@@ -36,12 +36,12 @@ test('a subnet of the user: host bits, gateway, range, reserved addresses', () =
     planPools(
       {
         ipam: {
-          config: [{ subnet: '10.5.0.0/16', ipRange: '10.5.8.0/24', auxAddresses: { r: '10.5.8.0' } }],
+          config: [{ subnet: '10.5.0.0/16', ipRange: '10.5.8.0/24', auxAddresses: { r: '10.5.8.1' } }],
         },
       },
       around(),
     ).pools,
-    [{ subnet: '10.5.0.0/16', ipRange: '10.5.8.0/24', gateway: '10.5.8.1', auxAddresses: { r: '10.5.8.0' } }],
+    [{ subnet: '10.5.0.0/16', ipRange: '10.5.8.0/24', gateway: '10.5.8.0', auxAddresses: { r: '10.5.8.1' } }],
   );
 });
 
@@ -51,10 +51,56 @@ test('what cannot hold is refused in Docker words', () => {
   };
   refused({ subnet: '10.0.0.0/40' }, /invalid subnet 10\.0\.0\.0\/40: invalid CIDR block notation/);
   refused({ subnet: '10.0.0.0/24', gateway: '10.0.1.1' }, /doesn't contain this address/);
+  refused(
+    { subnet: '10.0.0.0/24', gateway: 'fd00::1' },
+    /invalid gateway fd00::1: parent subnet is an IPv4 block/,
+  );
+  refused({}, /invalid subnet : invalid CIDR block notation/);
+  refused({ gateway: '10.0.0.1' }, /invalid subnet : invalid CIDR block notation/);
   refused({ subnet: '10.0.0.0/24', ipRange: '10.0.1.0/25' }, /doesn't contain ip-range/);
   refused({ subnet: '10.0.0.0/24', ipRange: '10.0.0.0/16' }, /bigger than its parent subnet 10\.0\.0\.0\/24/);
   refused({ subnet: '10.0.0.0/24', ipRange: '10.0.0.9/28' }, /it should be 10\.0\.0\.0\/28/);
   refused({ subnet: '10.0.0.0/24' }, /Pool overlaps with other one on this address space/, ['10.0.0.128/25']);
+});
+
+test('the network and broadcast addresses, and what is taken twice, are refused as Docker does when it takes them', () => {
+  const plan = (pool: object, more = {}) => planPools({ ipam: { config: [pool] }, ...more }, around()).pools;
+  const refused = (pool: object, message: RegExp, more = {}): void =>
+    assert.throws(() => plan(pool, more), { message });
+  const net = { subnet: '10.0.0.0/24' };
+  for (const gateway of ['10.0.0.0', '10.0.0.255'])
+    refused({ ...net, gateway }, /^failed to allocate gateway \(10\.0\.0\.\d+\): Address already in use$/);
+  const aux = (auxAddresses: Record<string, string>, message: RegExp): void =>
+    refused({ ...net, auxAddresses }, message);
+  aux({ a: '10.0.0.1' }, /secondary ip address \(a:10\.0\.0\.1\): Address already in use/);
+  aux({ a: '10.0.0.5', b: '10.0.0.5' }, /secondary ip address \(b:10\.0\.0\.5\): Address already in use/);
+  aux({ a: '10.0.0.255' }, /secondary ip address \(a:10\.0\.0\.255\)/);
+  aux({ a: '10.1.0.5' }, /invalid auxiliary address a: parent subnet 10\.0\.0\.0\/24 doesn't contain/);
+  aux({ a: 'x' }, /invalid auxiliary address a: invalid address/);
+  const six = { enableIPv6: true };
+  refused({ subnet: 'fd00::/64', gateway: 'fd00::' }, /failed to allocate gateway \(fd00::\)/, six);
+  refused(
+    { subnet: 'fd00::/128' },
+    /failed to allocate gateway \(\): no available addresses on this pool/,
+    six,
+  );
+  refused({ subnet: '::ffff:10.9.0.0/120' }, /these stand for IPv4 addresses/, six);
+  assert.equal(plan({ subnet: 'fd00::/127' }, six)[0]?.gateway, 'fd00::1');
+  assert.equal(plan({ subnet: '10.0.0.0/31' })[0]?.gateway, '10.0.0.0');
+  assert.equal(plan({ subnet: '10.0.0.0/32' })[0]?.gateway, '10.0.0.0');
+});
+
+test('a subnet of a version that the network does not have is left out, with a warning', () => {
+  const config = [{ subnet: '10.0.0.0/24' }, { subnet: 'fd00::/64' }];
+  const four = planPools({ ipam: { config } }, around());
+  assert.deepEqual(four.pools, [{ subnet: '10.0.0.0/24', gateway: '10.0.0.1' }]);
+  assert.deepEqual(four.warnings, ['subnet fd00::/64 is not used: the network has no IPv6']);
+  const six = planPools({ ipam: { config }, enableIPv4: false, enableIPv6: true }, around());
+  assert.deepEqual(
+    six.pools.map(({ subnet }) => subnet),
+    ['fd00::/64'],
+  );
+  assert.equal(six.warnings.length, 1);
 });
 
 test('IPv6 is given a private prefix of the engine unless a subnet is asked', () => {

@@ -16,7 +16,7 @@ import type { ClaimedAddress } from './addresses.ts';
 
 /** Whether another program gives the addresses of a network. */
 export const isRemote = (network: NetworkRecord): boolean =>
-  network.ipam.driver !== 'default' && network.ipam.driver !== 'null';
+  network.configOnly !== true && network.ipam.driver !== 'default' && network.ipam.driver !== 'null';
 
 const familyOf = (pool: IpamPool): IpFamily => (pool.subnet.includes(':') ? 6 : 4);
 

@@ -100,48 +100,77 @@ function checkRange(request: PoolRequest, subnet: Cidr): string | undefined {
   return formatCidr(parsed.cidr);
 }
 
+/** `what` names the address in refusals: a gateway by itself, a reserved one by its name. */
 function checkAddress(what: string, text: string, subnet: Cidr): string {
   const address = parseIp(text);
-  if (address === undefined) throw problem(`invalid ${what} ${text}: invalid address`);
+  if (address === undefined) throw problem(`invalid ${what}: invalid address`);
+  if (address.family !== subnet.family)
+    throw problem(`invalid ${what}: parent subnet is an IPv${subnet.family} block`);
   if (!cidrContains(subnet, address))
-    throw problem(
-      `invalid ${what} ${text}: parent subnet ${formatCidr(subnet)} doesn't contain this address`,
-    );
+    throw problem(`invalid ${what}: parent subnet ${formatCidr(subnet)} doesn't contain this address`);
   return formatIp(address);
 }
 
-/** The gateway that Docker picks: the first address of the range that is neither the network's nor reserved. */
-function defaultGateway(subnet: Cidr, range: string | undefined, reserved: readonly string[]): string {
-  const start = range === undefined ? subnet.value : cidrOf(range).value;
-  let value = start === subnet.value && subnet.prefix < addressBits(subnet.family) - 1 ? start + 1n : start;
-  while (reserved.includes(formatIp({ family: subnet.family, value }))) value++;
+/** Whether it is the network's own address or, in IPv4, the one that means everybody. Networks of two addresses and less have neither (RFC 3021). */
+function isSpecial(subnet: Cidr, value: bigint): boolean {
+  const size = 1n << BigInt(addressBits(subnet.family) - subnet.prefix);
+  if (subnet.family === 4 && size <= 2n) return false;
+  return value === subnet.value || (subnet.family === 4 && value === subnet.value + size - 1n);
+}
+
+const inUse = (what: string): Error => invalid(`failed to allocate ${what}: Address already in use`);
+
+/** The gateway that Docker picks: the first address of the range that is none of those. */
+function defaultGateway(subnet: Cidr, range: string | undefined): string {
+  const within = range === undefined ? subnet : cidrOf(range);
+  const value = isSpecial(subnet, within.value) ? within.value + 1n : within.value;
+  if (!cidrContains(within, { family: subnet.family, value }) || isSpecial(subnet, value))
+    throw invalid('failed to allocate gateway (): no available addresses on this pool');
   return formatIp({ family: subnet.family, value });
 }
 
+/** Gateway and reserved addresses of a pool that the engine itself gives: each must be free when it is taken, as Docker takes them. */
+function checkDistinct({ gateway, auxAddresses }: IpamPool, subnet: Cidr): void {
+  const isTaken = (text: string): boolean => {
+    const address = parseIp(text);
+    return address !== undefined && isSpecial(subnet, address.value);
+  };
+  if (isTaken(gateway)) throw inUse(`gateway (${gateway})`);
+  const taken = new Set([gateway]);
+  for (const [name, address] of Object.entries(auxAddresses ?? {})) {
+    if (taken.has(address) || isTaken(address)) throw inUse(`secondary ip address (${name}:${address})`);
+    taken.add(address);
+  }
+}
+
+/** With the gateway that was asked for, or none. */
 function planPool(request: PoolRequest, subnet: Cidr): IpamPool {
   const ipRange = checkRange(request, subnet);
   const auxAddresses = Object.fromEntries(
     Object.entries(request.auxAddresses ?? {}).map(([name, text]) => [
       name,
-      checkAddress('auxiliary address', text, subnet),
+      checkAddress(`auxiliary address ${name}`, text, subnet),
     ]),
   );
-  const gateway =
-    request.gateway === undefined || request.gateway === ''
-      ? defaultGateway(subnet, ipRange, Object.values(auxAddresses))
-      : checkAddress('gateway', request.gateway, subnet);
+  const { gateway = '' } = request;
   return {
     subnet: formatCidr(subnet),
-    gateway,
+    gateway: gateway === '' ? '' : checkAddress(`gateway ${gateway}`, gateway, subnet),
     ...(ipRange === undefined ? {} : { ipRange }),
     ...(Object.keys(auxAddresses).length === 0 ? {} : { auxAddresses }),
   };
 }
 
+function completePool(request: PoolRequest, subnet: Cidr): IpamPool {
+  const planned = planPool(request, subnet);
+  const pool = { ...planned, gateway: planned.gateway || defaultGateway(subnet, planned.ipRange) };
+  checkDistinct(pool, subnet);
+  return pool;
+}
+
 /** What the user says of a pool that another program gives, checked as for our own. Throws `invalid`. */
 export function checkPool(request: PoolRequest, warnings: string[]): PoolRequest {
-  if (request.subnet === undefined || request.subnet === '') return request;
-  const subnet = readSubnet(request.subnet, warnings);
+  const subnet = readSubnet(request.subnet ?? '', warnings);
   const { ipRange, auxAddresses } = planPool(request, subnet);
   return {
     subnet: formatCidr(subnet),
@@ -156,6 +185,7 @@ const impossible: readonly (readonly [string, string])[] = [
   ['127.0.0.0/8', 'these are loopback addresses'],
   ['224.0.0.0/4', 'these are multicast addresses'],
   ['::1/128', 'this is the loopback address'],
+  ['::ffff:0:0/96', 'these stand for IPv4 addresses'],
   ['ff00::/8', 'these are multicast addresses'],
 ];
 
@@ -189,25 +219,32 @@ export function planPools(
   const pools: IpamPool[] = [];
   const add = (pool: PoolRequest, subnet: Cidr): void => {
     chosen.push(subnet);
-    pools.push(planPool(pool, subnet));
+    pools.push(completePool(pool, subnet));
   };
-  const configs = request.ipam?.config ?? [];
-  for (const config of configs) {
-    if (config.subnet === undefined || config.subnet === '') continue;
-    const subnet = readSubnet(config.subnet, warnings);
+  const wanted: Readonly<Record<IpFamily, boolean>> = {
+    4: request.enableIPv4 !== false,
+    6: request.enableIPv6 === true,
+  };
+  for (const config of request.ipam?.config ?? []) {
+    const subnet = readSubnet(config.subnet ?? '', warnings);
+    if (!wanted[subnet.family]) {
+      warnings.push(`subnet ${config.subnet} is not used: the network has no IPv${subnet.family}`);
+      continue;
+    }
     if ([...around.used, ...chosen].some((other) => cidrsOverlap(other, subnet)))
       throw forbidden('invalid pool request: Pool overlaps with other one on this address space');
     add(config, subnet);
   }
-  const wanted: readonly (readonly [IpFamily, boolean])[] = [
-    [4, request.enableIPv4 !== false],
-    [6, request.enableIPv6 === true],
-  ];
-  for (const [family, enabled] of wanted) {
-    if (!enabled || chosen.some((subnet) => subnet.family === family)) continue;
-    // A gateway or range without subnet belongs to the automatic IPv4 pool.
-    const loose = family === 4 ? configs.find((config) => !config.subnet) : undefined;
-    add(loose ?? {}, freeDefault(family, around, chosen));
-  }
+  for (const family of [4, 6] as const)
+    if (wanted[family] && !chosen.some((subnet) => subnet.family === family))
+      add({}, freeDefault(family, around, chosen));
+  return { pools, warnings };
+}
+
+/** What a configuration network keeps of its pools: checked, and given to nobody. */
+export function planConfiguration(request: Pick<NetworkCreateRequest, 'ipam'>): PoolPlan {
+  const warnings: string[] = [];
+  const configs = request.ipam?.config ?? [];
+  const pools = configs.map((config) => planPool(config, readSubnet(config.subnet ?? '', warnings)));
   return { pools, warnings };
 }
