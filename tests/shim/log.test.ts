@@ -193,10 +193,21 @@ describe('the json-file log', () => {
 
   it('a reader that follows a flood through rotations meets every line once, while it is no more than the kept files behind', async () => {
     const count = 400_000;
-    const base = machine.spec(['/bin/seq', '1', String(count)]);
+    // Four blocks of lines, each of some eight megabytes; never more than two that the reader has not met.
+    const block = 100_000;
+    const base = machine.spec(['/bin/sh', '-c', 'while read -r from to; do seq $from $to; done'], {
+      openStdin: true,
+      stdinOnce: true,
+      attachments: [{ stdin: true, stdout: false, stderr: false }],
+    });
     const spec: TaskSpec = { ...base, log: { path: base.log.path, maxSize: 2_000_000, maxFile: 12 } };
     const driver = createJsonFileDriver();
     const task = await machine.runtime.start(ctx, spec);
+    const input = task.attachments[0]?.stdin;
+    assert.ok(input);
+    const flood = (from: number): unknown => input.write(`${from} ${from + block - 1}\n`);
+    flood(1);
+    flood(1 + block);
     let expected = 1;
     const options = {
       tail: undefined,
@@ -208,6 +219,8 @@ describe('the json-file log', () => {
     for await (const entry of entriesOf(driver.read(ctx, spec.log.path ?? '', options))) {
       assert.equal(entry.line.toString(), `${expected}\n`);
       expected += 1;
+      if (expected === count + 1) input.end();
+      else if (expected % block === 1 && expected + block < count) flood(expected + block);
     }
     assert.equal(expected, count + 1);
     const directory = dirname(spec.log.path ?? '');
