@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { backgroundCtx } from '../core/ctx.ts';
 import { createHost } from '../host/index.ts';
 import { guardRuntimes, releaseRuntimes } from './guard-runtimes.ts';
 
-const folder = mkdtempSync('/tmp/slip-guard-');
+// On a disk as /usr is: of a program on a tmpfs, as /tmp may be, crun makes its copy whatever the mount.
+const cache = join(import.meta.dirname, '../../.cache');
+mkdirSync(cache, { recursive: true });
+const folder = mkdtempSync(join(cache, 'slip-guard-'));
 const host = createHost();
 after(async () => {
   await releaseRuntimes(host, folder);
