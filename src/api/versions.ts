@@ -61,6 +61,10 @@ export const hasGwPriority = since(48);
 export const listsNetworkContainers = before(52);
 /** The list of networks with the containers on each, as inspect has them. */
 export const listsNetworkMembers = before(28);
+/** `shared-size` of the list of images. */
+export const hasSharedSize = since(42);
+/** `filter` of the list of images: a name, as the filter `reference` has it. */
+export const hasNameFilter = before(41);
 /** `RepoDigests` of an image without any in the list: null, later empty. */
 export const hasNullRepoDigests = before(42);
 /** `EnableIPv4` of a network. */

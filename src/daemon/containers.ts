@@ -58,7 +58,7 @@ export function buildContainers(
       defaultIpcMode: options.containerDefaults.ipcMode,
       defaultCgroupnsMode: options.containerDefaults.cgroupnsMode,
       idMapping: base.remap?.mapping,
-      platform: `${platform.os}/${platform.architecture}`,
+      platform,
     },
   });
 }

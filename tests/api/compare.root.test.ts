@@ -1,5 +1,5 @@
 // timeout: 480
-/** The engine answers some 650 requests as dockerd 20.10 and 26.1 did when they were recorded; what may differ is listed as data. */
+/** The engine answers some 690 requests as dockerd 20.10 and 26.1 did when they were recorded; what may differ is listed as data. */
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -105,6 +105,37 @@ export function blobStoreContract(
     assert.equal((await store.list()).length, 1);
   });
 
+  it('tells the digest before anybody can see the blob', async (store) => {
+    const data = randomBytes(5000);
+    const told: unknown[] = [];
+    const hold = async (digest: string): Promise<void> => void told.push(digest, await store.has(digest));
+    await store.ingest(ctx, stream(data), { hold });
+    assert.deepEqual(told, [sha(data), undefined]);
+    const other = randomBytes(5000);
+    const refuse = (): Promise<void> => Promise.reject(new Error('no room for it'));
+    await assert.rejects(store.ingest(ctx, stream(other), { hold: refuse }), /no room for it/);
+    assert.equal(await store.has(sha(other)), undefined);
+  });
+
+  it('takes the bytes of another caller when those that come in fail', async (store) => {
+    const data = randomBytes(5000);
+    const digest = sha(data);
+    const breaking = new Readable({ read: () => {} });
+    breaking.on('error', () => {});
+    breaking.push(data.subarray(0, 1000));
+    const first = store.ingest(ctx, breaking, { digest });
+    const [second, third] = [stream(data), stream(data)].map((source) =>
+      store.ingest(ctx, source, { digest }),
+    );
+    const stop = new AbortController();
+    const cancelled = store.ingest({ ...ctx, signal: stop.signal }, stream(data), { digest });
+    stop.abort();
+    await assert.rejects(cancelled);
+    breaking.destroy(new Error('the line broke'));
+    await assert.rejects(first, /the line broke/);
+    for (const stored of [second, third]) assert.deepEqual(await stored, { digest, size: data.length });
+  });
+
   it('removes, also what is gone, and says what it lacks', async (store) => {
     const { digest } = await store.ingest(ctx, stream(Buffer.from('x')), {});
     await store.remove(digest);

@@ -290,7 +290,7 @@ export async function createWorld(options: WorldOptions = {}) {
       defaultLogDriver: 'json-file',
       defaultLogOptions: {},
       idMapping: options.idMapping,
-      platform: 'linux/amd64',
+      platform: { os: 'linux', architecture: 'amd64' },
     },
   });
   networks.bindContainers(containers.lifecycle.directory);

@@ -67,6 +67,16 @@ test('images --tree shows each platform; inspect, save, load and rmi take one of
   assert.equal((await world.run('images', '-q')).stdout, '');
 });
 
+test('a name with several platforms: the list, and the container of the one that is asked for', async (context) => {
+  const world = await open(context);
+  await loadPlatforms(world);
+  await world.engine.images.tag(ctx, 'app:v1', { repository: '127.0.0.1:5000/app', tag: 'z' });
+  await world.engine.images.tag(ctx, 'app:v1', { repository: 'aaa' });
+  const [row] = await world.engine.images.list({});
+  assert.deepEqual(row?.repoTags, ['127.0.0.1:5000/app:z', 'aaa:latest', 'app:v1']);
+  assert.deepEqual((await world.engine.images.inspect('app:v1')).repoTags, row?.repoTags);
+});
+
 test('attestations over the API, and platforms that are none', async (context) => {
   const world = await open(context);
   const { amd64 } = await loadPlatforms(world);

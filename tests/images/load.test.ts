@@ -184,6 +184,35 @@ test('inspect, history and the files of a layer are as the image says', async ()
     assert.equal(engine.images.resolve(name).id, made.id, name);
 });
 
+function withConfig(fields: object): Buffer {
+  const made = image([base]);
+  const config = Buffer.from(
+    JSON.stringify({ ...(JSON.parse(made.config.toString()) as object), ...fields }),
+  );
+  return dockerArchive([{ ...made, config, id: `sha256:${sha(config)}`, tags: ['a:b'] }]);
+}
+
+test('configs that lack nearly everything, and old ones', async () => {
+  const [made, old] = [image([base]), withConfig({ config: { Cmd: 'sh -c x', Env: null, Labels: null } })];
+  const { rootfs } = JSON.parse(made.config.toString()) as { rootfs: object };
+  const config = Buffer.from(JSON.stringify({ rootfs }));
+  const bare = dockerArchive([{ ...made, config, id: `sha256:${sha(config)}`, tags: ['bare:v1'] }]);
+  await engine.images.load(ctx, { source: stream(old) }, none);
+  assert.deepEqual(engine.images.resolve('a:b').config.config?.Cmd, ['sh -c x']);
+  await engine.images.load(ctx, { source: stream(bare) }, none);
+  const record = engine.images.resolve('bare:v1');
+  assert.deepEqual([record.config.os, record.config.architecture], ['linux', 'amd64']);
+  assert.deepEqual(await engine.images.history('bare:v1'), []);
+  // It does not say when it was made: no filter of times takes it, as with dockerd.
+  for (const filters of [{ until: ['1h'] }, { before: ['a:b'] }, { since: ['a:b'] }])
+    assert.ok(!(await engine.images.list({ filters })).some(({ id }) => id === record.id));
+  const { deleted } = await engine.images.prune(ctx, { dangling: ['false'], until: ['1h'] });
+  assert.deepEqual(
+    deleted.flatMap((item) => ('untagged' in item ? item.untagged : [])),
+    ['a:b'],
+  );
+});
+
 const bad: Record<string, () => Buffer> = {
   'cut short in the middle': () => dockerArchive([{ ...image([base]), tags: [] }]).subarray(0, 2000),
   'cut short and compressed': () =>
@@ -212,6 +241,10 @@ const bad: Record<string, () => Buffer> = {
   'with an upper-case tag': () => dockerArchive([{ ...image([base]), tags: ['Bad:Tag'] }]),
   'whose layer climbs out of its root': () =>
     dockerArchive([{ ...image([[{ name: '../../evil', text: 'x' }]]), tags: ['a:b'] }]),
+  'whose config was made at no time': () => withConfig({ created: 'yesterday' }),
+  'whose config has numbers for words': () => withConfig({ config: { Cmd: [1] } }),
+  'whose labels are no texts': () => withConfig({ config: { Labels: { a: 1 } } }),
+  'whose history is no history': () => withConfig({ history: ['x'] }),
   'for another operating system': () => {
     const made = image([base]);
     const config = Buffer.from(made.config.toString().replace('"linux"', '"windows"'));
@@ -279,7 +312,7 @@ test('import: an image from files, with changes, as a stream of any compression'
   );
   assert.deepEqual(
     engine.events.map((event) => event.action),
-    ['import'],
+    ['tag', 'import'],
   );
   const [summary] = await engine.images.list({});
   assert.equal(summary?.size, 16);

@@ -60,7 +60,7 @@ test('the last name takes the image along, an earlier one only itself', async ()
   });
   assert.deepEqual(
     engine.events.map((event) => event.action),
-    ['import', 'tag', 'untag', 'untag', 'delete'],
+    ['tag', 'import', 'tag', 'untag', 'untag', 'delete'],
   );
 });
 
@@ -178,7 +178,7 @@ test('names that are none are refused in the words of Docker', async () => {
   assert.throws(() => engine.images.resolve('a b'), /invalid reference format/);
   assert.equal(engine.images.find('absent'), undefined);
   assert.throws(() => engine.images.resolve('ab'.repeat(32)), {
-    message: `No such image: ${'ab'.repeat(32)}`,
+    message: `No such image: sha256:${'ab'.repeat(32)}`,
   });
 });
 

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { HttpClient } from '../../bench/http.ts';
 import { startDockerd } from '../peers/dockerd.ts';
 import type { Peer } from '../peers/process.ts';
 import {
@@ -125,3 +126,66 @@ for (const key of ['password', 'token'] as const)
     await same(`push -a ${host}/team/gone`);
     await both(`logout ${host}`);
   });
+
+test('pull and push tell the same from their first line to the last', async () => {
+  const host = hosts.password;
+  const name = `${host}/lines/app`;
+  await both(`tag busybox ${name}:v1`);
+  await both(`tag busybox ${name}:v2`);
+  await both(`login -u ali --password-stdin ${host}`, 'sesame');
+  for (const tag of ['v1', 'v2']) assert.equal((await run('dockerd', ['push', `${name}:${tag}`])).code, 0);
+  const digest = await digestOf(`${name}:v1`);
+  await both(`rmi ${name}:v1 ${name}:v2`);
+  const lines = [
+    // A new name for what is here.
+    `pull ${name}:v1`,
+    `pull ${name}:v1`,
+    `pull -q ${name}:v1`,
+    `pull ${name}@${digest}`,
+    `pull ${name}:v2@${digest}`,
+    `pull -a ${name}`,
+    `pull -a ${name}`,
+    `pull --platform linux/amd64 ${name}:v1`,
+    `pull --platform zz ${name}:v1`,
+    `pull --platform a/b/c/d ${name}:v1`,
+    `pull scratch`,
+    `push ${name}:none`,
+    `push ${name}`,
+    `push ${host}/lines/none:v1`,
+  ];
+  for (const line of lines) {
+    const [theirs, ours] = [await run('dockerd', line.split(' ')), await run('slipwayd', line.split(' '))];
+    assert.deepEqual(ours, theirs, line);
+  }
+  // Of another platform: refused, in the words of later versions, by its whole name and variant.
+  const foreign = await run('slipwayd', ['pull', '--platform', 'linux/arm/v7', `${name}:v1`]);
+  assert.equal(
+    foreign.stderr.trim(),
+    `image with reference ${name}:v1 was found but its platform (linux/amd64) does not match the specified platform (linux/arm/v7)`,
+  );
+  const system = await run('slipwayd', ['pull', '--platform', 'windows/amd64', `${name}:v1`]);
+  assert.equal(system.code, 1, system.stdout);
+  await both(`rmi ${name}:v1 ${name}:v2`);
+  await both(`logout ${host}`);
+});
+
+async function digestOf(name: string): Promise<string> {
+  const { stdout } = await run('dockerd', ['inspect', '--format', '{{index .RepoDigests 0}}', name]);
+  return stdout.trim().split('@')[1] ?? '';
+}
+
+test('a push of a digest is refused', async () => {
+  await both(`tag busybox ${hosts.plain}/x`);
+  const told: string[] = [];
+  for (const [, peer] of engines) {
+    const http = new HttpClient(peer.socket);
+    const path = `/v1.41/images/${hosts.plain}/x@sha256:${'0'.repeat(64)}/push`;
+    const { body } = await http.request('POST', path, undefined, undefined, {
+      'X-Registry-Auth': 'e30=',
+    });
+    http.close();
+    told.push(body.trim().split('\r\n').at(-1) ?? '');
+  }
+  assert.match(told[1] ?? '', /"error":"cannot push a digest reference"/);
+  assert.deepEqual(JSON.parse(told[1] ?? ''), JSON.parse(told[0] ?? ''));
+});

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { tarOf } from '../images/engine.ts';
+import { multiPlatform } from '../images/layouts.ts';
 import { startDockerd } from '../peers/dockerd.ts';
 import { busyboxArchive, clients, runProgram, startEngine, type Engine } from './engine.ts';
 
@@ -168,4 +169,45 @@ test('S23 what dockerd saves this engine loads, and the other way round; skopeo 
     await peer.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test('a container is of the platform that is asked for; without one a foreign image is warned of', async () => {
+  const { layout, amd64, arm64, index } = multiPlatform();
+  await engine.ok('docker', ['load'], layout.archive([{ entry: index, name: 'docker.io/library/app:v1' }]));
+  const imageOf = async (...args: string[]): Promise<string> => {
+    const container = await engine.ok('docker', ['create', ...args]);
+    const image = await engine.ok('docker', ['inspect', '-f', '{{.Image}}', container]);
+    await engine.ok('docker', ['rm', container]);
+    return image;
+  };
+  const host = process.arch === 'arm64' ? arm64 : amd64;
+  const other = host === amd64 ? arm64 : amd64;
+  const otherName = host === amd64 ? 'arm64' : 'amd64';
+  assert.equal(await imageOf('app:v1'), host.id);
+  assert.equal(await imageOf('--platform', `linux/${otherName}`, 'app:v1'), other.id);
+  assert.equal(await imageOf('--platform', otherName, 'app:v1'), other.id);
+  const words = 'was found but does not match the specified platform: wanted linux/s390x, actual: linux/';
+  const none = await engine.run('slipway', [
+    'create',
+    '--pull',
+    'never',
+    '--platform',
+    'linux/s390x',
+    'app:v1',
+  ]);
+  assert.ok(none.code !== 0 && none.stderr.includes(words), none.stderr);
+  await engine.ok('docker', [
+    'rmi',
+    '--platform',
+    `linux/${process.arch === 'arm64' ? 'arm64' : 'amd64'}`,
+    'app:v1',
+  ]);
+  for (const client of clients) {
+    const { code, stderr, stdout } = await engine.run(client, ['create', 'app:v1']);
+    assert.equal(code, 0, stderr);
+    const warning = `The requested image's platform (linux/${otherName}) does not match the detected host platform (linux/`;
+    assert.ok(stderr.includes(warning), stderr);
+    await engine.ok('docker', ['rm', stdout.trim()]);
+  }
+  await engine.ok('docker', ['rmi', 'app:v1']);
 });

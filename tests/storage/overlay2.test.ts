@@ -53,6 +53,26 @@ test('two hundred layers in one mount, and plain words for more than a page hold
   });
 });
 
+test('what is looked at while it is removed is not remembered as being there', async () => {
+  const { snapshots } = storage;
+  for (let round = 0; round < 20; round++) {
+    const id = await layer(undefined, { name: 'f', text: 'x' });
+    // A daemon that has just started knows nothing of it yet.
+    const again = await openOverlay2(
+      { host: storage.host, workers: storage.workers, trash: storage.trash, log: silentLogger },
+      storage.root,
+    );
+    const looks = Array.from({ length: 20 }, async (_each, at) => {
+      for (let i = 0; i < at; i++) await Promise.resolve();
+      await again.layer(id);
+    });
+    await Promise.all([again.removeLayer(id), ...looks]);
+    assert.equal(await again.layer(id), undefined);
+    await snapshots.removeLayer(id);
+    assert.equal(await snapshots.layer(id), undefined);
+  }
+});
+
 test('a volatile mount that was cut off by a crash of the machine can be mounted again', async () => {
   const { snapshots, root } = storage;
   await snapshots.prepare('box', undefined);

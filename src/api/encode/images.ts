@@ -122,7 +122,10 @@ export function encodeImage(image: ImageDetails, version: ApiVersion): object {
     Size: image.size,
     ...(hasVirtualSize(version) ? { VirtualSize: image.size } : {}),
     GraphDriver: { Data: image.graphDriver.data, Name: image.graphDriver.name },
-    RootFS: { Type: 'layers', Layers: document.rootfs.diff_ids },
+    RootFS: {
+      Type: 'layers',
+      ...(document.rootfs.diff_ids.length > 0 && { Layers: document.rootfs.diff_ids }),
+    },
     Metadata: { LastTagTime: record.lastTaggedAt === '' ? never : record.lastTaggedAt },
     ...(hasImageDescriptor(version) && image.descriptor !== undefined
       ? { Descriptor: image.descriptor }

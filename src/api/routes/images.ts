@@ -15,7 +15,14 @@ import type { ApiServices } from '../services.ts';
 import { listsImageContainers } from '../versions.ts';
 import { streamProgress } from '../streams/progress.ts';
 import { sendStream } from '../streams/send.ts';
-import { hasImageManifests, hasImagePlatforms, hasPushPlatform } from '../versions.ts';
+import {
+  hasImageManifests,
+  hasImagePlatforms,
+  hasNameFilter,
+  hasPushPlatform,
+  hasSharedSize,
+} from '../versions.ts';
+import type { Filters } from '../query.ts';
 import type { Routes } from './route.ts';
 
 async function pull(services: ApiServices, exchange: Exchange): Promise<void> {
@@ -70,6 +77,14 @@ function pushPlatformOf(exchange: Exchange): { readonly platform?: Platform } {
   return text === undefined ? {} : { platform: decodePlatform(text) };
 }
 
+/** Older versions had a parameter of its own for a name. */
+function listFilters({ query, version }: Exchange): Filters {
+  const filters = query.filters();
+  const name = query.optional('filter');
+  if (name === undefined || !hasNameFilter(version)) return filters;
+  return { ...filters, reference: [...(filters['reference'] ?? []), name] };
+}
+
 export const imageRoutes: Routes<
   | 'ImageList'
   | 'ImageCreate'
@@ -90,8 +105,8 @@ export const imageRoutes: Routes<
     const { query, version } = exchange;
     const images = await services.images.list({
       all: query.bool('all'),
-      filters: query.filters(),
-      sharedSize: query.bool('shared-size'),
+      filters: listFilters(exchange),
+      sharedSize: hasSharedSize(version) && query.bool('shared-size'),
       manifests: hasImageManifests(version) && query.bool('manifests'),
     });
     exchange.json(

@@ -1,6 +1,6 @@
 /** What concerns registries alone: nothing of it is stored here. */
 
-import { invalid } from '../../core/errors.ts';
+import { invalid, toSlipwayError } from '../../core/errors.ts';
 import type { Platform } from '../../core/model/image.ts';
 import { readText } from '../body.ts';
 import type { Exchange } from '../exchange.ts';
@@ -35,6 +35,14 @@ function encodePlatform(platform: Platform | undefined): object {
   return platform === undefined ? {} : { Platform: platform };
 }
 
+function limitOf(exchange: Exchange): number | undefined {
+  try {
+    return exchange.query.integer('limit');
+  } catch (error) {
+    throw invalid(`invalid limit specified: ${toSlipwayError(error).message}`, error);
+  }
+}
+
 export const registryRoutes: Routes<
   | 'DistributionInspect'
   | 'ImageSearch'
@@ -49,7 +57,7 @@ export const registryRoutes: Routes<
   },
   ImageSearch: async (services, exchange) => {
     const { query } = exchange;
-    const limit = query.integer('limit');
+    const limit = limitOf(exchange);
     const found = await services.images.search(exchange.clientCtx, {
       term: query.string('term'),
       ...(limit === undefined ? {} : { limit }),

@@ -42,9 +42,14 @@ export interface BlobStore {
   has(digest: string): Promise<BlobInfo | undefined>;
   /**
    * Stores what the stream holds. Fails with `invalid` when digest or size (where given) differ, and leaves nothing.
-   * The same digest coming in twice at once is stored once.
+   * The same digest coming in twice at once is stored once; when the one that comes in fails, the other one takes its place.
+   * `hold` is called with the digest before the blob can be seen or removed by others.
    */
-  ingest(ctx: Ctx, source: Readable, expected: { digest?: string; size?: number }): Promise<BlobInfo>;
+  ingest(
+    ctx: Ctx,
+    source: Readable,
+    expected: { digest?: string; size?: number; hold?: (digest: string) => Promise<void> },
+  ): Promise<BlobInfo>;
   /** The bytes from `offset` up to `end` (excluded; default all); `notFound` when the blob is absent. */
   read(digest: string, offset?: number, end?: number): Promise<Readable>;
   /** The whole blob, refused with `invalid` above `limit` bytes. For manifests and configs. */

@@ -5,7 +5,8 @@ import { invalid, isKind, notFound, toSlipwayError } from '../../core/errors.ts'
 import { newId } from '../../core/ids.ts';
 import type { HostConfig } from '../../core/model/container-spec.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
-import type { ImageRecord } from '../../core/model/image.ts';
+import { platformOf, type ImageRecord } from '../../core/model/image.ts';
+import { formatPlatform, parsePlatformText, platformFit } from '../../core/platform.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { withUndo, type UndoStack } from '../../core/undo.ts';
 import type { Room } from './deps.ts';
@@ -40,34 +41,27 @@ function defaultsOf(room: Room): CreateDefaults {
   };
 }
 
-/** Words of what parses platforms in dockerd. */
-function checkPlatform(text: string): void {
-  const quoted = JSON.stringify(text);
-  if (text.includes('*')) throw invalid(`${quoted}: wildcards not yet supported: invalid argument`);
-  const parts = text.split('/');
-  const bad = parts.find((part) => !/^[A-Za-z0-9_.-]+$/.test(part));
-  if (text !== '' && bad !== undefined)
-    throw invalid(
-      `${JSON.stringify(bad)} is an invalid component of ${quoted}: platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument`,
-    );
-  if (parts.length > 3) throw invalid(`${quoted}: cannot parse platform specifier: invalid argument`);
-}
-
-function findImage(room: Room, input: CreateInput): ImageRecord {
-  if (input.platform !== undefined) checkPlatform(input.platform);
+/** The image, of several platforms the one that is asked for; `warnings` where it is another one than the host's. */
+function findImage(
+  room: Room,
+  input: CreateInput,
+): { readonly image: ImageRecord; readonly warnings: readonly string[] } {
+  const host = room.options.platform;
+  const asked = input.platform === undefined || input.platform === '' ? undefined : input.platform;
+  const wanted = asked === undefined ? undefined : parsePlatformText(asked, host);
   const reference = input.config.Image ?? '';
   if (reference === '') throw invalid('no image specified');
-  const image = room.images.resolve(reference);
-  const wanted = input.platform;
-  if (wanted !== undefined && wanted !== '') {
-    const has = `${image.config.os}/${image.config.architecture}`;
-    if (!wanted.startsWith(has)) {
-      throw notFound(
-        `image with reference ${reference} was found but does not match the specified platform: wanted ${wanted}, actual: ${has}`,
-      );
-    }
+  const image = room.images.find(reference, wanted) ?? room.images.resolve(reference);
+  const has = platformOf(image.config);
+  if (wanted === undefined) {
+    const why = `The requested image's platform (${formatPlatform(has)}) does not match the detected host platform (${formatPlatform(host)}) and no specific platform was requested`;
+    return { image, warnings: platformFit(host, has) < 0 ? [why] : [] };
   }
-  return image;
+  if (platformFit(wanted, has) < 0)
+    throw notFound(
+      `image with reference ${reference} was found but does not match the specified platform: wanted ${formatPlatform(wanted)}, actual: ${formatPlatform(has)}`,
+    );
+  return { image, warnings: [] };
 }
 
 function checkLogging(room: Room, record: ContainerRecord): void {
@@ -136,7 +130,7 @@ interface Plan {
 
 function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
   const { options } = room;
-  const image = findImage(room, input);
+  const { image, warnings: foreign } = findImage(room, input);
   const defaults = defaultsOf(room);
   const normal = withContainerIds(room, normalizeHostConfig(input.hostConfig, defaults));
   validateCreate(input.config, normal, { cpus: availableParallelism(), runtimes: options.runtimes });
@@ -169,7 +163,7 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
     platform: image.config.os,
   });
   checkLogging(room, record);
-  return { record, mounts, image, warnings };
+  return { record, mounts, image, warnings: [...foreign, ...warnings] };
 }
 
 async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Promise<void> {

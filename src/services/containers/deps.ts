@@ -2,6 +2,7 @@ import type { EventBus } from '../../core/events.ts';
 import type { KeyedQueue } from '../../core/keyed-queue.ts';
 import type { Logger } from '../../core/log.ts';
 import type { IdMapping } from '../../core/model/id-mapping.ts';
+import type { Platform } from '../../core/model/image.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
 import type { Host } from '../../core/ports/host.ts';
 import type { LogDriver } from '../../core/ports/log-driver.ts';
@@ -34,8 +35,7 @@ export interface ContainerOptions {
   readonly defaultCgroupnsMode?: 'private' | 'host' | undefined;
   /** The ids of containers that do not ask for the host's users; undefined: all have the host's. */
   readonly idMapping?: IdMapping | undefined;
-  /** `os/arch` of this host. */
-  readonly platform: string;
+  readonly platform: Platform;
 }
 
 /** What of the host this room calls. */

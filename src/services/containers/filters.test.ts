@@ -9,7 +9,6 @@ import {
   listFilters,
   matches,
   matchesLabels,
-  untilNano,
 } from './filters.ts';
 import type { Filters } from './types.ts';
 
@@ -98,13 +97,4 @@ test('a hostile expression for a name ends at once', () => {
 
 test('a label is not found on the prototype', () => {
   assert.equal(matchesLabels({}, ['toString']), false);
-});
-
-test('until: seconds, times and durations', () => {
-  assert.equal(untilNano('1700000000', 0n), 1_700_000_000_000_000_000n);
-  assert.equal(untilNano('2024-01-01T00:00:00Z', 0n), 1_704_067_200_000_000_000n);
-  assert.equal(untilNano('1h30m', 10_000_000_000_000_000n), 10_000_000_000_000_000n - 5_400_000_000_000n);
-  assert.throws(() => untilNano('soon', 0n), {
-    message: `failed to parse value as time or duration: "soon"`,
-  });
 });

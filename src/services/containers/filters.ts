@@ -152,26 +152,3 @@ export function matches(record: ContainerRecord, filters: Filters, facts: Filter
     (filters['since'] ?? []).every((ref) => created > createdOf(ref))
   );
 }
-
-/** Nanoseconds since the epoch of `until=`: a Unix time, an RFC 3339 time or a Go duration before now. */
-export function untilNano(text: string, now: bigint): bigint {
-  if (/^\d+(\.\d{1,9})?$/.test(text)) {
-    const [seconds = '0', fraction = ''] = text.split('.');
-    return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
-  }
-  const time = parseNano(text) ?? parseNano(`${text}Z`) ?? parseNano(`${text}T00:00:00Z`);
-  if (time !== undefined) return time;
-  const units: Record<string, bigint> = {
-    h: 3_600_000_000_000n,
-    m: 60_000_000_000n,
-    s: 1_000_000_000n,
-    ms: 1_000_000n,
-  };
-  if (!/^(\d{1,9}(ms|h|m|s))+$/.test(text))
-    throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
-  let span = 0n;
-  for (const [, count = '0', unit = 's'] of text.matchAll(/(\d{1,9})(ms|h|m|s)/g)) {
-    span += BigInt(count) * (units[unit] ?? 0n);
-  }
-  return now - span;
-}

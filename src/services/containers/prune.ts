@@ -1,8 +1,9 @@
 import type { Ctx } from '../../core/ctx.ts';
 import { invalid, isKind } from '../../core/errors.ts';
+import { parseMoment } from '../../core/moment.ts';
 import { parseNano, nowNano } from '../../core/time.ts';
 import type { Room } from './deps.ts';
-import { checkFilters, matchesLabels, pruneFilters, untilNano } from './filters.ts';
+import { checkFilters, matchesLabels, pruneFilters } from './filters.ts';
 import { removeContainer } from './remove.ts';
 import type { Entry } from './table.ts';
 import type { Filters, PruneResult } from './types.ts';
@@ -21,7 +22,7 @@ export async function pruneContainers(room: Room, ctx: Ctx, filters: Filters): P
   checkFilters(filters, pruneFilters);
   const [until, ...more] = filters['until'] ?? [];
   if (more.length > 0) throw invalid('more than one until filter specified');
-  const before = until === undefined ? undefined : untilNano(until, nowNano());
+  const before = until === undefined ? undefined : parseMoment(until, nowNano());
   const removed: string[] = [];
   let spaceReclaimed = 0;
   for (const entry of Array.from(room.table.entries())) {

@@ -7,7 +7,7 @@ import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { decompressDetected } from '../../core/compression.ts';
 import type { Ctx } from '../../core/ctx.ts';
-import { invalid } from '../../core/errors.ts';
+import { invalid, unavailable } from '../../core/errors.ts';
 import { chainIdOf, type ImageLayer } from '../../core/model/image.ts';
 import type { BlobInfo } from '../../core/ports/blob-store.ts';
 import type { StagedLayer } from '../../core/ports/snapshot-driver.ts';
@@ -64,7 +64,7 @@ export class ArchiveFiles {
     const content = await decompressDetected(source);
     try {
       for await (const entry of tarEntries(content)) {
-        if (ctx.signal.aborted) throw invalid('context canceled');
+        if (ctx.signal.aborted) throw unavailable('context canceled');
         await files.#take(ctx, lease, entry);
         if (files.#blobs.size + files.#links.size > maxFiles)
           throw invalid('too many files in the image archive');
@@ -107,9 +107,10 @@ export class ArchiveFiles {
     body: Readable,
   ): Promise<void> {
     if (digest !== undefined) await lease.blob(digest);
-    const expected = { size, ...(digest !== undefined && { digest }) };
+    // Where the name does not say it the digest shows at the end only.
+    const hold = (found: string): Promise<void> => lease.blob(found);
+    const expected = { size, hold, ...(digest !== undefined && { digest }) };
     const stored = await this.#room.blobs.ingest(ctx, body, expected);
-    await lease.blob(stored.digest);
     this.#blobs.set(name, stored);
   }
 
@@ -165,7 +166,9 @@ export class ArchiveFiles {
     await lease.layer(chainId);
     const staged = this.#staged.get(diffId);
     const known = this.#known.get(diffId);
-    if (staged === undefined && known?.chainId === chainId) return known;
+    // Its content may be here as a blob alone: the layer itself may have gone just before it was held.
+    const isThere = known?.chainId === chainId && (await this.#room.snapshots.layer(chainId)) !== undefined;
+    if (staged === undefined && isThere) return known;
     const source = staged ?? (await this.#copy(ctx, diffId, known));
     this.#staged.set(diffId, undefined);
     try {

@@ -86,7 +86,7 @@ export function unpackAll(
   const diffIds = config.rootfs.diff_ids;
   if (blobs.length !== diffIds.length)
     throw invalid(
-      `invalid manifest, layers length mismatch: expected ${diffIds.length}, got ${blobs.length}`,
+      `invalid manifest, layers length mismatch: expected ${blobs.length}, got ${diffIds.length}`,
     );
   const chain = chainIdsOf(diffIds);
   return allOrNone(

@@ -7,9 +7,9 @@ import {
   type ImageRecord,
   type Platform,
 } from '../../core/model/image.ts';
+import { formatPlatform } from '../../core/platform.ts';
 import { isObject, maxDocument, parseJson } from './config.ts';
 import type { Room } from './deps.ts';
-import { formatPlatform } from './manifests.ts';
 import type { Attestation } from './types.ts';
 
 const statementType = 'application/vnd.in-toto+json';

@@ -4,11 +4,11 @@
  */
 
 import type { Ctx } from '../../core/ctx.ts';
-import { isKind } from '../../core/errors.ts';
+import { isErrno, isKind } from '../../core/errors.ts';
 import type { ImageRecord } from '../../core/model/image.ts';
 import { compressionOf } from './compression-of.ts';
 import type { Room } from './deps.ts';
-import { collectGarbage, findOrphans } from './gc.ts';
+import { collectGarbage, findOrphans, withLease } from './gc.ts';
 import { remove } from './remove.ts';
 import type { CollectReport, CollectStep } from './types.ts';
 
@@ -85,8 +85,7 @@ export async function dropArchive(room: Room, ctx: Ctx, digest: string): Promise
   const layers = room.store
     .all()
     .flatMap((record) => record.layers.filter(({ blob }) => blob?.digest === digest));
-  const lease = room.leases.take();
-  try {
+  return await withLease(room, ctx, async (lease) => {
     for (const { chainId } of layers) await lease.layer(chainId);
     if ((await room.blobs.has(digest)) === undefined) return false;
     const file = room.blobs.path(digest);
@@ -95,8 +94,17 @@ export async function dropArchive(room: Room, ctx: Ctx, digest: string): Promise
       if (!(await room.snapshots.remember(ctx, chainId, { file, compression, diffId }))) return false;
     await room.snapshots.sync();
     return await room.leases.unlessHeld(`blob ${digest}`, () => room.blobs.remove(digest));
-  } finally {
-    lease.release();
+  });
+}
+
+/** The same for one that may go meanwhile: the blob cannot be held against itself, and its layers may be gone already. */
+async function dropArchiveIfThere(room: Room, ctx: Ctx, digest: string): Promise<boolean> {
+  try {
+    return await dropArchive(room, ctx, digest);
+  } catch (error) {
+    const isGone = [error, (error as Error).cause].some((each) => isErrno(each, 'ENOENT'));
+    if (ctx.signal.aborted || !(isGone || isKind(error, 'notFound'))) throw error;
+    return false;
   }
 }
 
@@ -107,7 +115,7 @@ async function carryOut(room: Room, ctx: Ctx, step: CollectStep): Promise<boolea
     case 'blob':
       return (await collectGarbage(room, ctx, { layers: [], blobs: [step.id] })).blobs.length > 0;
     case 'archive':
-      return dropArchive(room, ctx, step.id);
+      return dropArchiveIfThere(room, ctx, step.id);
     case 'image':
       try {
         await remove(room, ctx, step.id, {});
@@ -160,6 +168,6 @@ export async function collect(room: Room, ctx: Ctx, input: CollectInput): Promis
 export async function dropArchives(room: Room, ctx: Ctx): Promise<void> {
   for (const { id } of await archiveSteps(room)) {
     if (ctx.signal.aborted) return;
-    await dropArchive(room, ctx, id);
+    await dropArchiveIfThere(room, ctx, id);
   }
 }

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { invalid } from '../../core/errors.ts';
 import type { ImageConfig } from '../../core/model/image.ts';
+import { checkImageConfig, withLists } from './check-config.ts';
 
 export const mediaTypes = {
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
@@ -50,15 +51,14 @@ export function parseImageConfig(bytes: Buffer): ImageConfig {
   if (!isObject(value) || !isObject(rootfs)) throw invalid('invalid image JSON, no RootFS key');
   const diffIds = rootfs['diff_ids'] ?? [];
   if (!Array.isArray(diffIds) || !diffIds.every(isDigest)) throw invalid('invalid image JSON: bad diff_ids');
-  if (value['history'] != null && !Array.isArray(value['history']))
-    throw invalid('invalid image JSON: bad history');
-  if (value['config'] != null && !isObject(value['config'])) throw invalid('invalid image JSON: bad config');
+  checkImageConfig(value);
   const kept = Object.fromEntries(
     Object.entries(value).filter(([key, field]) => !dropped.has(key) && field !== null),
   );
   const text = (key: string): string => (typeof value[key] === 'string' ? value[key] : '');
   return {
     ...kept,
+    ...(isObject(kept['config']) && { config: withLists(kept['config']) }),
     architecture: text('architecture') === '' ? 'amd64' : text('architecture'),
     os: text('os') === '' ? 'linux' : text('os'),
     rootfs: { type: 'layers', diff_ids: diffIds },

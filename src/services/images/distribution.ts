@@ -80,5 +80,9 @@ export async function readDocument(stream: Readable, blob: Descriptor): Promise<
 /** The registry that a server address of the API names: Docker Hub for its old index address. */
 export function domainOf(serverAddress: string): string {
   const bare = serverAddress.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  // A slip must not hand the credentials to another registry than the one that was meant.
+  const isHost = /^[^\s/?#@\\]+$/.test(bare) && URL.canParse(`https://${bare}/`);
+  if (serverAddress !== '' && !isHost)
+    throw invalid(`unable to parse server address: ${JSON.stringify(serverAddress)}`);
   return bare === '' || bare === 'index.docker.io' || bare === 'registry-1.docker.io' ? 'docker.io' : bare;
 }

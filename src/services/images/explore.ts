@@ -3,10 +3,11 @@
 import { Readable } from 'node:stream';
 import type { Ctx } from '../../core/ctx.ts';
 import { platformOf, type ImageRecord, type Platform } from '../../core/model/image.ts';
+import { formatPlatform } from '../../core/platform.ts';
 import { familiar } from '../../core/reference.ts';
 import type { Room } from './deps.ts';
+import { endLeaseWith } from './gc.ts';
 import { sizeOf } from './list.ts';
-import { formatPlatform } from './manifests.ts';
 import type { ExploredImage } from './types.ts';
 
 async function describe(room: Room, record: ImageRecord): Promise<ExploredImage> {
@@ -49,7 +50,7 @@ export async function explore(
     const chain = record.layers.map(({ chainId }) => chainId);
     const layers = await room.snapshots.explore(ctx, chain, { files: input.files });
     const out = Readable.from(linesOf(await describe(room, record), layers), { objectMode: false });
-    out.once('close', () => void lease.release());
+    endLeaseWith(room, out, lease);
     return out;
   } catch (error) {
     lease.release();

@@ -1,6 +1,7 @@
 /** Mark and sweep over layers and blobs: what no image, snapshot or work in flight leads to is removed. */
 
-import type { Ctx } from '../../core/ctx.ts';
+import type { Readable } from 'node:stream';
+import { backgroundCtx, type Ctx } from '../../core/ctx.ts';
 import type { ImageRecord } from '../../core/model/image.ts';
 import type { Room } from './deps.ts';
 import type { Lease } from './leases.ts';
@@ -82,6 +83,20 @@ export async function collectGarbage(room: Room, ctx: Ctx, among?: Candidates): 
   return removed;
 }
 
+/** Ends a lease, and removes what it held and nobody needs any more: an image may have been removed meanwhile. */
+async function endLease(room: Room, log: Ctx['log'], lease: Lease): Promise<void> {
+  try {
+    await collectGarbage(room, backgroundCtx(log), lease.release());
+  } catch (error) {
+    log.error('cleaning up after an image operation failed', { error });
+  }
+}
+
+/** Ends a lease when the stream that it is held for is closed, however that ends. */
+export function endLeaseWith(room: Room, stream: Readable, lease: Lease): void {
+  stream.once('close', () => void endLease(room, room.log, lease));
+}
+
 /**
  * Runs `body` with a lease; when it ends, what the lease held and no record names is removed, so that a failed pull or
  * load leaves nothing. A failure to clean up is logged: the next collection finds it again.
@@ -91,10 +106,6 @@ export async function withLease<T>(room: Room, ctx: Ctx, body: (lease: Lease) =>
   try {
     return await body(lease);
   } finally {
-    try {
-      await collectGarbage(room, ctx, lease.release());
-    } catch (error) {
-      ctx.log.error('cleaning up after an image operation failed', { error });
-    }
+    await endLease(room, ctx.log, lease);
   }
 }

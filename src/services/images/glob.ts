@@ -55,6 +55,22 @@ export function globMatch(pattern: string, text: string): boolean {
   return p === pattern.length;
 }
 
+/** Whether it is a pattern at all: every class is closed and holds something, no escape is the last character. */
+export function isPattern(pattern: string): boolean {
+  for (let at = 0; at < pattern.length; at++) {
+    if (pattern[at] === '\\') {
+      if (++at >= pattern.length) return false;
+      continue;
+    }
+    if (pattern[at] !== '[') continue;
+    const start = pattern[at + 1] === '^' ? at + 2 : at + 1;
+    const close = pattern.indexOf(']', start);
+    if (close <= start) return false;
+    at = close;
+  }
+  return true;
+}
+
 /** As `globMatch`, but `/**` at the end stands for all below. */
 export const matchesPattern = (pattern: string, text: string): boolean =>
   pattern.endsWith('/**') ? text.startsWith(pattern.slice(0, -2)) : globMatch(pattern, text);

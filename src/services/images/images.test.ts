@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { computedMs } from '#tests/helpers/processor-time.ts';
-import { parseMoment } from './filters.ts';
-import { globMatch } from './glob.ts';
-import { choosePlatform, parseDocument, parsePlatformText } from './manifests.ts';
+import { parsePlatformText } from '../../core/platform.ts';
+import { domainOf } from './distribution.ts';
+import { globMatch, isPattern } from './glob.ts';
+import { choosePlatform, parseDocument } from './manifests.ts';
 import { humanSize, progressBar } from './progress.ts';
 
 test('patterns match as in Go: stars stop at slashes', () => {
@@ -30,16 +31,11 @@ test('patterns match as in Go: stars stop at slashes', () => {
   ];
   for (const [pattern = '', text = ''] of yes) assert.ok(globMatch(pattern, text), `${pattern} ${text}`);
   for (const [pattern = '', text = ''] of no) assert.ok(!globMatch(pattern, text), `${pattern} ${text}`);
+  for (const pattern of ['[', 'a[', '[^', '[]', '[]a]', 'a\\']) assert.ok(!isPattern(pattern), pattern);
+  for (const pattern of ['', '*', '[a-z]', '[^a]', '\\[']) assert.ok(isPattern(pattern), pattern);
   const start = computedMs();
   assert.ok(!globMatch('*a'.repeat(500), `${'a'.repeat(5000)}b`));
   assert.ok(computedMs() - start < 1000);
-});
-
-test('moments: Unix times, dates, durations back from now', () => {
-  assert.equal(parseMoment('1700000000', 5), 1_700_000_000);
-  assert.equal(parseMoment('1h30m', 10_000), 10_000 - 5400);
-  assert.equal(parseMoment('2024-01-01T00:00:00Z', 0), 1_704_067_200);
-  assert.throws(() => parseMoment('tomorrow', 0), { kind: 'invalid' });
 });
 
 test('platforms: aliases, variants, and the nearest that runs', () => {
@@ -47,7 +43,24 @@ test('platforms: aliases, variants, and the nearest that runs', () => {
   assert.deepEqual(parsePlatformText('linux/aarch64', host), { os: 'linux', architecture: 'arm64' });
   assert.deepEqual(parsePlatformText('arm/v6', host), { os: 'linux', architecture: 'arm', variant: 'v6' });
   assert.deepEqual(parsePlatformText('x86_64', host), host);
-  assert.throws(() => parsePlatformText('a/b/c/d', host), { kind: 'invalid' });
+  assert.deepEqual(parsePlatformText('windows', host), { os: 'windows', architecture: 'amd64' });
+  assert.deepEqual(parsePlatformText('linux/armel', host), {
+    os: 'linux',
+    architecture: 'arm',
+    variant: 'v6',
+  });
+  assert.deepEqual(parsePlatformText('linux/arm/7', host), {
+    os: 'linux',
+    architecture: 'arm',
+    variant: 'v7',
+  });
+  const words = [
+    ['zz', '"zz": unknown operating system or architecture: invalid argument'],
+    ['a/b/c/d', '"a/b/c/d": cannot parse platform specifier: invalid argument'],
+    ['linux/*', '"linux/*": wildcards not yet supported: invalid argument'],
+  ] as const;
+  for (const [text, message] of words)
+    assert.throws(() => parsePlatformText(text, host), { kind: 'invalid', message });
   const entry = (architecture: string, variant?: string) => ({
     mediaType: '',
     digest: `${architecture}${variant ?? ''}`,
@@ -93,4 +106,35 @@ test('sizes and bars as Docker draws them', () => {
   assert.equal(humanSize(1_234_567), '1.235MB');
   assert.equal(humanSize(512), '512B');
   assert.equal(progressBar(5, 10), `[${'='.repeat(25)}>${' '.repeat(25)}]      5B/10B`);
+});
+
+test('a login goes to the registry that was meant, or nowhere', () => {
+  const domains = [
+    ['', 'docker.io'],
+    ['https://index.docker.io/v1/', 'docker.io'],
+    ['registry.test:5000', 'registry.test:5000'],
+    ['http://registry.test/v2/', 'registry.test'],
+    ['[::1]:5000', '[::1]:5000'],
+  ] as const;
+  for (const [address, domain] of domains) assert.equal(domainOf(address), domain);
+  for (const address of ['http://', 'https:///v1/', 'a b', 'user@registry.test', 'registry.test:port', '?'])
+    assert.throws(() => domainOf(address), {
+      kind: 'invalid',
+      message: `unable to parse server address: ${JSON.stringify(address)}`,
+    });
+});
+
+test('what an index says of a platform is kept, odd values are not', () => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const platform = {
+    os: 'linux',
+    architecture: 'arm',
+    variant: 'v7',
+    'os.version': '1',
+    'os.features': ['a', 2],
+  };
+  const index = { schemaVersion: 2, manifests: [{ mediaType: '', digest, size: 1, platform }] };
+  const found = parseDocument(Buffer.from(JSON.stringify(index)), '');
+  assert.ok(found.is === 'index');
+  assert.deepEqual(found.manifests[0]?.platform, { ...platform, 'os.features': ['a'] });
 });

@@ -13,6 +13,7 @@ import {
   type ImageLayer,
   type ImageRecord,
 } from '../../core/model/image.ts';
+import { parsePlatformText } from '../../core/platform.ts';
 import { familiar, formatReference, isTag, parseReference, withDefaultTag } from '../../core/reference.ts';
 import { formatNano, nowNano } from '../../core/time.ts';
 import { commitImage, unpackLayer } from './assemble.ts';
@@ -23,7 +24,6 @@ import { emitImage } from './emit.ts';
 import { withLease } from './gc.ts';
 import { publishStaged } from './layer-content.ts';
 import type { Lease } from './leases.ts';
-import { parsePlatformText } from './manifests.ts';
 import { createMeter, meterStream } from './progress.ts';
 import type { CommitInput, CommittedImage, ImportInput, OnProgress } from './types.ts';
 
@@ -70,8 +70,7 @@ async function storeLayer(
       throw error;
     }
   }
-  const { digest, size } = await room.blobs.ingest(ctx, stream, {});
-  await lease.blob(digest);
+  const { digest, size } = await room.blobs.ingest(ctx, stream, { hold: (found) => lease.blob(found) });
   const blob: Descriptor = { mediaType, digest, size };
   const input = { file: room.blobs.path(digest), compression, parent };
   const { diffId } = await room.snapshots.unpackFile(ctx, input);
@@ -81,9 +80,8 @@ async function storeLayer(
 
 async function storeConfig(room: Room, ctx: Ctx, lease: Lease, config: ImageConfig): Promise<string> {
   const bytes = encodeImageConfig(config);
-  const { digest } = await room.blobs.ingest(ctx, Readable.from([bytes]), { size: bytes.length });
-  await lease.blob(digest);
-  return digest;
+  const expected = { size: bytes.length, hold: (digest: string) => lease.blob(digest) };
+  return (await room.blobs.ingest(ctx, Readable.from([bytes]), expected)).digest;
 }
 
 /** Bytes at an address, with Docker's progress as they come. */
@@ -105,6 +103,7 @@ export async function importImage(
   const tags = tagOf(input.repository, input.tag);
   const platform =
     input.platform === undefined ? room.platform : parsePlatformText(input.platform, room.platform);
+  if (platform.os !== room.platform.os) throw invalid('operating system is not supported');
   const config = applyChanges({}, input.changes ?? []);
   const record = await withLease(room, ctx, async (lease) => {
     const source =
@@ -128,7 +127,8 @@ export async function importImage(
     return commitImage(room, { id, config: document, layers: [layer], tags });
   });
   onProgress({ status: record.id });
-  emitImage(room, 'import', record, tags[0] === undefined ? record.id : familiar(tags[0]));
+  if (tags[0] !== undefined) emitImage(room, 'tag', record, familiar(tags[0]));
+  emitImage(room, 'import', record, record.id);
   return record;
 }
 

@@ -69,8 +69,7 @@ export async function compressedLayer(
   const packed = createGzip({ level: 6, chunkSize: 256 << 10 });
   const out = new PassThrough({ highWaterMark: 1 << 20 });
   pipeline(plain, packed, out, () => {});
-  const { digest, size } = await room.blobs.ingest(ctx, out, {});
-  await lease.blob(digest);
+  const { digest, size } = await room.blobs.ingest(ctx, out, { hold: (found) => lease.blob(found) });
   return { ...layer, blob: { mediaType: mediaTypes.dockerLayer, digest, size } };
 }
 

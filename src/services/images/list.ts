@@ -3,14 +3,15 @@
 import { invalid } from '../../core/errors.ts';
 import { targetOf, type HistoryEntry, type ImageRecord, type Platform } from '../../core/model/image.ts';
 import { familiar } from '../../core/reference.ts';
-import { parseNano } from '../../core/time.ts';
+import { nowNano, parseNano } from '../../core/time.ts';
 import type { Room } from './deps.ts';
 import { checkFilters, createdSeconds, imagePredicate, tagMatches } from './filters.ts';
 import { listManifests } from './manifest-list.ts';
 import type { Filters, HistoryItem, ImageDetails, ImageSummary, ImageUsage } from './types.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-const unique = (values: readonly string[]): string[] => [...new Set(values)];
+/** Names as people write them, each once, in the order of their full forms. */
+const shown = (names: readonly string[]): string[] => [...new Set(names)].sort().map(familiar);
 
 /** Bytes of the layers of some images, shared ones once. */
 export function sizeOf(...records: readonly ImageRecord[]): number {
@@ -62,8 +63,8 @@ function summarize(
   return {
     id: first.id,
     parentId: first.parent ?? '',
-    repoTags: unique([first, ...others].flatMap(({ tags }) => tags)).map(familiar),
-    repoDigests: unique([first, ...others].flatMap(({ repoDigests }) => repoDigests)).map(familiar),
+    repoTags: shown([first, ...others].flatMap(({ tags }) => tags)),
+    repoDigests: shown([first, ...others].flatMap(({ repoDigests }) => repoDigests)),
     created: createdSeconds(first),
     size: sizeOf(...group),
     sharedSize:
@@ -81,7 +82,7 @@ export async function list(room: Room, input: ListInput): Promise<readonly Image
   const filters = input.filters ?? {};
   checkFilters(filters, ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until']);
   const groups = room.store.groups();
-  const fits = imagePredicate(room.store, filters, Date.now() / 1000);
+  const fits = imagePredicate(room.store, filters, nowNano());
   const parents = new Set(room.store.all().map((record) => record.parent));
   const isHidden = (record: ImageRecord): boolean =>
     input.all !== true &&
@@ -129,8 +130,8 @@ export async function inspect(
   const data = top === undefined ? {} : await room.snapshots.describe({ layer: top });
   return {
     record,
-    repoTags: record.tags.map(familiar),
-    repoDigests: record.repoDigests.map(familiar),
+    repoTags: shown(record.tags),
+    repoDigests: shown(record.repoDigests),
     created: record.config.created ?? '',
     size: sizeOf(record),
     descriptor: targetOf(record),
@@ -150,8 +151,7 @@ export async function history(
   platform?: Platform,
 ): Promise<readonly HistoryItem[]> {
   const record = room.store.resolve(reference, platform);
-  const { history: entries } = record.config;
-  const documented: readonly HistoryEntry[] = entries ?? record.layers.map(() => ({}));
+  const documented: readonly HistoryEntry[] = record.config.history ?? [];
   let layer = 0;
   const items = documented.map((entry): HistoryItem => {
     const own = entry.empty_layer === true ? undefined : record.layers[layer++];
@@ -166,11 +166,8 @@ export async function history(
   });
   const newestFirst = items.toReversed();
   const [newest, ...older] = newestFirst;
-  const named = { id: record.id, tags: record.tags.map(familiar) };
-  if (newest === undefined)
-    return [
-      { ...named, created: seconds(record.config.created), createdBy: '', size: sizeOf(record), comment: '' },
-    ];
+  if (newest === undefined) return [];
+  const named = { id: record.id, tags: shown(record.tags) };
   return nameParents(room, record, [{ ...newest, ...named }, ...older]);
 }
 

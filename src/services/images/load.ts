@@ -10,6 +10,7 @@ import {
   type ImageRecord,
   type Platform,
 } from '../../core/model/image.ts';
+import { formatPlatform, platformFit } from '../../core/platform.ts';
 import { familiar } from '../../core/reference.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { commitImage, unpackAll, unpackLayer, type NewImage } from './assemble.ts';
@@ -19,7 +20,6 @@ import { emitImage } from './emit.ts';
 import { withLease } from './gc.ts';
 import { findInLayout, normalizeTag, type Found, type FoundGroup } from './layout.ts';
 import type { Lease } from './leases.ts';
-import { formatPlatform, platformFit } from './manifests.ts';
 import { progressBar } from './progress.ts';
 import type { LoadInput, OnProgress } from './types.ts';
 

@@ -2,6 +2,7 @@
 
 import { invalid, notFound } from '../../core/errors.ts';
 import type { Descriptor, Platform } from '../../core/model/image.ts';
+import { formatPlatform, platformFit } from '../../core/platform.ts';
 import { isObject, mediaTypes, parseJson, type JsonObject } from './config.ts';
 
 export interface Manifest {
@@ -11,13 +12,16 @@ export interface Manifest {
 
 function parsePlatform(value: unknown): Platform | undefined {
   if (!isObject(value)) return undefined;
-  const { os, architecture, variant, 'os.version': version } = value;
+  const { os, architecture, variant, 'os.version': version, 'os.features': features } = value;
   if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
   return {
     os,
     architecture,
     ...(typeof variant === 'string' && variant !== '' && { variant }),
     ...(typeof version === 'string' && version !== '' && { 'os.version': version }),
+    ...(Array.isArray(features) && {
+      'os.features': features.filter((each): each is string => typeof each === 'string'),
+    }),
   };
 }
 
@@ -80,61 +84,6 @@ export function parseDocument(bytes: Buffer, mediaType: string): Document {
   }
   const layers = list(value, 'layers', 'manifest').map((each) => parseDescriptor(each, 'manifest'));
   return { is: 'manifest', manifest: { config: parseDescriptor(value['config'], 'manifest'), layers } };
-}
-
-/** Names of architectures as users write them. */
-const aliases: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  'x86-64': 'amd64',
-  aarch64: 'arm64',
-  armhf: 'arm',
-  i386: '386',
-};
-
-/** `linux/arm64/v8`, or one of its parts. `invalid` when it is none. */
-export function parsePlatformText(text: string, host: Platform): Platform {
-  const parts = text.toLowerCase().split('/');
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part)))
-    throw invalid(
-      `invalid platform: ${JSON.stringify(text)}: unknown operating system or architecture: invalid argument`,
-    );
-  const architecture = (name: string): string => aliases[name] ?? name;
-  const [first = '', second, variant] = parts;
-  const isSystem = ['linux', 'windows', 'darwin', 'freebsd'].includes(first);
-  if (isSystem && second === undefined) return { ...host, os: first };
-  const [os, name, kind] = isSystem ? [first, second ?? '', variant] : [host.os, first, second];
-  if (!isSystem && variant !== undefined)
-    throw invalid(
-      `invalid platform: ${JSON.stringify(text)}: unknown operating system or architecture: invalid argument`,
-    );
-  return { os, architecture: architecture(name), ...(kind !== undefined && { variant: kind }) };
-}
-
-export const formatPlatform = (platform: Platform): string =>
-  [platform.os, platform.architecture, ...(platform.variant === undefined ? [] : [platform.variant])].join(
-    '/',
-  );
-
-/** How well an offered platform fits: higher is better, negative is not at all. */
-export function platformFit(wanted: Platform, offered: Platform): number {
-  if (wanted.os !== offered.os || wanted.architecture !== offered.architecture) return -1;
-  const variant = (platform: Platform): string =>
-    platform.variant ??
-    (platform.architecture === 'arm64' ? 'v8' : platform.architecture === 'arm' ? 'v7' : '');
-  const [want, have] = [variant(wanted), variant(offered)];
-  if (want === have) return 100;
-  // An older ARM variant runs on a newer core; the nearest below is best.
-  const [a, b] = [
-    Number(/^v(\d+)$/.exec(want)?.[1] ?? Number.NaN),
-    Number(/^v(\d+)$/.exec(have)?.[1] ?? Number.NaN),
-  ];
-  return Number.isNaN(a) || Number.isNaN(b)
-    ? offered.variant === undefined
-      ? 50
-      : -1
-    : a > b
-      ? 50 - (a - b)
-      : -1;
 }
 
 /** The entry of an index for a platform. `notFound` in Docker's words when there is none. */

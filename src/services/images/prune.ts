@@ -1,7 +1,9 @@
 /** `docker image prune`. */
 
 import type { Ctx } from '../../core/ctx.ts';
+import { invalid } from '../../core/errors.ts';
 import type { ImageRecord } from '../../core/model/image.ts';
+import { nowNano } from '../../core/time.ts';
 import type { Room } from './deps.ts';
 import { booleanFilter, checkFilters, imagePredicate } from './filters.ts';
 import { deleteImage } from './remove.ts';
@@ -11,7 +13,8 @@ export async function prune(room: Room, ctx: Ctx, filters: Filters): Promise<Pru
   checkFilters(filters, ['dangling', 'label', 'label!', 'until']);
   const danglingOnly = booleanFilter(filters, 'dangling') ?? true;
   const { dangling: _dangling, ...rest } = filters;
-  const fits = imagePredicate(room.store, rest, Date.now() / 1000);
+  if ((filters['until']?.length ?? 0) > 1) throw invalid('more than one until filter specified');
+  const fits = imagePredicate(room.store, rest, nowNano());
   // An image is in use in all its platforms when one of them is.
   const isUsed = (record: ImageRecord): boolean => {
     const ids = new Set(room.store.siblings(record).map(({ id }) => id));

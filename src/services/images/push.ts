@@ -1,7 +1,7 @@
 /** `docker push`: layers compressed where they are not, sent where the registry lacks them, the manifest last. */
 
 import type { Ctx } from '../../core/ctx.ts';
-import { notFound } from '../../core/errors.ts';
+import { invalid, notFound } from '../../core/errors.ts';
 import { shortId } from '../../core/ids.ts';
 import type { Descriptor, ImageLayer, ImageRecord } from '../../core/model/image.ts';
 import type { Repository } from '../../core/ports/registry.ts';
@@ -15,7 +15,7 @@ import {
 import { allOrNone } from './all-or-none.ts';
 import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
-import { withLease } from './gc.ts';
+import { blobsOf, withLease } from './gc.ts';
 import type { Lease } from './leases.ts';
 import { createMeter } from './progress.ts';
 import { isForeign, planPush, type PushDocument, type PushPlan } from './push-plan.ts';
@@ -197,7 +197,9 @@ async function bringThere(
 async function pushOne(room: Room, ctx: Ctx, target: Target, onProgress: OnProgress): Promise<void> {
   const { reference, record } = target;
   await withLease(room, ctx, async (lease) => {
-    await lease.blob(record.id);
+    // Removed meanwhile, it is still sent whole.
+    for (const digest of blobsOf(record)) await lease.blob(digest);
+    for (const { chainId } of record.layers) await lease.layer(chainId);
     const { descriptor, plan } = await bringThere(room, ctx, lease, target, onProgress);
     const { digest, size } = descriptor;
     await room.store.change(() => {
@@ -219,10 +221,21 @@ async function pushOne(room: Room, ctx: Ctx, target: Target, onProgress: OnProgr
   });
 }
 
+/** The words for a name that nothing here has, and for a tag that it does not have. */
+function noSuch(room: Room, name: string, tag: string): Error {
+  const isNamed = room.store.tags().some((other) => other.startsWith(`${name}:`));
+  return notFound(
+    isNamed
+      ? `tag does not exist: ${familiar(tag)}`
+      : `An image does not exist locally with the tag: ${familiar(name)}`,
+  );
+}
+
 export async function push(room: Room, ctx: Ctx, input: PushInput, onProgress: OnProgress): Promise<void> {
   const parsed = referenceOf(input);
   const name = repositoryName(parsed);
   onProgress({ status: `The push refers to repository [${name}]` });
+  if (parsed.digest !== undefined) throw invalid('cannot push a digest reference');
   const wantsAll = input.allTags === true && parsed.tag === undefined;
   const prefix = `${name}:`;
   const tags = wantsAll
@@ -231,11 +244,10 @@ export async function push(room: Room, ctx: Ctx, input: PushInput, onProgress: O
   for (const tag of tags) {
     const record =
       input.platform === undefined ? room.store.byTag(tag) : room.store.resolve(tag, input.platform);
-    if (record === undefined)
-      throw notFound(`An image does not exist locally with the tag: ${familiar(name)}`);
+    if (record === undefined) throw noSuch(room, name, tag);
     const reference = { ...parsed, tag: tag.slice(prefix.length) };
     await pushOne(room, ctx, { input, reference, record }, onProgress);
     emitImage(room, 'push', record, familiar(name), familiar(tag));
   }
-  if (tags.length === 0) throw notFound(`An image does not exist locally with the tag: ${familiar(name)}`);
+  if (tags.length === 0) throw noSuch(room, name, name);
 }

@@ -16,7 +16,7 @@ import { formatNano, nowNano } from '../../core/time.ts';
 import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
 import { blobsOf, collectGarbage } from './gc.ts';
-import { planTag, type ImageChange } from './store.ts';
+import { planTag, refuseAmbiguous, type ImageChange } from './store.ts';
 import type { RemovedItem } from './types.ts';
 
 export async function tag(
@@ -30,6 +30,7 @@ export async function tag(
     throw invalid('invalid tag format');
   const named = target.tag === undefined || target.tag === '' ? parsed : { ...parsed, tag: target.tag };
   const normalized = formatReference(withDefaultTag(named));
+  refuseAmbiguous(normalized);
   const { id } = room.store.resolve(reference);
   const at = formatNano(nowNano());
   await room.store.change(() => {
@@ -113,7 +114,11 @@ async function untag(
       return [{ put: { ...record, tags: without(record.tags), repoDigests: without(record.repoDigests) } }];
     }),
   );
-  for (const _name of names) emitImage(room, 'untag', room.store.get(first.id), first.id);
+  // Digests that go along with the last tag of their repository are no news.
+  const told = names.some((name) => !name.includes('@'))
+    ? names.filter((name) => !name.includes('@'))
+    : names;
+  for (const _name of told) emitImage(room, 'untag', room.store.get(first.id), first.id);
   return names.map((name) => ({ untagged: familiar(name) }));
 }
 

@@ -15,7 +15,7 @@ import { encodeHeader, simpleHeader, tarEnd, tarPadding } from '../../core/tar/i
 import { digestOf, maxDocument, mediaTypes } from './config.ts';
 import type { Room } from './deps.ts';
 import { emitImage } from './emit.ts';
-import { blobsOf } from './gc.ts';
+import { blobsOf, endLeaseWith } from './gc.ts';
 import { layerDescriptor, plainLayer } from './layer-content.ts';
 import { parseDocument } from './manifests.ts';
 
@@ -250,7 +250,7 @@ export async function save(
   for (const digest of records.flatMap(blobsOf)) await lease.blob(digest);
   for (const { chainId } of records.flatMap(({ layers }) => layers)) await lease.layer(chainId);
   const out = Readable.from(new Archive(room, ctx).write(images), { objectMode: false });
-  out.once('close', () => void lease.release());
+  endLeaseWith(room, out, lease);
   for (const { records: saved, tags } of images)
     for (const record of saved)
       emitImage(room, 'save', record, tags[0] === undefined ? record.id : familiar(tags[0]));

@@ -30,7 +30,10 @@ function splitTerm(term: string): { readonly domain: string; readonly word: stri
 function starsOf(values: readonly string[] | undefined): number {
   let least = 0;
   for (const value of values ?? []) {
-    if (!/^\d{1,9}$/.test(value)) throw invalid(`invalid filter 'stars=${value}'`);
+    if (!/^\d{1,9}$/.test(value))
+      throw invalid(
+        `invalid filter 'stars=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+      );
     least = Math.max(least, Number(value));
   }
   return least;

@@ -6,6 +6,7 @@
 import { conflict, invalid, notFound } from '../../core/errors.ts';
 import { KeyedQueue } from '../../core/keyed-queue.ts';
 import { platformOf, type ImageRecord, type Platform } from '../../core/model/image.ts';
+import { formatPlatform, platformFit } from '../../core/platform.ts';
 import type { RecordStore } from '../../core/ports/record-store.ts';
 import {
   familiar,
@@ -15,7 +16,6 @@ import {
   withDefaultTag,
   type ImageReference,
 } from '../../core/reference.ts';
-import { formatPlatform, platformFit } from './manifests.ts';
 
 export type ImageChange = { readonly put: ImageRecord } | { readonly remove: string };
 
@@ -180,12 +180,12 @@ function nameOf(reference: ImageReference): string {
 }
 
 function describeMissing(reference: string): string {
-  if (/^(sha256:)?[0-9a-f]{64}$/.test(reference)) return reference;
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(reference)) return `sha256:${reference.slice(-64)}`;
   return familiar(formatReference(withDefaultTag(parseReference(reference))));
 }
 
 /** `sha256:12ab` would be an id. */
-function refuseAmbiguous(tag: string): void {
+export function refuseAmbiguous(tag: string): void {
   if (/^sha(256|384|512):/.test(familiar(tag)))
     throw invalid('refusing to create an ambiguous tag using digest algorithm as name');
 }

@@ -4,7 +4,9 @@ import { invalid } from '../../core/errors.ts';
 import { patternOf } from '../../core/name-patterns.ts';
 import { isActive, type ContainerRecord, type EndpointRecord } from '../../core/model/container.ts';
 import type { NetworkRecord } from '../../core/model/network.ts';
+import { parseMoment } from '../../core/moment.ts';
 import type { LookupCounters } from '../../core/ports/net-helper.ts';
+import { nowNano, parseNano } from '../../core/time.ts';
 import type { Ctx } from '../../core/ctx.ts';
 import { listContainers, type Networks } from './deps.ts';
 import { isUserDefined } from './endpoints.ts';
@@ -93,7 +95,7 @@ function passes(view: NetworkView, name: string, values: readonly string[]): boo
     case 'dangling':
       return values.some((value) => truth(value) === (!network.predefined && members.length === 0));
     case 'until':
-      return values.every((value) => Date.parse(network.createdAt) < untilOf(value));
+      return values.every((value) => (parseNano(network.createdAt) ?? 0n) < parseMoment(value, nowNano()));
     default:
       throw invalid(`invalid filter '${name}'`);
   }
@@ -109,23 +111,6 @@ function truth(value: string): boolean {
   if (value === 'true' || value === '1') return true;
   if (value === 'false' || value === '0') return false;
   throw invalid(`invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`);
-}
-
-const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000 };
-
-/** Milliseconds since the epoch: a Unix time, an RFC 3339 time, or a duration before now (`24h`, `1h30m`). */
-export function untilOf(text: string, now = Date.now()): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  if (/^(\d+[hms])+$/.test(text)) {
-    const parts = text.match(/\d+[hms]/g) ?? [];
-    return (
-      now - parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * (unitMs[part.slice(-1)] ?? 0), 0)
-    );
-  }
-  const parsed = Date.parse(text);
-  if (Number.isNaN(parsed))
-    throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
-  return parsed;
 }
 
 export function filterViews(

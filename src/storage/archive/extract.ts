@@ -103,6 +103,8 @@ export class LayerExtractor implements TarHandler {
     this.#open = undefined;
     try {
       this.#finishFile(file);
+    } catch (error) {
+      throw describe(error, file.header.name);
     } finally {
       closeSync(file.fd);
     }
@@ -272,10 +274,19 @@ const archiveErrors = new Set([
   'EEXIST',
   'EINVAL',
   'EMLINK',
+  // Attributes that no file can have, or none of that name here.
+  'ERANGE',
+  'E2BIG',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  // Owners beyond 32 bits.
+  'ERR_OUT_OF_RANGE',
 ]);
 
 function describe(error: unknown, name: string): unknown {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   if (code === undefined || !archiveErrors.has(code)) return error;
-  return invalid(`cannot unpack ${JSON.stringify(name)}: ${(error as Error).message}`, error);
+  // Without the paths: they are the host's, not the archive's.
+  const [why = ''] = (error as Error).message.replace(/^E[A-Z0-9]+: /, '').split(', ');
+  return invalid(`cannot unpack ${JSON.stringify(name)}: ${why}`, error);
 }

@@ -7,7 +7,8 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { conflict, internal, invalid, isErrno, notFound } from '../../core/errors.ts';
+import type { Ctx } from '../../core/ctx.ts';
+import { conflict, internal, invalid, isErrno, notFound, unavailable } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import type { BlobInfo, BlobStore, PartialBlob } from '../../core/ports/blob-store.ts';
 import { SingleFlight } from '../../core/single-flight.ts';
@@ -60,13 +61,38 @@ class ContentStore implements BlobStore {
 
   async ingest(...[ctx, source, expected]: Parameters<BlobStore['ingest']>): Promise<BlobInfo> {
     if (expected.digest === undefined) return this.#store(ctx, source, expected);
-    let mine = false;
-    const flight = this.#flights.run(expected.digest, () => {
-      mine = true;
-      return this.#store(ctx, source, expected);
-    });
-    if (!mine) source.destroy();
-    return flight;
+    for (;;) {
+      let mine = false;
+      const flight = this.#flights.run(expected.digest, () => {
+        mine = true;
+        return this.#store(ctx, source, expected);
+      });
+      if (mine) return await flight;
+      const info = await this.#awaitOther(ctx, source, flight);
+      if (info !== undefined) return info;
+    }
+  }
+
+  /** What another caller stores; undefined when that failed, which says nothing about this caller's bytes. */
+  async #awaitOther(ctx: Ctx, source: Readable, flight: Promise<BlobInfo>): Promise<BlobInfo | undefined> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {});
+    const cancel = (): void => reject(unavailable('context canceled'));
+    // Nobody reads it yet: a failure would have no listener.
+    source.once('error', reject);
+    ctx.signal.addEventListener('abort', cancel, { once: true });
+    if (ctx.signal.aborted) cancel();
+    try {
+      const info = await Promise.race([flight.catch(() => undefined), promise]);
+      if (info !== undefined) source.destroy();
+      return info;
+    } catch (error) {
+      source.destroy();
+      throw error;
+    } finally {
+      source.off('error', reject);
+      ctx.signal.removeEventListener('abort', cancel);
+    }
   }
 
   async #store(...[ctx, source, expected]: Parameters<BlobStore['ingest']>): Promise<BlobInfo> {
@@ -84,6 +110,7 @@ class ContentStore implements BlobStore {
         throw invalid(`unexpected size ${size}, expected ${expected.size}, of ${expected.digest ?? digest}`);
       if (expected.digest !== undefined && expected.digest !== digest)
         throw invalid(`unexpected digest ${digest}, expected ${expected.digest}`);
+      await expected.hold?.(digest);
       await rename(path, this.path(digest));
       return { digest, size };
     } catch (error) {

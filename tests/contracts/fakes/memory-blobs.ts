@@ -61,6 +61,7 @@ export function createMemoryBlobs(): BlobStore {
         throw invalid(`unexpected size of ${digest}`);
       if (expected.digest !== undefined && expected.digest !== digest)
         throw invalid(`unexpected digest ${digest}`);
+      await expected.hold?.(digest);
       blobs.set(digest, data);
       return info(digest, data);
     },

@@ -19,6 +19,7 @@ import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno, notFound } from '../../../core/errors.ts';
 import { derivedHex, newId } from '../../../core/ids.ts';
+import { KeyedQueue } from '../../../core/keyed-queue.ts';
 import { recipeFiles } from '../../archive/recipe.ts';
 import type { Trash } from '../../trash.ts';
 import type { Layout } from './layout.ts';
@@ -41,6 +42,10 @@ export class Layers {
   readonly #trash: Trash;
   /** Facts never change while a layer exists. */
   readonly #facts = new Map<string, LayerFacts>();
+  /** How many layers went: what was read of one before is not to be kept after. */
+  #removals = 0;
+  /** By chain id: two archives of one layer may come to be known at once. */
+  readonly #recipes = new KeyedQueue();
 
   constructor(layout: Layout, trash: Trash) {
     this.#layout = layout;
@@ -50,10 +55,11 @@ export class Layers {
   async find(chainId: string): Promise<LayerFacts | undefined> {
     const known = this.#facts.get(chainId);
     if (known !== undefined) return known;
+    const removals = this.#removals;
     try {
       const text = await readFile(join(this.#layout.layer(chainId), 'layer.json'), 'utf8');
       const facts = JSON.parse(text) as LayerFacts;
-      this.#facts.set(chainId, facts);
+      if (removals === this.#removals) this.#facts.set(chainId, facts);
       return facts;
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined;
@@ -107,7 +113,7 @@ export class Layers {
   }
 
   /** Notes that a recipe for the layer's archive lies in its directory now. */
-  async setArchive(chainId: string, archive: NonNullable<LayerFacts['archive']>): Promise<void> {
+  async #setArchive(chainId: string, archive: NonNullable<LayerFacts['archive']>): Promise<void> {
     const facts = { ...(await this.get(chainId)), archive };
     const path = join(this.#layout.layer(chainId), 'layer.json');
     await writeFile(`${path}.new`, JSON.stringify(facts));
@@ -115,8 +121,14 @@ export class Layers {
     this.#facts.set(chainId, facts);
   }
 
-  /** Moves the recipe of a staged layer to one that has the same files. */
-  async takeRecipe(
+  /** Moves the recipe of a staged layer to one that has the same files, unless it has one by now. */
+  takeRecipe(staged: string, chainId: string, archive: NonNullable<LayerFacts['archive']>): Promise<void> {
+    return this.#recipes.run(chainId, async () => {
+      if ((await this.get(chainId)).archive === undefined) await this.#moveRecipe(staged, chainId, archive);
+    });
+  }
+
+  async #moveRecipe(
     staged: string,
     chainId: string,
     archive: NonNullable<LayerFacts['archive']>,
@@ -132,7 +144,7 @@ export class Layers {
         if (!isErrno(error, 'ENOENT')) throw error;
       }
     }
-    await this.setArchive(chainId, archive);
+    await this.#setArchive(chainId, archive);
   }
 
   discardStaged(path: string): Promise<void> {
@@ -147,13 +159,18 @@ export class Layers {
   /** Idempotent. */
   async remove(chainId: string): Promise<void> {
     const facts = await this.find(chainId);
-    this.#facts.delete(chainId);
     if (facts !== undefined) await rm(join(this.#layout.links, facts.link), { force: true });
-    await this.#trash.discard(this.#layout.layer(chainId));
+    try {
+      await this.#trash.discard(this.#layout.layer(chainId));
+    } finally {
+      // Not before: whoever looked at it meanwhile has put it back among the facts.
+      this.forget(chainId);
+    }
   }
 
   /** For one that was removed by other hands. */
   forget(chainId: string): void {
+    this.#removals++;
     this.#facts.delete(chainId);
   }
 

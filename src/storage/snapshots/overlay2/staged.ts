@@ -60,10 +60,7 @@ export class StagedLayers {
       const job = { ...input, directory: this.#layout.layer(chainId), scratch: scratch.path };
       const { bytes } = await this.#workers.run(ctx, 'record', job);
       if (bytes === undefined) return false;
-      // It may have got a recipe meanwhile, from an archive that was loaded.
-      const { archive } = await this.#layers.get(chainId);
-      if (archive === undefined)
-        await this.#layers.takeRecipe(scratch.path, chainId, { diffId: input.diffId, bytes });
+      await this.#layers.takeRecipe(scratch.path, chainId, { diffId: input.diffId, bytes });
       return true;
     } finally {
       await this.#layers.discardStaged(scratch.path);
