@@ -121,7 +121,9 @@ export async function connect(
       return { ...record, endpoints: { ...record.endpoints, [network.name]: endpoint } };
     return join(room, ctx, record, network, endpoint, namespace);
   });
-  if (isActive(after.state)) await directory.networksChanged(ctx, after);
+  // One that does not run joins when it starts, and that is told then.
+  if (!isActive(after.state)) return;
+  await directory.networksChanged(ctx, after);
   emitNetwork(room, network, 'connect', id);
 }
 

@@ -474,6 +474,22 @@ test('a daemon that comes back knows who has what', async () => {
   assert.equal(next.endpoints['app']?.ipv4, '172.18.0.3');
 });
 
+test('a container that does not run joins silently: that is told when it starts', async () => {
+  const made = await fixture();
+  const told: string[] = [];
+  await made.service.create(ctx, { name: 'app' });
+  await made.service.create(ctx, { name: 'side' });
+  made.events.subscribe(({ action, attributes }) => told.push(`${action} ${attributes['name']}`));
+  const planned = made.plan('still', { NetworkMode: 'app' });
+  made.containers.set(planned.id, { ...planned, state: { ...planned.state, status: 'exited' } });
+  await made.service.connect(ctx, 'side', 'still', {});
+  assert.deepEqual(Object.keys(made.containers.get(planned.id)?.endpoints ?? {}), ['app', 'side']);
+  assert.deepEqual(told, []);
+  await made.start(made.plan('runs', { NetworkMode: 'app' }));
+  await made.service.connect(ctx, 'side', 'runs', {});
+  assert.deepEqual(told, ['connect side']);
+});
+
 test('connect and disconnect, running and not', async () => {
   const made = await fixture();
   await made.service.create(ctx, { name: 'app' });
