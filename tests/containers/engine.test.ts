@@ -224,7 +224,7 @@ test('namespaces are shared on request and only then', async () => {
 });
 
 test('stop: the signal of the container, its timeout, then SIGKILL', async () => {
-  const trap = `trap 'echo bye; exit 9' INT; while true; do sleep 0.05; done`;
+  const trap = `trap 'echo bye; exit 9' INT; echo up; while true; do sleep 0.05; done`;
   await engine.ok('docker', [
     'run',
     '-d',
@@ -237,9 +237,12 @@ test('stop: the signal of the container, its timeout, then SIGKILL', async () =>
     '-c',
     trap,
   ]);
+  const isUp = async (): Promise<true | undefined> =>
+    (await engine.ok('docker', ['logs', 'polite'])) === 'up' || undefined;
+  await eventually('its trap is set', isUp);
   await engine.ok('docker', ['stop', 'polite']);
   assert.equal(await inspect('polite', '{{.State.ExitCode}}'), '9');
-  assert.equal(await engine.ok('docker', ['logs', 'polite']), 'bye');
+  assert.equal(await engine.ok('docker', ['logs', 'polite']), 'up\nbye');
   await engine.ok('docker', [
     'run',
     '-d',

@@ -120,7 +120,9 @@ export async function runIpamSession(
       try {
         await execute('docker', [...docker, ...line(command)]);
       } catch (error) {
-        failure = String((error as { readonly stderr?: unknown }).stderr).split('\n')[0] ?? '';
+        const [first = ''] = String((error as { readonly stderr?: unknown }).stderr).split('\n');
+        // Docker's command before 28 ends what the engine says of a start with a full stop.
+        failure = first.replace(/^(docker: .*)\.$/, '$1');
       }
       const count = expected?.[name]?.calls.length;
       if (count === undefined) await delay(settleMs);

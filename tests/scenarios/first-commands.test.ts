@@ -130,9 +130,10 @@ for (const client of clients) {
         'busybox',
         'sh',
         '-c',
-        'trap "exit 7" TERM; while :; do sleep 0.05; done',
+        'trap "exit 7" TERM; echo up; while :; do sleep 0.05; done',
       );
       assert.match(await ok('ps'), new RegExp(id.slice(0, 12)));
+      await eventually('its trap is set', async () => (await ok('logs', 's12')) === 'up' || undefined);
       assert.equal(await ok('stop', 's12'), 's12');
       assert.equal(await ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 's12'), 'exited 7');
       await ok('start', 's12');

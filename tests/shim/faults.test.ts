@@ -1,6 +1,7 @@
 /** What goes wrong around a shim, and that the container, its record and the machine come through it. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -156,9 +157,12 @@ for (const runtimeName of ['crun', 'runc']) {
       for (const { hits, refused, later, signal, oomKilled } of cases) {
         counts(slice, 5);
         counts(scope, 0, hits, refused);
-        const plain = machine.spec(['/bin/sh', '-c', 'trap "exit 3" INT; while :; do sleep 0.1; done']);
+        const script = 'trap "exit 3" INT; echo ready; while :; do sleep 0.1; done';
+        const plain = machine.spec(['/bin/sh', '-c', script], { attachments: [all] });
         const spec = { ...plain, cgroupPaths: [...plain.cgroupPaths, scope] };
         const task = await machine.runtime.start(ctx, spec);
+        // Before its trap is set the first process of a namespace hears nothing of a signal.
+        assert.equal(String(await once((task.attachments[0] as Attachment).stdout, 'data')), 'ready\n');
         rmSync(scope, { recursive: true });
         counts(slice, later);
         await task.signal(signal);
