@@ -45,6 +45,11 @@ test('only the parts that failed are repeated, after those that they need', () =
   ]);
 });
 
+test('a suite without parts is repeated whole', () => {
+  assert.deepEqual(partsAgain(tap('not ok 1 - a'), ['']), ['']);
+  assert.deepEqual(partsAgain(tap('part of-old', 'not ok 1 - a'), wanted), wanted);
+});
+
 test('nothing is repeated where nothing failed', () => {
   assert.deepEqual(partsAgain(tap('part service', 'ok 1 - a'), wanted), []);
 });

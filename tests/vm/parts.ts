@@ -56,13 +56,17 @@ export function machineResult(machine: string, tap: TapResult, brokenOff: string
   return { machine, parts, ...(brokenOff === undefined ? {} : { brokenOff }) };
 }
 
-/** The parts that failed, with what they need; from the last one on when the machine broke off. Empty if nothing failed. */
+/**
+ * The parts that failed, with what they need; from the last one on when the machine broke off; all if none of them is known by
+ * name. Empty if nothing failed.
+ */
 export function partsAgain(result: MachineResult, wanted: readonly string[]): readonly string[] {
   const failed = result.parts.filter(({ failures }) => failures.length > 0).map(({ name }) => name);
   const last = result.parts.at(-1)?.name ?? '';
   const after = result.brokenOff === undefined ? [] : wanted.slice(Math.max(0, wanted.indexOf(last)));
   const chosen = new Set([...failed, ...after]);
   if (chosen.size === 0) return [];
+  if (!wanted.some((name) => chosen.has(name))) return wanted;
   for (const name of chosen) for (const needed of needs[name] ?? []) chosen.add(needed);
   if (wanted.includes('service')) chosen.add('service');
   return wanted.filter((name) => chosen.has(name));
