@@ -74,7 +74,9 @@ test('the store is for all registries, a helper of one comes first', () => {
 
 test('without a helper the file keeps it, for its owner alone, with identity tokens instead of passwords', () => {
   rmSync(join(folder, 'config.json'));
-  storeAuth(loadConfig(folder), server, { username: 'me', password: 'p:w' });
+  const auth = { username: 'me', password: 'p:w' };
+  assert.equal(storeAuth(loadConfig(folder), server, auth), true);
+  assert.equal(storeAuth(loadConfig(folder), server, auth), false, 'nothing new: nothing to warn of');
   assert.equal(statSync(join(folder, 'config.json')).mode & 0o777, 0o600);
   assert.deepEqual(findAuth(loadConfig(folder), server), {
     username: 'me',

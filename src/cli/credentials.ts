@@ -69,7 +69,8 @@ export function findAuth(config: ConfigFile, server: string): AuthConfig | undef
   };
 }
 
-export function storeAuth(config: ConfigFile, server: string, auth: AuthConfig): void {
+/** Keeps credentials with the helper, or in the file. Returns false when they stand there already. */
+export function storeAuth(config: ConfigFile, server: string, auth: AuthConfig): boolean {
   const helper = helperFor(config, server);
   if (helper !== undefined) {
     const token = auth.identitytoken;
@@ -81,7 +82,7 @@ export function storeAuth(config: ConfigFile, server: string, auth: AuthConfig):
     callHelper(helper, 'store', JSON.stringify(entry));
     // An empty entry says that there is one; a password that stood here before has moved.
     saveAuths(config, { ...config.auths, [server]: {} });
-    return;
+    return true;
   }
   const stored = {
     auth: Buffer.from(
@@ -89,7 +90,10 @@ export function storeAuth(config: ConfigFile, server: string, auth: AuthConfig):
     ).toString('base64'),
     ...(auth.identitytoken === undefined ? {} : { identitytoken: auth.identitytoken }),
   };
+  const old = config.auths?.[server];
+  if (old?.auth === stored.auth && old.identitytoken === stored.identitytoken) return false;
   saveAuths(config, { ...config.auths, [server]: stored });
+  return true;
 }
 
 export function eraseAuth(config: ConfigFile, server: string): void {

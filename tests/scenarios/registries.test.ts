@@ -69,6 +69,18 @@ for (const client of clients) {
   });
 }
 
+test('a login to an address that is none goes nowhere, and one with the stored password is told as that', async () => {
+  const none = await run('slipway', ['login', '-u', 'ali', '--password-stdin', 'http://'], 'sesame');
+  assert.deepEqual([none.code, none.stderr.trim()], [1, 'unable to parse server address: "http://"']);
+  const first = await run('slipway', ['login', '-u', 'ali', '--password-stdin', registry.host], 'sesame');
+  assert.match(first.stderr, /^\nWARNING! Your credentials are stored unencrypted in /);
+  const again = await run('slipway', ['login', registry.host]);
+  assert.match(again.stderr, /^Authenticating with existing credentials... \[Username: ali\]\n/);
+  assert.ok(!again.stderr.includes('WARNING!'), again.stderr);
+  assert.equal(again.stdout, 'Login Succeeded\n');
+  await ok('slipway', ['logout', registry.host]);
+});
+
 test('a tag beside a digest does not count: the digest decides, and no tag is set', async () => {
   const [good, other] = [`${open.host}/pinned/app:good`, `${open.host}/pinned/app:other`];
   await ok('slipway', ['tag', 'busybox', good]);
@@ -86,6 +98,8 @@ test('a tag beside a digest does not count: the digest decides, and no tag is se
     assert.equal(tags, `${open.host}/pinned/app:<none> ${digest}`);
     const missing = await run(client, ['pull', `${good}@sha256:${'0'.repeat(64)}`]);
     assert.match(missing.stderr, /not found|manifest unknown/);
+    const pushed = await run(client, ['push', `${other}@${digest}`]);
+    assert.deepEqual([pushed.code, pushed.stderr.trim()], [1, 'cannot push a digest reference']);
     await ok(client, ['rmi', `${open.host}/pinned/app@${digest}`]);
   }
 });
@@ -106,14 +120,36 @@ test('manifest: a list is made, annotated, pushed, and taken for what it is by s
   await ok('slipway', ['manifest', 'annotate', list, sources[1] ?? '', '--arch', 'arm64', '--variant', 'v8']);
   const unknown = await run('slipway', ['manifest', 'annotate', list, 'nobody/nothing', '--arch', 'arm64']);
   assert.match(unknown.stderr, /manifest for image nobody\/nothing does not exist in /);
-  const digest = await ok('slipway', ['manifest', 'push', '--purge', list]);
+  const odd = await run('slipway', ['manifest', 'annotate', list, sources[1] ?? '', '--arch', 'pdp11']);
+  assert.match(odd.stderr, /^manifest entry for image has unsupported os\/arch combination: linux\/pdp11/);
+  const none = await run('slipway', ['manifest', 'push', `${open.host}/multi/none:v1`]);
+  assert.equal(none.stderr.trim(), `No such manifest: ${open.host}/multi/none:v1`);
+  const told = (await ok('slipway', ['manifest', 'push', '--purge', list])).split('\n');
+  const digest = told.pop() ?? '';
   assert.match(digest, /^sha256:[0-9a-f]{64}$/);
+  const [one] = told;
+  assert.match(one ?? '', /^Pushed ref \S+\/multi\/app@(sha256:[0-9a-f]{64}) with digest: \1$/);
+  assert.equal(told.length, 2);
   const seen = JSON.parse(await ok('slipway', ['manifest', 'inspect', list])) as {
     manifests: { platform: { architecture: string; variant?: string } }[];
   };
   assert.deepEqual(
     seen.manifests.map(({ platform }) => `${platform.architecture}${platform.variant ?? ''}`),
     ['amd64', 'arm64v8'],
+  );
+  const verbose = JSON.parse(await ok('slipway', ['manifest', 'inspect', '-v', list])) as {
+    Ref: string;
+    Descriptor: { digest: string; platform: { architecture: string } };
+  }[];
+  assert.deepEqual(
+    verbose.map(({ Ref, Descriptor }) => [
+      Ref.split('@')[1] === Descriptor.digest,
+      Descriptor.platform.architecture,
+    ]),
+    [
+      [true, 'amd64'],
+      [true, 'arm64'],
+    ],
   );
   const raw = await runProgram('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${list}`]);
   assert.deepEqual(JSON.parse(raw.stdout), seen);

@@ -25,7 +25,8 @@ export const command: CommandModule = {
   async run({ io, flags, args, client, config }) {
     const filters = parseFilters(flags.list('filter'));
     const [pattern] = args;
-    if (pattern !== undefined) filters['reference'] = [...(filters['reference'] ?? []), pattern];
+    if (pattern !== undefined && pattern !== '')
+      filters['reference'] = [...(filters['reference'] ?? []), pattern];
     if (flags.bool('tree')) {
       checkTreeFlags(flags);
       const manifests = await client().images.list({ all: flags.bool('all'), filters, manifests: true });

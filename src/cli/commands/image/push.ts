@@ -27,8 +27,10 @@ export const command: CommandModule = {
     if (allTags && (name.tag !== undefined || name.digest !== undefined)) {
       throw new CliError("tag can't be used with --all-tags/-a");
     }
+    // A digest says what shall be there, not what name it shall have.
+    if (name.digest !== undefined) throw new CliError('cannot push a digest reference');
     const tag = allTags ? '' : (name.tag ?? 'latest');
-    if (!allTags && name.tag === undefined && name.digest === undefined && !quiet) {
+    if (!allTags && name.tag === undefined && !quiet) {
       io.stdout.write('Using default tag: latest\n');
     }
     const messages = await client().images.push({

@@ -2,16 +2,43 @@
 import { type CommandModule, rangeArgs } from '../../command.ts';
 import { findAuth, registryOf } from '../../credentials.ts';
 import { CliError } from '../../exit.ts';
+import type { RawManifest } from '../../../client/index.ts';
 import { documentOf, type Entry, readList } from '../../manifest-store.ts';
 import { fullName } from '../../reference-name.ts';
 
-const show = (value: unknown): string => `${JSON.stringify(value, undefined, 3)}\n`;
+/** Lists as docker writes them; everything else by tabs. */
+function show(value: unknown): string {
+  const isList = typeof value === 'object' && value !== null && 'manifests' in value;
+  return `${JSON.stringify(value, undefined, isList ? 3 : '\t')}\n`;
+}
+
+type Described = RawManifest['Descriptor'] & { readonly platform?: object };
 const decode = (content: string): unknown => JSON.parse(Buffer.from(content, 'base64').toString('utf8'));
 
-function verbose({ ref, descriptor, content }: Entry): object {
+function verbose({
+  ref,
+  descriptor,
+  content,
+}: Pick<Entry, 'ref' | 'content'> & { readonly descriptor: Described }): object {
   const isOci = descriptor.mediaType.startsWith('application/vnd.oci.');
   const name = isOci ? 'OCIManifest' : 'SchemaV2Manifest';
   return { Ref: ref, Descriptor: descriptor, Raw: content, [name]: decode(content) };
+}
+
+/** Each image of a list in a registry, by its digest. */
+async function imagesOf(
+  list: string,
+  content: string,
+  manifest: (name: string) => Promise<RawManifest>,
+): Promise<object[]> {
+  const { manifests } = decode(content) as { readonly manifests: readonly Described[] };
+  const repository = list.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  const shown: object[] = [];
+  for (const descriptor of manifests) {
+    const ref = `${repository}@${descriptor.digest}`;
+    shown.push(verbose({ ref, descriptor, content: (await manifest(ref)).Content }));
+  }
+  return shown;
 }
 
 export const command: CommandModule = {
@@ -30,15 +57,13 @@ export const command: CommandModule = {
       io.stdout.write(show(flags.bool('verbose') ? local.map(verbose) : documentOf(local)));
       return;
     }
-    const found = await client().images.manifest(first, findAuth(config(), registryOf(first)));
-    const { Descriptor, Content, Platform } = found;
+    const manifest = (name: string): Promise<RawManifest> =>
+      client().images.manifest(name, findAuth(config(), registryOf(first)));
+    const { Descriptor, Content, Platform } = await manifest(first);
     const descriptor = Platform === undefined ? Descriptor : { ...Descriptor, platform: Platform };
-    io.stdout.write(
-      show(
-        flags.bool('verbose')
-          ? { Ref: first, Descriptor: descriptor, Raw: Content, Manifest: decode(Content) }
-          : decode(Content),
-      ),
-    );
+    const isList = /index|manifest\.list/.test(Descriptor.mediaType);
+    if (!flags.bool('verbose')) io.stdout.write(show(decode(Content)));
+    else if (isList) io.stdout.write(show(await imagesOf(first, Content, manifest)));
+    else io.stdout.write(show(verbose({ ref: first, descriptor, content: Content })));
   },
 };

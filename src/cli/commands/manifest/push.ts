@@ -14,7 +14,8 @@ export const command: CommandModule = {
   async run({ io, flags, args, client, config }) {
     const list = fullName(args[0] ?? '');
     const entries = readList(config(), list);
-    if (entries === undefined || entries.length === 0) throw new CliError(`${args[0] ?? ''} not found`);
+    if (entries === undefined || entries.length === 0)
+      throw new CliError(`No such manifest: ${args[0] ?? ''}`);
     for (const { ref, descriptor } of entries) {
       const { architecture, os } = descriptor.platform;
       if (architecture === '' || os === '')
@@ -28,6 +29,10 @@ export const command: CommandModule = {
       sources: entries.map(({ ref, descriptor }) => pinned(ref, descriptor.digest)),
       auth: findAuth(config(), registryOf(list)),
     });
+    for (const { descriptor } of entries) {
+      const { digest } = descriptor;
+      io.stdout.write(`Pushed ref ${pinned(list, digest)} with digest: ${digest}\n`);
+    }
     io.stdout.write(`${Digest}\n`);
     if (flags.bool('purge')) removeList(config(), list);
   },

@@ -44,10 +44,13 @@ async function ask(io: Io, question: string, secret: boolean): Promise<string> {
   return edited(keys.split(/[\r\n]/)[0] ?? '');
 }
 
-const serverName = (text: string): string =>
-  text === '' || text === 'docker.io' || text === 'index.docker.io'
-    ? HUB
-    : text.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+function serverName(text: string): string {
+  if (text === '' || text === 'docker.io' || text === 'index.docker.io') return HUB;
+  const bare = text.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  // Empty would mean Docker Hub, which nobody asked for.
+  if (bare === '') throw new CliError(`unable to parse server address: ${JSON.stringify(text)}`);
+  return bare;
+}
 
 export const command: CommandModule = {
   args: maxArgs(1),
@@ -65,7 +68,13 @@ export const command: CommandModule = {
       password = await readAll(io);
     }
     const stored = username === '' && password === '' ? findAuth(config(), server) : undefined;
-    if (stored !== undefined) io.stdout.write('Authenticating with existing credentials...\n');
+    if (stored !== undefined) {
+      const who =
+        stored.username === undefined || stored.username === '' ? '' : ` [Username: ${stored.username}]`;
+      io.stderr.write(
+        `Authenticating with existing credentials...${who}\n\n Info -> To login with a different account, run 'slipway logout' followed by 'slipway login'\n\n`,
+      );
+    }
     username ||= stored?.username ?? '';
     password ||= stored?.password ?? '';
     if ((username === '' || password === '') && !io.stdin.isTerminal)
@@ -80,8 +89,8 @@ export const command: CommandModule = {
       serveraddress: server,
     });
     const token = IdentityToken === undefined || IdentityToken === '' ? {} : { identitytoken: IdentityToken };
-    storeAuth(config(), server, { username, password, serveraddress: server, ...token });
-    if (helperFor(config(), server) === undefined) {
+    const isNew = storeAuth(config(), server, { username, password, serveraddress: server, ...token });
+    if (isNew && helperFor(config(), server) === undefined) {
       io.stderr.write(
         `\nWARNING! Your credentials are stored unencrypted in '${config().file}'.\nConfigure a credential helper to remove this warning.\n\n`,
       );
