@@ -245,6 +245,13 @@ const bad: Record<string, () => Buffer> = {
   'whose config has numbers for words': () => withConfig({ config: { Cmd: [1] } }),
   'whose labels are no texts': () => withConfig({ config: { Labels: { a: 1 } } }),
   'whose history is no history': () => withConfig({ history: ['x'] }),
+  'with more layers than any mount takes': () => {
+    const tar = tarOf(base);
+    const layers = Array.from({ length: 501 }, () => tar);
+    return withConfig({ rootfs: { type: 'layers', diff_ids: layers.map((each) => `sha256:${sha(each)}`) } });
+  },
+  'whose config is nested without end': () =>
+    withConfig({ labels: JSON.parse(`${'['.repeat(1001)}${']'.repeat(1001)}`) as unknown }),
   'for another operating system': () => {
     const made = image([base]);
     const config = Buffer.from(made.config.toString().replace('"linux"', '"windows"'));

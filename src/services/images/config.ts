@@ -27,7 +27,27 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** No honest document comes near it; what reads or writes a deeper one again would run out of stack. */
+const maxNesting = 1000;
+
+function isTooDeep(bytes: Buffer): boolean {
+  let depth = 0;
+  let inText = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const char = bytes[at];
+    if (inText) {
+      if (char === 0x5c) at++;
+      else if (char === 0x22) inText = false;
+    } else if (char === 0x22) inText = true;
+    else if (char === 0x5b || char === 0x7b) {
+      if (++depth > maxNesting) return true;
+    } else if (char === 0x5d || char === 0x7d) depth--;
+  }
+  return false;
+}
+
 export function parseJson(bytes: Buffer, what: string): unknown {
+  if (isTooDeep(bytes)) throw invalid(`${what}: invalid JSON: exceeded max depth`);
   try {
     return JSON.parse(bytes.toString('utf8')) as unknown;
   } catch (error) {
@@ -41,6 +61,9 @@ export const digestOf = (bytes: Buffer): string =>
 const isDigest = (value: unknown): value is string =>
   typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value);
 
+/** As many as overlayfs takes: no container could stand on more. Each costs a directory, however small the archive is. */
+const maxLayers = 500;
+
 /** Fields that only Docker's older builders wrote; they describe the build, not the image. */
 const dropped = new Set(['container', 'container_config', 'id', 'parent', 'Size', 'layer_id']);
 
@@ -52,6 +75,7 @@ export function parseImageConfig(bytes: Buffer): ImageConfig {
   const diffIds = rootfs['diff_ids'] ?? [];
   if (!Array.isArray(diffIds) || !diffIds.every(isDigest)) throw invalid('invalid image JSON: bad diff_ids');
   checkImageConfig(value);
+  if (diffIds.length > maxLayers) throw invalid('max depth exceeded');
   const kept = Object.fromEntries(
     Object.entries(value).filter(([key, field]) => !dropped.has(key) && field !== null),
   );
