@@ -175,13 +175,14 @@ async function digestOf(name: string): Promise<string> {
 }
 
 test('a push of a digest is refused', async () => {
-  await both(`tag busybox ${hosts.plain}/x`);
+  await both(`tag busybox ${hosts.password}/x`);
+  const login = { username: 'ali', password: 'sesame', serveraddress: hosts.password };
   const told: string[] = [];
   for (const [, peer] of engines) {
     const http = new HttpClient(peer.socket);
-    const path = `/v1.41/images/${hosts.plain}/x@sha256:${'0'.repeat(64)}/push`;
+    const path = `/v1.41/images/${hosts.password}/x@sha256:${'0'.repeat(64)}/push`;
     const { body } = await http.request('POST', path, undefined, undefined, {
-      'X-Registry-Auth': 'e30=',
+      'X-Registry-Auth': Buffer.from(JSON.stringify(login)).toString('base64url'),
     });
     http.close();
     told.push(body.trim().split('\r\n').at(-1) ?? '');
