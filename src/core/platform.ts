@@ -72,12 +72,14 @@ export const formatPlatform = (platform: Platform): string =>
     '/',
   );
 
+/** What is meant where none is named. */
+const usualVariants: Readonly<Record<string, string>> = { amd64: 'v1', arm64: 'v8', arm: 'v7' };
+const variant = ({ architecture, variant: own = '' }: Platform): string =>
+  own === '' ? (usualVariants[architecture] ?? '') : own;
+
 /** How well an offered platform fits: higher is better, negative is not at all. */
 export function platformFit(wanted: Platform, offered: Platform): number {
   if (wanted.os !== offered.os || wanted.architecture !== offered.architecture) return -1;
-  const variant = (platform: Platform): string =>
-    platform.variant ??
-    (platform.architecture === 'arm64' ? 'v8' : platform.architecture === 'arm' ? 'v7' : '');
   const [want, have] = [variant(wanted), variant(offered)];
   if (want === have) return 100;
   // An older ARM variant runs on a newer core; the nearest below is best.

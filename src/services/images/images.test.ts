@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { computedMs } from '#tests/helpers/processor-time.ts';
-import { parsePlatformText } from '../../core/platform.ts';
+import { parsePlatformText, platformFit } from '../../core/platform.ts';
 import { domainOf } from './distribution.ts';
 import { globMatch, isPattern } from './glob.ts';
 import { choosePlatform, parseDocument } from './manifests.ts';
@@ -80,6 +80,12 @@ test('platforms: aliases, variants, and the nearest that runs', () => {
   assert.equal(choose('arm', 'v6'), 'armv6');
   assert.equal(choose('arm64'), 'arm64v8');
   assert.equal(choose('amd64'), 'amd64');
+  // v1 is what every amd64 is; a program for a newer one is not chosen unasked.
+  assert.equal(choose('amd64', 'v1'), 'amd64');
+  assert.equal(choose('amd64', 'v3'), 'amd64');
+  const [plain, first, third] = [undefined, 'v1', 'v3'].map((each) => entry('amd64', each).platform);
+  assert.ok(plain !== undefined && first !== undefined && third !== undefined);
+  assert.ok(platformFit(plain, first) > 0 && platformFit(third, first) > 0 && platformFit(plain, third) < 0);
   assert.throws(() => choose('s390x'), { kind: 'notFound' });
   assert.throws(
     () => choosePlatform(all.slice(2, 3), { os: 'linux', architecture: 'arm', variant: 'v6' }),
