@@ -3,6 +3,8 @@
 import { constants as C, closeSync, openSync, writeSync } from 'node:fs';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { finished } from 'node:stream';
+import { promisify } from 'node:util';
+import { gunzip, type ZlibOptions } from 'node:zlib';
 import { SlipwayError, invalid, isErrno, unavailable } from '../core/errors.ts';
 import { collectAsBytesPass } from '../core/garbage.ts';
 import type { ByteRange } from '../core/ports/blob-store.ts';
@@ -17,6 +19,8 @@ export interface Answer {
   /** Lets the body pass unread, so that the connection can serve the next request. */
   resume(): void;
 }
+
+const gunzipped = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
 
 /** Documents are small: one that takes longer than this is not coming. */
 const documentMs = 120_000;
@@ -195,7 +199,20 @@ export class Received implements Answer {
   }
 
   read(limit: number): Promise<Buffer> {
-    return readBody(this.stream, this.#body(), limit);
+    return this.#plain(readBody(this.stream, this.#body(), limit), limit);
+  }
+
+  /** Proxies compress documents, asked or not. Blobs are what they are. */
+  async #plain(reading: Promise<Buffer>, limit: number): Promise<Buffer> {
+    const body = await reading;
+    if (!/^(?:x-)?gzip$/i.test(this.headers['content-encoding'] ?? '') || body.length === 0) return body;
+    try {
+      return await gunzipped(body, { maxOutputLength: limit });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+        throw invalid(`answer of the registry is larger than ${limit} bytes`, error);
+      throw invalid('the registry answered nonsense: its gzip is malformed', error);
+    }
   }
 
   /** The body to its end, which has to come after so many bytes: `unavailable` before, `invalid` behind. */

@@ -14,27 +14,43 @@ export type Challenge =
 /** `key="value"` pairs of a challenge; quoted strings may hold commas. */
 function parameters(text: string): Map<string, string> {
   const found = new Map<string, string>();
-  for (const [, key = '', quoted, plain] of text.matchAll(/([a-zA-Z]+)=(?:"([^"]*)"|([^\s,]*))/g))
+  for (const [, key = '', quoted, plain] of text.matchAll(/([a-zA-Z]+)\s*=\s*(?:"([^"]*)"|([^\s,]*))/g))
     found.set(key.toLowerCase(), quoted ?? plain ?? '');
   return found;
 }
 
-/** The challenge that the engine can meet; undefined for none. */
+interface Scheme {
+  readonly name: string;
+  readonly fields: Map<string, string>;
+}
+
+/** The challenges of a header: several come in one, separated by commas as their own fields are. */
+function schemesOf(header: string): Scheme[] {
+  const found: Scheme[] = [];
+  for (const part of header.match(/(?:[^,"]|"[^"]*")+/g) ?? []) {
+    const [, name, rest = part] = /^\s*([A-Za-z][\w-]*)(?:\s+(?![\s=])|\s*$)(.*)$/s.exec(part) ?? [];
+    if (name !== undefined) found.push({ name: name.toLowerCase(), fields: new Map() });
+    const fields = found.at(-1)?.fields;
+    for (const [key, value] of parameters(rest)) if (fields?.has(key) === false) fields.set(key, value);
+  }
+  return found;
+}
+
+/** The challenge that the engine can meet, a token before a password; undefined for none. */
 export function parseChallenge(header: string | undefined): Challenge | undefined {
   if (header === undefined || header.length > 8192) return undefined;
-  const bearer = /(?:^|,)\s*bearer\s+(.*)$/i.exec(header);
-  if (bearer !== null) {
-    const fields = parameters(bearer[1] ?? '');
+  const schemes = schemesOf(header);
+  for (const { name, fields } of schemes) {
     const realm = fields.get('realm') ?? '';
-    if (!/^https?:\/\//.test(realm) || !URL.canParse(realm)) return undefined;
-    return {
-      scheme: 'bearer',
-      realm: new URL(realm),
-      service: fields.get('service') ?? '',
-      scope: fields.get('scope') ?? '',
-    };
+    if (name === 'bearer' && /^https?:\/\//.test(realm) && URL.canParse(realm))
+      return {
+        scheme: 'bearer',
+        realm: new URL(realm),
+        service: fields.get('service') ?? '',
+        scope: fields.get('scope') ?? '',
+      };
   }
-  return /(?:^|,)\s*basic(?:\s|$)/i.test(header) ? { scheme: 'basic' } : undefined;
+  return schemes.some(({ name }) => name === 'basic') ? { scheme: 'basic' } : undefined;
 }
 
 export const basic = (username: string, password: string): string =>
@@ -146,7 +162,8 @@ function parseToken(body: Buffer, realm: URL): Token {
   } catch (error) {
     throw internal(`token server ${realm.origin} answered nonsense`, error);
   }
-  const token = value?.['token'] ?? value?.['access_token'];
+  // Docker's field, or OAuth's; some servers send one of them empty.
+  const token = [value?.['token'], value?.['access_token']].find((each) => each !== undefined && each !== '');
   if (typeof token !== 'string' || token === '' || /[^\x21-\x7e]/.test(token))
     throw internal(`token server ${realm.origin} did not include a token in its answer`);
   const life =

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Ctx } from '../core/ctx.ts';
-import { SlipwayError, invalid, notFound, unauthorized } from '../core/errors.ts';
+import { SlipwayError, notFound, unauthorized } from '../core/errors.ts';
 import type { Descriptor } from '../core/model/image.ts';
 import type { ByteRange } from '../core/ports/blob-store.ts';
 import type {
@@ -10,15 +9,17 @@ import type {
   RegistryCredentials,
   Repository,
 } from '../core/ports/registry.ts';
-import { defaultDomain, isTag } from '../core/reference.ts';
+import { defaultDomain } from '../core/reference.ts';
 import type { Answer, Received } from './answer.ts';
 import { parseMirror, type EndpointOptions } from './endpoints.ts';
-import { refusalOf, type Asked } from './errors.ts';
+import { refusalOf } from './errors.ts';
 import { HttpClient, type Transport } from './http.ts';
 import { fetchForeign } from './foreign.ts';
 import { mayPush, pushManifest } from './push.ts';
 import { TransferThread, type FarAnswer } from './transfer/transfer-thread.ts';
-import { pushBlob, pushScope } from './upload.ts';
+import { pushBlob } from './upload.ts';
+import { manifest, manifestDigest, pullScope } from './manifest.ts';
+import { tags } from './tags.ts';
 import type { Fetch } from './upload-source.ts';
 import { referrers } from './referrers.ts';
 import { search } from './search.ts';
@@ -42,72 +43,6 @@ export interface RegistryOptions extends Partial<EndpointOptions> {
 
 /** Our own, Docker's and containerd's. */
 const defaultCertsDirectories = ['/etc/slipway/certs.d', '/etc/docker/certs.d', '/etc/containerd/certs.d'];
-
-const maxManifest = 4 << 20;
-const accept = [
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-  'application/json;q=0.5',
-].join(', ');
-
-export const pullScope = (repository: Repository): string => `repository:${repository.path}:pull`;
-
-/** Bytes that belong to a digest, or an error that says so. */
-function verified(bytes: Buffer, reference: string, header: string | undefined): string {
-  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  if (reference.includes(':') && reference !== digest)
-    throw invalid(`manifest verification failed for digest ${reference}`);
-  if (header?.startsWith('sha256:') === true && header !== digest)
-    throw invalid(`manifest verification failed: the registry says ${header}, the content is ${digest}`);
-  return digest;
-}
-
-async function manifest(
-  session: Session<Answer>,
-  ctx: Ctx,
-  repository: Repository,
-  reference: string,
-  credentials: RegistryCredentials | undefined,
-): Promise<{ descriptor: Descriptor; bytes: Buffer }> {
-  const asked: Asked = { action: 'pull', repository, reference };
-  const { message } = await session.send(ctx, repository.domain, {
-    method: 'GET',
-    path: `/v2/${repository.path}/manifests/${reference}`,
-    headers: { Accept: accept },
-    scopes: [pullScope(repository)],
-    credentials,
-    needs: reference.includes(':') ? 'pull' : 'resolve',
-  });
-  if (message.statusCode !== 200) throw await refusalOf(message, asked);
-  const bytes = await message.read(maxManifest);
-  const header = message.headers['docker-content-digest'];
-  const digest = verified(bytes, reference, typeof header === 'string' ? header : undefined);
-  const mediaType = (message.headers['content-type'] ?? '').replace(/;.*$/, '').trim();
-  return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
-}
-
-async function manifestDigest(
-  session: Session<Answer>,
-  ctx: Ctx,
-  repository: Repository,
-  reference: string,
-  credentials: RegistryCredentials | undefined,
-): Promise<string | undefined> {
-  const { message } = await session.send(ctx, repository.domain, {
-    method: 'HEAD',
-    path: `/v2/${repository.path}/manifests/${reference}`,
-    headers: { Accept: accept },
-    // Asked before a push: the token for that will do.
-    scopes: [pushScope(repository)],
-    credentials,
-    needs: 'push',
-  });
-  message.resume();
-  const digest = message.headers['docker-content-digest'];
-  return message.statusCode === 200 && typeof digest === 'string' ? digest : undefined;
-}
 
 /** `bytes 100-199/1000`: where an answer begins. */
 function startOf(header: string | undefined): number {
@@ -146,6 +81,11 @@ async function blob<A extends Answer>(
     credentials,
   });
   let { message } = sent;
+  // Some servers refuse a range rather than to pass over it.
+  if (range !== undefined && (message.statusCode === 416 || message.statusCode === 501)) {
+    message.resume();
+    return await blob({ session, http, insecure }, ctx, repository, descriptor, credentials, undefined);
+  }
   if (message.statusCode === 404 && (descriptor.urls?.length ?? 0) > 0) {
     message.resume();
     message = await fetchForeign(http, ctx, descriptor, headers, insecure);
@@ -182,37 +122,6 @@ async function transferred(
     save: (file, ranges, onWritten) => message.save({ file, ranges, from, digest, size }, onWritten),
     cancel: () => message.cancel(),
   };
-}
-
-async function tags(
-  session: Session<Answer>,
-  ctx: Ctx,
-  repository: Repository,
-  credentials: RegistryCredentials | undefined,
-): Promise<readonly string[]> {
-  const found: string[] = [];
-  let path: string | undefined = `/v2/${repository.path}/tags/list`;
-  while (path !== undefined && found.length < 100_000) {
-    const request = { method: 'GET', path, scopes: [pullScope(repository)], credentials } as const;
-    const { message } = await session.send(ctx, repository.domain, request);
-    if (message.statusCode !== 200) throw await refusalOf(message, { action: 'pull', repository });
-    const value = parseJson(await message.read(maxManifest));
-    const list = typeof value === 'object' && value !== null ? (value as { tags?: unknown }).tags : undefined;
-    if (Array.isArray(list))
-      found.push(...list.filter((tag): tag is string => typeof tag === 'string' && isTag(tag)));
-    // Only a path on the same registry: a `next` elsewhere would take the credentials along.
-    const next = /^<(\/v2\/[^>]+)>;\s*rel="next"/.exec(message.headers.link?.toString() ?? '');
-    path = next?.[1];
-  }
-  return found;
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8')) as unknown;
-  } catch (error) {
-    throw invalid('the registry answered nonsense', error);
-  }
 }
 
 /** Against `/v2/`, as Docker does. */

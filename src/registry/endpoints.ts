@@ -2,12 +2,12 @@
 
 import { statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { BlockList, isIP } from 'node:net';
 import { join } from 'node:path';
 import { invalid } from '../core/errors.ts';
 import { defaultDomain } from '../core/reference.ts';
 import { allCapabilities, readHostsFile, type Capability, type HostEntry } from './hosts.ts';
 import type { TlsOptions } from './http.ts';
+import { inNetwork, isLoopback } from './networks.ts';
 
 export interface EndpointOptions {
   /** Hosts, `host:port` or networks (CIDR) that are reached without a valid certificate, or over plain HTTP. */
@@ -37,20 +37,10 @@ function splitHost(domain: string): string {
   return bracket?.[1] ?? domain.replace(/:\d+$/, '');
 }
 
-function inNetwork(host: string, network: string): boolean {
-  const [address = '', prefix = ''] = network.split('/');
-  const family = isIP(address);
-  if (family === 0 || !/^\d+$/.test(prefix)) return false;
-  const list = new BlockList();
-  list.addSubnet(address, Number(prefix), family === 6 ? 'ipv6' : 'ipv4');
-  const own = isIP(host);
-  return own !== 0 && list.check(host, own === 6 ? 'ipv6' : 'ipv4');
-}
-
-/** Loopback is always insecure, as in Docker: nobody else can listen there. */
+/** Loopback is always insecure, as in Docker. */
 export function isInsecure(domain: string, listed: readonly string[]): boolean {
   const host = splitHost(domain);
-  if (host === 'localhost' || host === '::1' || inNetwork(host, '127.0.0.0/8')) return true;
+  if (isLoopback(host)) return true;
   return listed.some(
     (entry) => entry === domain || entry === host || (entry.includes('/') && inNetwork(host, entry)),
   );

@@ -15,6 +15,7 @@ import { SlipwayError, internal, invalid, unavailable } from '../core/errors.ts'
 import { collectAsBytesPass } from '../core/garbage.ts';
 import { Received, type Answer } from './answer.ts';
 import { describeBroken } from './dial-words.ts';
+import { isDirect, withoutExceptions } from './no-proxy.ts';
 
 export interface TlsOptions {
   /** False for insecure registries. */
@@ -134,7 +135,7 @@ export class HttpClient implements Transport<Received> {
     const options: RequestOptions = {
       method: request.method,
       headers: Buffer.isBuffer(body) ? { ...headers, 'Content-Length': String(body.length) } : headers,
-      agent: this.#agent(url.protocol, request.tls, body instanceof Readable),
+      agent: this.#agent(url, request.tls, body instanceof Readable),
       signal: ctx.signal,
       timeout: this.#options.idleTimeoutMs,
     };
@@ -175,8 +176,11 @@ export class HttpClient implements Transport<Received> {
   }
 
   /** What hands on has connections of its own: the bodies that wait for it could hold all others. */
-  #agent(protocol: string, tls: TlsOptions, handsOn: boolean): HttpAgent | HttpsAgent {
-    const key = `${keyOf(protocol, tls)}${handsOn ? ' on' : ''}`;
+  #agent(url: URL, tls: TlsOptions, handsOn: boolean): HttpAgent | HttpsAgent {
+    const { protocol } = url;
+    const env = this.#options.proxyEnv ?? {};
+    const direct = isDirect(url, env);
+    const key = `${keyOf(protocol, tls)}${handsOn ? ' on' : ''}${direct ? ' direct' : ''}`;
     const known = this.#agents.get(key);
     if (known !== undefined) return known;
     // The proxy of the daemon's environment, as dockerd uses it.
@@ -184,7 +188,7 @@ export class HttpClient implements Transport<Received> {
       keepAlive: true,
       maxSockets: 16,
       timeout: 30_000,
-      proxyEnv: { ...this.#options.proxyEnv },
+      proxyEnv: direct ? {} : withoutExceptions(env),
     };
     const agent =
       protocol === 'http:'

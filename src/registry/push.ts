@@ -1,13 +1,15 @@
 /** Manifests and indexes into a registry, and whether one may put them there. */
 
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Ctx } from '../core/ctx.ts';
-import { internal } from '../core/errors.ts';
 import type { RegistryCredentials, Repository } from '../core/ports/registry.ts';
 import type { Answer } from './answer.ts';
 import { refusalOf } from './errors.ts';
 import type { Session } from './session.ts';
-import { pushScope } from './upload.ts';
+import { isSuccess, pushScope } from './upload.ts';
+
+const isDigest = (text: string): boolean => /^sha256:[0-9a-f]{64}$/.test(text);
+const digestOf = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 export async function pushManifest(
   session: Session<Answer>,
@@ -30,11 +32,11 @@ export async function pushManifest(
     credentials,
     needs: 'push',
   });
-  if (message.statusCode !== 201) throw await refusalOf(message, { action: 'push', repository });
+  if (!isSuccess(message.statusCode)) throw await refusalOf(message, { action: 'push', repository });
   message.resume();
   const digest = message.headers['docker-content-digest'];
-  if (typeof digest !== 'string') throw internal('the registry did not say the digest of the manifest');
-  return { digest };
+  // Where the registry does not say it, it is that of what was sent.
+  return { digest: typeof digest === 'string' && isDigest(digest) ? digest : digestOf(bytes) };
 }
 
 /** Refusals that say who may do what, or that it will not do now; any other says that the upload is not known. */

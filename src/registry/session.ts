@@ -28,13 +28,15 @@ export interface RegistryRequest {
 }
 
 /** An API path at this host, or an address that it gave itself. */
-function addressOf({ base, prefix }: Endpoint, path: string | URL): URL {
+export function addressOf({ base, prefix }: Pick<Endpoint, 'base' | 'prefix'>, path: string | URL): URL {
   if (typeof path !== 'string') return path;
   const own = path === '/v2' || path.startsWith('/v2/') ? `${prefix}${path.slice('/v2'.length)}` : path;
   return new URL(own, base);
 }
 
 const maxRedirects = 5;
+/** More are noise. */
+const maxWarnings = 1000;
 const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
 
 /**
@@ -63,6 +65,8 @@ interface Known {
   readonly challenges: Map<string, Challenge>;
   /** Insecure registries that turned out to speak plain HTTP. */
   readonly plain: Set<string>;
+  /** Warnings that were told. */
+  readonly warned: Set<string>;
   /** Milliseconds before the second attempt at a registry in trouble, doubled each time. */
   readonly retryDelayMs: number;
 }
@@ -82,7 +86,14 @@ export class Session<A extends Answer> {
     retryDelayMs: number,
   ): Session<A> {
     const tokens = new TokenSource(http);
-    return new Session(http, { options, tokens, challenges: new Map(), plain: new Set(), retryDelayMs });
+    return new Session(http, {
+      options,
+      tokens,
+      challenges: new Map(),
+      plain: new Set(),
+      warned: new Set(),
+      retryDelayMs,
+    });
   }
 
   /** The same with another transport for its requests; tokens still come over this one's. */
@@ -235,6 +246,7 @@ export class Session<A extends Answer> {
         tls,
         ...(body !== undefined && { body }),
       });
+      this.#heed(ctx, url, message);
       const { location } = message.headers;
       if (!isRedirect(message.statusCode) || location === undefined) return message;
       message.resume();
@@ -244,5 +256,17 @@ export class Session<A extends Answer> {
       url = next;
     }
     throw invalid(`registry ${endpoint.base.host} redirects too often`);
+  }
+
+  /** What a registry wants people to know is told once. */
+  #heed(ctx: Ctx, url: URL, message: A): void {
+    for (const [, escaped = ''] of (message.headers.warning ?? '').matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)) {
+      const text = escaped.replace(/\\(.)/g, '$1').slice(0, 500);
+      const key = `${url.host} ${text}`;
+      const { warned } = this.#known;
+      if (warned.has(key) || warned.size >= maxWarnings) continue;
+      warned.add(key);
+      ctx.log.warn('the registry warns', { host: url.host, text });
+    }
   }
 }

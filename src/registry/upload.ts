@@ -5,7 +5,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Ctx } from '../core/ctx.ts';
-import { isKind, unavailable } from '../core/errors.ts';
+import { invalid, isKind, unavailable } from '../core/errors.ts';
 import type { Descriptor } from '../core/model/image.ts';
 import type { ByteRange } from '../core/ports/blob-store.ts';
 import {
@@ -18,7 +18,7 @@ import type { Answer } from './answer.ts';
 import type { Endpoint } from './endpoints.ts';
 import { refusalOf } from './errors.ts';
 import type { Body } from './http.ts';
-import type { Session } from './session.ts';
+import { addressOf, type Session } from './session.ts';
 import { NoParts, bodyFrom, type Fetch } from './upload-source.ts';
 
 export interface PushBlob {
@@ -47,6 +47,37 @@ interface Upload {
   readonly endpoint: Endpoint;
   location: URL;
   offset: number;
+  /** Fewest bytes of a chunk that the registry takes, but for the last. */
+  readonly least: number;
+}
+
+export const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+/**
+ * The address that a registry gave, as one of `from`'s. A proxy that ends TLS often lets the registry behind it believe that it is reached
+ * by plain HTTP.
+ */
+export function locationOf({ base }: Pick<Endpoint, 'base'>, from: URL, text: string): URL {
+  const url = new URL(text, from);
+  const isSame = url.hostname === base.hostname && (url.port === '' || url.port === base.port);
+  if (base.protocol !== 'https:' || url.protocol !== 'http:' || !isSame) return url;
+  return new URL(`${url.pathname}${url.search}`, base);
+}
+
+/** Where an upload that was begun goes on: some registries only give its id. */
+function begunAt(endpoint: Endpoint, asked: string, headers: Answer['headers']): URL | undefined {
+  const { location, 'docker-upload-uuid': id } = headers;
+  const from = addressOf(endpoint, asked);
+  if (location !== undefined) return locationOf(endpoint, from, location);
+  return typeof id === 'string' && /^[\w.=-]+$/.test(id)
+    ? new URL(id, new URL(from.pathname, from))
+    : undefined;
+}
+
+/** `OCI-Chunk-Min-Length`; 0 where there is none. */
+function leastOf(header: string | readonly string[] | undefined): number {
+  const least = Number(header ?? 0);
+  return Number.isSafeInteger(least) && least > 0 ? least : 0;
 }
 
 /** The two ways to a registry: documents and questions on this thread, files past it. */
@@ -99,20 +130,28 @@ class Uploader {
       mount && from !== undefined
         ? `?${new URLSearchParams({ mount: descriptor.digest, from: from.path }).toString()}`
         : '';
+    const path = `/v2/${repository.path}/blobs/uploads/`;
     const { message, endpoint } = await this.#session.send(ctx, repository.domain, {
       ...this.#common,
       method: 'POST',
-      path: `/v2/${repository.path}/blobs/uploads/${query}`,
+      path: `${path}${query}`,
       body: async () => Buffer.alloc(0),
     });
-    if (message.statusCode === 201) {
+    const { statusCode, headers } = message;
+    if (statusCode === 201) {
       message.resume();
       return undefined;
     }
-    if (message.statusCode !== 202 || message.headers.location === undefined)
-      throw await this.#refusal(message);
+    // One that may not read there, or knows no mounts, may take the bytes.
+    if (query !== '' && statusCode >= 400 && statusCode < 500 && statusCode !== 429) {
+      message.resume();
+      return await this.start(ctx, false);
+    }
+    if (!isSuccess(statusCode)) throw await this.#refusal(message);
     message.resume();
-    return { endpoint, location: new URL(message.headers.location, endpoint.base), offset: 0 };
+    const location = begunAt(endpoint, path, headers);
+    if (location === undefined) throw invalid('the registry does not say where to upload to');
+    return { endpoint, location, offset: 0, least: leastOf(headers['oci-chunk-min-length']) };
   }
 
   /** Sends everything, again from where the registry is when the line breaks. */
@@ -152,8 +191,8 @@ class Uploader {
       if (message.statusCode === 204 && end !== undefined) {
         const { location = upload.location.href } = message.headers;
         return {
-          endpoint: upload.endpoint,
-          location: new URL(location, upload.endpoint.base),
+          ...upload,
+          location: locationOf(upload.endpoint, upload.location, location),
           offset: Number(end) + 1,
         };
       }
@@ -165,7 +204,7 @@ class Uploader {
 
   async #sendFrom(ctx: Ctx, upload: Upload): Promise<void> {
     const { size } = this.#input.descriptor;
-    const { chunkSize } = this.#options;
+    const chunkSize = Math.max(this.#options.chunkSize, upload.least);
     if (upload.offset === 0 && size <= chunkSize) {
       await this.#finish(ctx, upload, { from: 0, to: size });
       return;
@@ -197,10 +236,10 @@ class Uploader {
       },
       body: () => this.#body(ctx, range),
     });
-    if (message.statusCode !== 202) throw await this.#refusal(message);
+    if (!isSuccess(message.statusCode)) throw await this.#refusal(message);
     message.resume();
     const { location = upload.location.href } = message.headers;
-    upload.location = new URL(location, upload.endpoint.base);
+    upload.location = locationOf(upload.endpoint, upload.location, location);
     upload.offset = range.to;
   }
 
@@ -219,7 +258,7 @@ class Uploader {
       },
       body: async () => (range === undefined ? Buffer.alloc(0) : await this.#body(ctx, range)),
     });
-    if (message.statusCode !== 201) throw await this.#refusal(message);
+    if (!isSuccess(message.statusCode)) throw await this.#refusal(message);
     message.resume();
   }
 

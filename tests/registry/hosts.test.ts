@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -179,6 +180,49 @@ test('an own authority counts with its certificate in ca.crt, or in hosts.toml, 
     });
   } finally {
     stop(server, proxy.server);
+  }
+});
+
+test('a client certificate, in Docker’s layout and in hosts.toml; without it, and with another’s, nothing is answered', async () => {
+  const { key, cert } = await certificate();
+  const server = createTlsServer(
+    { key, cert, ca: cert, requestCert: true, rejectUnauthorized: false },
+    (message, answer) => {
+      const isKnown = (message.socket as TLSSocket).authorized;
+      answer.writeHead(isKnown ? 200 : 403).end(isKnown ? manifestBytes : '{}');
+    },
+  ).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const domain = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const attempt = async (files: Readonly<Record<string, string | Buffer>>): Promise<unknown> => {
+    const certs = await mkdtemp(join(folder, 'client-'));
+    await mkdir(join(certs, domain));
+    for (const [name, text] of Object.entries(files)) await writeFile(join(certs, domain, name), text);
+    const registry = createRegistry({ certsDirectories: [certs], proxyEnv: {} });
+    try {
+      return await registry.manifest(ctx, { domain, path: 'team/app' }, 'v1', undefined);
+    } finally {
+      await registry.close();
+    }
+  };
+  const toml = (client: string): string => `[host."https://${domain}"]\nca = "ca.pem"\nclient = ${client}\n`;
+  try {
+    await attempt({ 'ca.crt': cert, 'client.cert': cert, 'client.key': key });
+    await assert.rejects(attempt({ 'ca.crt': cert }), { kind: 'notFound', message: /pull access denied/ });
+    const pair = { 'ca.pem': cert, 'own.cert': cert, 'own.key': key };
+    for (const client of ['["own.cert", "own.key"]', '[["own.cert", "own.key"]]'])
+      await attempt({ ...pair, 'hosts.toml': toml(client) });
+    await attempt({
+      'ca.pem': cert,
+      'both.pem': Buffer.concat([cert, key]),
+      'hosts.toml': toml('"both.pem"'),
+    });
+    await assert.rejects(attempt({ 'ca.pem': cert, 'hosts.toml': toml('["own.cert", "own.key"]') }), {
+      kind: 'invalid',
+      message: /hosts\.toml: .*own\.cert/,
+    });
+  } finally {
+    stop(server);
   }
 });
 
