@@ -227,7 +227,7 @@ async function copied(options: { readonly uploadChunkSize?: number } = {}): Prom
 }> {
   const [taken, asked, here]: [Buffer[], string[], string[]] = [[], [], []];
   const target = await serve(receiver(taken, asked));
-  const copying = createRegistry({ retryDelayMs: 1, idleTimeoutMs: 2000, ...options });
+  const copying = createRegistry({ retryDelayMs: 1, ...options });
   let progress: number | undefined;
   const started = (message: unknown): void => {
     const { request } = message as { request: ClientRequest };
