@@ -9,6 +9,7 @@ import { systemdNotifier } from './daemon/notify.ts';
 import { helpText, parseCommand, type DaemonOptions } from './daemon/options.ts';
 import { productVersion } from './daemon/version.ts';
 import { keepFilePagesFew } from './host/index.ts';
+import { toSlipwayError } from './core/errors.ts';
 import { createLogger, type Logger } from './core/log.ts';
 
 /** When the start is over, and how much of programs and libraries a working daemon may keep resident. */
@@ -60,6 +61,6 @@ try {
   else if (command.run === 'version') process.stdout.write(`slipwayd version ${productVersion}\n`);
   else await run(command.options);
 } catch (error) {
-  process.stderr.write(`slipwayd: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`slipwayd: ${toSlipwayError(error).message}\n`);
   process.exit(1);
 }

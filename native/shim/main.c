@@ -59,7 +59,7 @@ static int daemon_is_gone(void) {
 }
 
 static void fail_start(struct session *session, const char *what) {
-  char text[512];
+  char text[PATH_SIZE + 256];
   int size = snprintf(text, sizeof text, "{\"msg\":\"%s: %s\",\"level\":\"error\"}\n", what, strerror(errno));
   shim.phase = session->phase = PHASE_FAILED;
   clients_failed(session, -1, text, (size_t)size);
@@ -82,9 +82,17 @@ static void start(void) {
     server_close();
     _exit(0);
   }
-  if (log_open() < 0) fail_start(session, "failed to initialize logging driver");
-  else if (runtime_run(session) < 0) fail_start(session, "starting the OCI runtime");
-  else state_reserve(); /* while the runtime is at work */
+  if (log_open() < 0) {
+    static char what[PATH_SIZE + 64];
+    int reason = errno;
+    snprintf(what, sizeof what, "failed to initialize logging driver: open %s", shim.options.log_path);
+    errno = reason;
+    fail_start(session, what);
+  } else if (runtime_run(session) < 0) {
+    fail_start(session, "starting the OCI runtime");
+  } else {
+    state_reserve(); /* while the runtime is at work */
+  }
 }
 
 /* Everything is recorded and told to whoever listens. */

@@ -1,6 +1,6 @@
 /** Errors on their way from a worker thread: of what is thrown there only plain data arrives. */
 
-import { SlipwayError, internal, unavailable, type ErrorKind } from './errors.ts';
+import { errnoOf, internal, refusalWords, SlipwayError, unavailable, type ErrorKind } from './errors.ts';
 
 export interface Fault {
   readonly message: string;
@@ -9,10 +9,12 @@ export interface Fault {
   readonly kind: ErrorKind | undefined;
 }
 
-export function faultOf(error: unknown): Fault {
+/** `place`: the path that was worked on, for errors that do not say it. */
+export function faultOf(error: unknown, place?: string): Fault {
+  const isError = error instanceof Error;
   return {
-    message: error instanceof Error ? error.message : String(error),
-    code: error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined,
+    message: isError ? (refusalWords(error, place) ?? error.message) : String(error),
+    code: isError ? errnoOf(error) : undefined,
     kind: error instanceof SlipwayError ? error.kind : undefined,
   };
 }
@@ -20,7 +22,6 @@ export function faultOf(error: unknown): Fault {
 export function errorOf(fault: Fault): Error {
   if (fault.kind !== undefined) return new SlipwayError(fault.kind, fault.message);
   const cause = Object.assign(new Error(fault.message), fault.code === undefined ? {} : { code: fault.code });
-  if (fault.code === 'ENOSPC' || fault.code === 'EDQUOT') return internal('no space left on device', cause);
   if (fault.code === 'ABORT_ERR') return unavailable('context canceled', cause);
   return internal(fault.message, cause);
 }

@@ -17,6 +17,7 @@ import type { SnapshotDriver } from '../core/ports/snapshot-driver.ts';
 import {
   createHost,
   makeInPlaceFile,
+  openProjectQuotas,
   openUnixDatagram,
   setUpCgroups,
   subvolumes,
@@ -55,6 +56,7 @@ import type { DaemonOptions } from './options.ts';
 import { locatePrograms, type Programs } from './programs.ts';
 import { prepareRealtime } from './realtime.ts';
 import { checkReachable, hostAccounts, resolveRemap } from './remap.ts';
+import { checkWritableSize } from './storage-driver.ts';
 import { chooseDefault, configuredRuntimes, findProgram, seccompCaches } from './runtimes.ts';
 
 /** The engine's own id, made at the first start. */
@@ -80,10 +82,13 @@ async function openSnapshots(
   asked: SnapshotDriverName | undefined,
 ): Promise<SnapshotDriver> {
   const name = await chooseDriver(deps, dataRoot, asked);
-  if (name === 'overlay2') return openOverlay2({ ...deps, remap }, dataRoot);
+  const limits = openProjectQuotas(dataRoot);
+  if (name === 'overlay2') return openOverlay2({ ...deps, limits, remap }, dataRoot);
   if (remap !== undefined)
     throw invalid(`storage driver ${name}: containers with user namespaces need the driver overlay2`);
-  return name === 'btrfs' ? openBtrfs({ ...deps, subvolumes }, dataRoot) : openVfs(deps, dataRoot);
+  return name === 'btrfs'
+    ? openBtrfs({ ...deps, subvolumes }, dataRoot)
+    : openVfs({ ...deps, limits }, dataRoot);
 }
 
 async function openStorage(
@@ -186,6 +191,7 @@ export async function openBase(options: DaemonOptions, log: Logger) {
     openStorage(host, log, dataRoot, remap, options.storageDriver),
     openRuntimes(ctx, host, options, runRoot, programs),
   ]);
+  checkWritableSize(storage.snapshots, options.writableSize);
   const id = await engineId(storage.records);
   const initPath =
     options.initPath ?? findProgram('tini-static') ?? findProgram('docker-init') ?? findProgram('catatonit');

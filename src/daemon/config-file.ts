@@ -43,6 +43,7 @@ const special: Readonly<Record<string, Key>> = {
   labels: { flag: 'label', read: texts },
   'insecure-registries': { flag: 'insecure-registry', read: texts },
   'registry-mirrors': { flag: 'registry-mirror', read: texts },
+  'storage-opts': { flag: 'storage-opt', read: texts },
   'exec-opts': { flag: 'exec-opt', read: texts },
   'cdi-spec-dirs': { flag: 'cdi-spec-dir', read: texts },
   'log-opts': {

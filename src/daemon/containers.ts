@@ -54,6 +54,7 @@ export function buildContainers(
       defaultInit: options.init,
       defaultLogDriver: options.logDriver,
       defaultLogOptions: options.logOptions,
+      defaultWritableSize: options.writableSize,
       defaultShmSize: options.containerDefaults.shmSize,
       defaultIpcMode: options.containerDefaults.ipcMode,
       defaultCgroupnsMode: options.containerDefaults.cgroupnsMode,

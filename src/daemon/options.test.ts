@@ -137,3 +137,22 @@ test('storage drivers that are gone are named with what replaced them', () => {
   assert.equal(parseCommand(['-s', 'overlay2']).run, 'daemon');
   assert.equal(parseCommand(['-s', 'vfs']).run, 'daemon');
 });
+
+test('the default size of containers', () => {
+  const size = (...args: string[]): unknown => {
+    const parsed = parseCommand(args);
+    return parsed.run === 'daemon' ? parsed.options.writableSize : undefined;
+  };
+  assert.equal(size(), undefined);
+  assert.equal(size('--storage-opt', 'overlay2.size=1.5G'), 1.5 * 1024 ** 3);
+  assert.equal(
+    size('--storage-opt=overlay2.override_kernel_check=true', '--storage-opt=overlay2.size=0'),
+    undefined,
+  );
+  for (const [text, words] of [
+    ['size=10m', /overlay2: unknown option size/],
+    ['overlay2.size=much', /invalid size: 'much'/],
+    ['overlay2.size', /invalid size: ''/],
+  ] as const)
+    assert.throws(() => size('--storage-opt', text), { kind: 'invalid', message: words });
+});

@@ -11,7 +11,7 @@ import {
   type ContainerDefaults,
 } from './container-defaults.ts';
 import { imageFlags, imageFlagsHelp, parseImagePolicy, type ImagePolicy } from './image-policy.ts';
-import { parseStorageDriver } from './storage-driver.ts';
+import { parseStorageDriver, parseStorageOptions } from './storage-driver.ts';
 import type { SnapshotDriverName } from '../storage/index.ts';
 import type { LogLevel } from '../core/log.ts';
 
@@ -57,6 +57,8 @@ export interface DaemonOptions {
   readonly imagePolicy: ImagePolicy;
   /** Undefined: the one that was used before, else the best that works. */
   readonly storageDriver: SnapshotDriverName | undefined;
+  /** Bytes that a container may write into its root filesystem, unless it says otherwise; undefined for no limit. */
+  readonly writableSize: number | undefined;
 }
 
 export interface TlsFiles {
@@ -114,6 +116,7 @@ const flags = {
   ...containerFlags,
   ...imageFlags,
   'storage-driver': { type: 'string', short: 's', default: '' },
+  'storage-opt': { type: 'string', multiple: true, default: [] as string[] },
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', short: 'v', default: false },
 } as const;
@@ -163,6 +166,9 @@ Options:
       --tlskey FILE                Its key
       --label KEY=VALUE            Label of this engine, shown in info (repeatable)
 ${containerFlagsHelp}${imageFlagsHelp}  -s, --storage-driver NAME        overlay2, btrfs, or vfs where nothing else can be (default: as before, else overlay2 or vfs)
+      --storage-opt overlay2.size=BYTES
+                                   What a container may write into its root filesystem unless it says otherwise (on xfs
+                                   with pquota or ext4 with prjquota)
       --fix-cgroups true|false     Mount missing v1 controllers and set favordynmods at start (default true)
       --cdi-spec-dir DIRECTORY     Where CDI device specifications are (repeatable; default /etc/cdi and /var/run/cdi)
       --shim-path FILE             The slipway-shim program
@@ -323,6 +329,7 @@ export function parseCommand(args: readonly string[]): ParsedCommand {
       containerDefaults: parseContainerDefaults(values),
       imagePolicy: parseImagePolicy(values),
       storageDriver: parseStorageDriver(values['storage-driver']),
+      writableSize: parseStorageOptions(values['storage-opt']),
     },
   };
 }

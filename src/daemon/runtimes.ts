@@ -109,7 +109,12 @@ export async function seccompCaches(
       ),
       directory,
     });
-    if (await cache.probe(ctx, input.probeProgram)) caches.set(runtime.name, cache);
+    const honoured = await cache.probe(ctx, input.probeProgram).catch((error: unknown) => {
+      // A full run root costs speed, not the daemon.
+      ctx.log.warn('compiled seccomp filters could not be tried', { error });
+      return false;
+    });
+    if (honoured) caches.set(runtime.name, cache);
     else
       ctx.log.warn('this crun does not take compiled seccomp filters; starts will be slower', {
         runtime: runtime.name,

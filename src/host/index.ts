@@ -15,6 +15,7 @@ export { cgroupLayout } from './cgroup/layout.ts';
 export { parseMountInfo, type MountInfo } from './mount/mountinfo.ts';
 export { keepFilePagesFew, releaseFilePages } from './memory/release.ts';
 export { makeInPlaceFile } from './in-place.ts';
+export { openProjectQuotas } from './project-quotas.ts';
 export { subvolumes } from './subvolumes.ts';
 export { trimHeap } from './memory/trim-heap.ts';
 export { setUpCgroups, undoCgroupSetup, type CgroupSetupOptions } from './cgroup-setup.ts';

@@ -8,7 +8,7 @@ import { entriesOf } from '../core/log-batch.ts';
 import { isKind } from '../core/errors.ts';
 import { createJsonFileDriver, createLogDrivers, createNoneDriver, defaultLogLimits } from './index.ts';
 import { openUnixDatagram } from '../host/index.ts';
-import { parseHumanSize } from './size.ts';
+import { parseHumanSize } from '../core/human-size.ts';
 import { nanosecondsOf, parseEntry } from './spool/entry.ts';
 
 const everything = { tail: undefined, sinceNano: undefined, untilNano: undefined, follow: false };

@@ -6,7 +6,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backgroundCtx, type Ctx } from '../core/ctx.ts';
-import { isErrno } from '../core/errors.ts';
+import { isErrno, isFull } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Logger } from '../core/log.ts';
 import type { StorageWorkers } from './worker/pool.ts';
@@ -82,7 +82,7 @@ export async function openTrash(
         await rename(path, join(directory, newId()));
       } catch (error) {
         if (isErrno(error, 'ENOENT')) return;
-        if (!isErrno(error, 'ENOSPC') && !isErrno(error, 'EDQUOT')) throw error;
+        if (!isFull(error)) throw error;
         // Not even room for another name: then it goes where it is, which takes longer.
         await rm(path, { recursive: true, force: true });
         return;

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { backgroundCtx } from '../../src/core/ctx.ts';
+import { isFull } from '../../src/core/errors.ts';
 import { Growth } from '../../src/core/growth.ts';
 import { chainIdOf } from '../../src/core/model/image.ts';
 import type { SnapshotDriver } from '../../src/core/ports/snapshot-driver.ts';
@@ -245,7 +246,7 @@ export function snapshotDriverContract(name: string, open: () => Promise<Snapsho
     driver,
   }) => {
     const { high } = await unpackTwo(driver);
-    await driver.prepare('one', high, [{ path: '/place/below', kind: 'directory' }]);
+    await driver.prepare('one', high, { places: [{ path: '/place/below', kind: 'directory' }] });
     await driver.mount('one', { volatile: false });
     assert.deepEqual(await driver.changes(ctx, 'one'), []);
     await driver.ownPlaces('one');
@@ -254,6 +255,36 @@ export function snapshotDriverContract(name: string, open: () => Promise<Snapsho
       claimed.filter((path) => path !== '/place' && path !== '/place/below'),
       [],
     );
+  });
+
+  it('a size holds for one snapshot alone, or is refused in words', async ({ driver, write }) => {
+    const { high } = await unpackTwo(driver);
+    const size = 8 << 20;
+    if (driver.unlimited !== undefined) {
+      assert.match(driver.unlimited, /^--storage-opt is supported only/);
+      await assert.rejects(driver.prepare('small', high, { size }), {
+        kind: 'invalid',
+        message: driver.unlimited,
+      });
+      assert.deepEqual((await driver.list()).snapshots, []);
+      return;
+    }
+    await driver.prepare('small', high, { size });
+    await driver.prepare('other', high);
+    for (const key of ['small', 'other']) await driver.mount(key, { volatile: false });
+    await write('small', '/part', 'x'.repeat(size / 4));
+    await driver.sync();
+    await write('other', '/much', 'x'.repeat(2 * size));
+    const over = async (): Promise<void> => {
+      await write('small', '/much', 'y'.repeat(2 * size));
+      await driver.sync();
+      await write('small', '/more', 'y'.repeat(size));
+    };
+    await assert.rejects(over(), (error) => isFull(error));
+    await driver.removeSnapshot('small');
+    await driver.prepare('small', high);
+    await driver.mount('small', { volatile: false });
+    await write('small', '/much', 'x'.repeat(2 * size));
   });
 
   it('tells what each layer adds, changes and removes, and what it hides', async ({ driver }) => {

@@ -26,6 +26,13 @@ export function volumeDriverContract(name: string, open: () => Promise<VolumeHar
     });
   };
 
+  it('removes what is empty, and only that', async ({ driver, write }) => {
+    for (const name of ['empty', 'used']) await driver.create(name, {});
+    await write('used', 'f', 'x');
+    for (const name of ['empty', 'used', 'never']) await driver.removeEmpty(name);
+    assert.deepEqual(await driver.list(), ['used']);
+  });
+
   it('creates once, lists, mounts and removes; again is fine', async ({ driver, write, look }) => {
     const { mountpoint } = await driver.create('data', {});
     await write('data', 'f', '12345');

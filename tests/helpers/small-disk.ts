@@ -16,6 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { isFull } from '../../src/core/errors.ts';
+
 export const mebi = 1 << 20;
 
 const makers = {
@@ -47,19 +49,22 @@ export interface SmallDisk {
   close(): void;
 }
 
-function takeAll(path: string): void {
+/** Returns the bytes that there were. */
+function takeAll(path: string): number {
   const file = openSync(path, 'w');
+  let taken = 0;
   try {
     for (let size = mebi; size >= 512; size /= 2) {
       try {
-        for (;;) writeSync(file, Buffer.alloc(size, 1));
+        for (;;) taken += writeSync(file, Buffer.alloc(size, 1));
       } catch (error) {
-        assert.match((error as NodeJS.ErrnoException).code ?? '', /ENOSPC|EDQUOT/);
+        assert.ok(isFull(error), String(error));
       }
     }
   } finally {
     closeSync(file);
   }
+  return taken;
 }
 
 export function mountDisk(kind: DiskKind, options: DiskOptions): SmallDisk {
@@ -73,8 +78,13 @@ export function mountDisk(kind: DiskKind, options: DiskOptions): SmallDisk {
     const [program, ...args] = makers[kind];
     writeFileSync(image, '');
     truncateSync(image, options.bytes);
-    execFileSync(program, [...args, ...(options.make ?? []), image]);
-    execFileSync('mount', ['-t', kind, '-o', `loop${more}`, image, path]);
+    try {
+      execFileSync(program, [...args, ...(options.make ?? []), image], { stdio: 'pipe' });
+      execFileSync('mount', ['-t', kind, '-o', `loop${more}`, image, path], { stdio: 'pipe' });
+    } catch (error) {
+      rmSync(folder, { recursive: true });
+      throw error;
+    }
   }
   let fillers = 0;
   const filler = (): string => join(path, `filler-${fillers++}`);
@@ -85,7 +95,19 @@ export function mountDisk(kind: DiskKind, options: DiskOptions): SmallDisk {
   return {
     path,
     free,
-    fill: () => takeAll(filler()),
+    fill: () => {
+      // What was deleted becomes free when the filesystem has written that down.
+      for (let round = 0; round < 10; round++) {
+        execFileSync('sync', ['-f', path]);
+        try {
+          if (takeAll(filler()) === 0) return;
+        } catch (error) {
+          // Not even room for a name.
+          if (isFull(error)) return;
+          throw error;
+        }
+      }
+    },
     clear: () => {
       while (fillers > 0) rmSync(join(path, `filler-${--fillers}`), { force: true });
     },

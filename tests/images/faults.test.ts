@@ -152,17 +152,17 @@ test('a full disk: Docker’s words, and all of it is free again', async () => {
   try {
     const state = await stateOf(engine);
     const load = engine.images.load(ctx, { source: Readable.from([big], { objectMode: false }) }, none);
-    await assert.rejects(load, { message: 'no space left on device' });
+    await assert.rejects(load, { message: /no space left on device$/ });
     await engine.trash.idle();
     assert.deepEqual(await stateOf(engine), state);
     for (const tag of ['blob', 'files']) {
       const pull = engine.images.pull(ctx, { reference: 'registry.test/team/full', tag }, none);
-      await assert.rejects(pull, { message: 'no space left on device' });
+      await assert.rejects(pull, { message: /no space left on device$/ });
       await engine.trash.idle();
       assert.deepEqual(await stateOf(engine), state, tag);
     }
     const source = Readable.from([Buffer.alloc(30 << 20)], { objectMode: false });
-    await assert.rejects(engine.blobs.ingest(ctx, source, {}), { message: 'no space left on device' });
+    await assert.rejects(engine.blobs.ingest(ctx, source, {}), { message: /no space left on device$/ });
     assert.deepEqual(await stateOf(engine), state);
     const small = Readable.from([tarOf([{ name: 'f', text: 'x'.repeat(1 << 20) }])], { objectMode: false });
     await engine.images.import(ctx, { source: small, repository: 'fits' }, none);

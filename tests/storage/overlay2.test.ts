@@ -244,10 +244,10 @@ test('places of mounts that two containers asked for stand in a layer below the 
   ] as const;
   const points = join(root, 'overlay2/points');
   const sets = (): string[] => readdirSync(points).filter((name) => name.includes('-'));
-  await snapshots.prepare('first', top, places);
-  await snapshots.prepare('second', top, places.toReversed());
+  await snapshots.prepare('first', top, { places });
+  await snapshots.prepare('second', top, { places: places.toReversed() });
   await eventually('a layer of the set', async () => sets()[0]);
-  await snapshots.prepare('box', top, places);
+  await snapshots.prepare('box', top, { places });
   assert.ok(readlinkSync(join(root, 'overlay2/snapshots/box/parent')).length < 60, 'the link needs a block');
   const { path } = await snapshots.mount('box', { volatile: false });
   assert.ok(statSync(join(path, 'var/data')).isDirectory());
@@ -274,7 +274,7 @@ test('places of mounts that two containers asked for stand in a layer below the 
   await snapshots.removeSnapshot('first');
   const next = await openOverlay2({ host, workers, trash, log: silentLogger }, root);
   assert.deepEqual(sets(), [set]);
-  await next.prepare('again', top, places);
+  await next.prepare('again', top, { places });
   assert.ok(existsSync(join((await next.mount('again', { volatile: true })).path, 'var/data')));
   for (const key of ['box', 'second', 'again']) await next.removeSnapshot(key);
   await next.removeLayer(top);
@@ -286,8 +286,9 @@ test('places that the image has need no layer', async () => {
   const top = await layer(undefined, { name: 'data/', type: 'directory' });
   const lacking = [{ path: '/lacking', kind: 'directory' }] as const;
   const names = ['one', 'two', 'three'];
-  for (const name of names) await snapshots.prepare(name, top, [{ path: '/data', kind: 'directory' }]);
-  for (const name of names) await snapshots.prepare(`${name}-lacking`, top, lacking);
+  for (const name of names)
+    await snapshots.prepare(name, top, { places: [{ path: '/data', kind: 'directory' }] });
+  for (const name of names) await snapshots.prepare(`${name}-lacking`, top, { places: lacking });
   const points = join(root, 'overlay2/points');
   // Made one after another, in the order in which they were asked for.
   await eventually('the layers', async () => readdirSync(points).length >= 2 || undefined);

@@ -82,6 +82,8 @@ export interface MountPlace {
 export interface SnapshotDriver {
   /** `overlay2`, `vfs`, ... */
   readonly name: string;
+  /** Why `prepare` cannot limit a snapshot's size, in Docker's words; undefined where it can. */
+  readonly unlimited: string | undefined;
   /** Facts for `info`: backing filesystem and the like, in order. */
   status(): readonly (readonly [string, string])[];
   /**
@@ -147,9 +149,14 @@ export interface SnapshotDriver {
   ): Promise<Readonly<Record<string, string>>>;
   /**
    * Makes a writable snapshot on top of a layer (undefined: empty). The driver may lay those `places` that the layer lacks below the snapshot,
-   * so that nobody has to make them in it; they are no changes then.
+   * so that nobody has to make them in it; they are no changes then. `size`: bytes that it may hold (with overlay2 its own, with btrfs and
+   * vfs with those of its layers); beyond that a writer gets ENOSPC or EDQUOT. `invalid` where `unlimited` says why not.
    */
-  prepare(key: string, parent: string | undefined, places?: readonly MountPlace[]): Promise<void>;
+  prepare(
+    key: string,
+    parent: string | undefined,
+    options?: { readonly places?: readonly MountPlace[]; readonly size?: number | undefined },
+  ): Promise<void>;
   /** Makes changes of a mounted snapshot out of the places that were laid below it, as if they had been made in it. Idempotent. */
   ownPlaces(key: string): Promise<void>;
   /**

@@ -13,6 +13,8 @@ export interface VolumeDriver {
   unmount(name: string, options: StringMap): Promise<void>;
   /** Idempotent. */
   remove(name: string): Promise<void>;
+  /** As `remove` for one that holds nothing; nothing for any other. */
+  removeEmpty(name: string): Promise<void>;
   list(): Promise<readonly string[]>;
   /**
    * Copies the content of a directory into a volume that is still empty, with the directory's own owner, mode and time.

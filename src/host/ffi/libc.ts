@@ -130,6 +130,9 @@ const syscallOpenat2 = declare<[number, number, string, Pointer, number]>(
   'long syscall(long number, long directory, const char *path, void *how, size_t size)',
 );
 
+const syscallQuota = declare<[number, number, number, number, Pointer]>(
+  'long syscall(long number, long fd, unsigned long command, unsigned long id, void *value)',
+);
 const syscallOpenTree = declare<[number, number, string, number]>(
   'long syscall(long number, long directory, const char *path, long flags)',
 );
@@ -148,6 +151,9 @@ export const syscalls = {
   pidfdOpen: (pid: number): number => syscallWithNumbers(434, pid, 0, 0, 0),
   pidfdSendSignal: (pidfd: number, signal: number): number => syscallWithNumbers(424, pidfd, signal, 0, 0),
   pidfdGetfd: (pidfd: number, fd: number): number => syscallWithNumbers(438, pidfd, fd, 0, 0),
+  /** `quotactl` on the filesystem that `fd` is on; `value` has the size that the command wants. */
+  quotactlFd: (fd: number, command: number, id: number, value: Uint8Array): number =>
+    syscallQuota(443, fd, command, id, value),
   /** A detached copy of the mount at `path`, from there down. */
   openTree: (path: string): number => syscallOpenTree(428, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC),
   /** `attributes` is struct mount_attr: four 64-bit words, set, clear, propagation, user namespace. */

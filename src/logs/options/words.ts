@@ -1,6 +1,6 @@
 /** The values of `--log-opt`, read as dockerd reads them, and refused in its words. */
 import { invalid } from '../../core/errors.ts';
-import { parseHumanSize } from '../size.ts';
+import { parseHumanSize } from '../../core/human-size.ts';
 
 export type LogOptions = Readonly<Record<string, string>>;
 

@@ -101,9 +101,9 @@ async function finish(
   say({ call: id, op: 'done', ...(body !== undefined && { body: new Uint8Array(body) }) });
 }
 
-function failed(id: number, error: unknown): void {
+function failed(id: number, error: unknown, place?: string): void {
   calls.delete(id);
-  say({ call: id, op: 'failed', fault: faultOf(error) });
+  say({ call: id, op: 'failed', fault: faultOf(error, place) });
 }
 
 function cancel(id: number, call: Call): void {
@@ -129,6 +129,7 @@ port.on('message', (message: ToThread) => {
   if (message.op === 'cancel') cancel(id, call);
   else if (call.answer !== undefined && !call.busy) {
     call.busy = true;
-    finish(id, call.answer, message).catch(fail);
+    const place = message.op === 'save' ? message.place.file : undefined;
+    finish(id, call.answer, message).catch((error: unknown) => failed(id, error, place));
   }
 });

@@ -14,11 +14,14 @@ export type StartOutcome =
   | { readonly kind: 'failed'; readonly status: number; readonly text: string }
   | { readonly kind: 'lost' };
 
+/** How long an exit waits for its record. A disk that takes nothing, not even the room that was kept, would hold it up for ever. */
+const recordMs = 2000;
+
 /** The daemon's own connection to a shim: what became of the start, the exit, and the exits of exec'd processes. */
 export class ShimControl {
   /** Resolves with the first state that is not `starting`. */
   readonly started: Promise<StartOutcome>;
-  /** Resolves when the exit is on record, or with undefined when the connection broke before that. */
+  /** Resolves when the exit is on record, or some time after it when it cannot be; with undefined when the connection broke before that. */
   readonly exited: Promise<ShimState | undefined>;
   readonly #connection: ShimConnection;
   readonly #execExits = new Map<number, PromiseWithResolvers<number>>();
@@ -77,6 +80,7 @@ export class ShimControl {
       const state = decodeState(frame.payload);
       if (state.phase !== 'starting') this.#setStarted({ kind: 'started', state });
       if (state.phase === 'exited' && state.recorded) this.#setExited(state);
+      else if (state.phase === 'exited') setTimeout(() => this.#setExited(state), recordMs);
     } else if (frame.type === frameType.failed) {
       this.#setStarted({ kind: 'failed', ...decodeFailure(frame.payload) });
     } else if (frame.type === frameType.execExit) {

@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, unavailable } from '../../core/errors.ts';
+import { conflict, unavailable, writingTo } from '../../core/errors.ts';
 import type { Attachment, ExecSpec, ExecTask } from '../../core/ports/runtime.ts';
 import { ShimAttachment } from './attachment.ts';
 import { openConnection } from './connection.ts';
@@ -64,7 +64,7 @@ export async function startExec(input: ExecInput): Promise<StartedExec> {
   let frame: Frame | undefined;
   try {
     const process = withConsoleSize(spec.process, spec.terminal ? spec.consoleSize : undefined);
-    writeFileSync(document, JSON.stringify(process), { mode: 0o600 });
+    writingTo(document, () => writeFileSync(document, JSON.stringify(process), { mode: 0o600 }));
     connection.send(encodeExec(flags, rows, columns, document));
     frame = await outcome;
   } finally {

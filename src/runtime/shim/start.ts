@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Ctx } from '../../core/ctx.ts';
-import { internal } from '../../core/errors.ts';
+import { internal, writingTo } from '../../core/errors.ts';
 import type { Task, TaskSpec } from '../../core/ports/runtime.ts';
 import { withUndo } from '../../core/undo.ts';
 import { ShimAttachment } from './attachment.ts';
@@ -66,7 +66,8 @@ function documentOf(spec: TaskSpec): unknown {
 function writeBundle(spec: TaskSpec): void {
   // The environment in it may hold secrets. On a tmpfs: cheaper than a turn through the thread pool.
   mkdirSync(spec.bundle, { recursive: true, mode: 0o711 });
-  writeFileSync(join(spec.bundle, 'config.json'), JSON.stringify(documentOf(spec)), { mode: 0o600 });
+  const file = join(spec.bundle, 'config.json');
+  writingTo(file, () => writeFileSync(file, JSON.stringify(documentOf(spec)), { mode: 0o600 }));
   mkdirSync(dirname(spec.exitPath), { recursive: true, mode: 0o710 });
   // The record of the run before must not be taken for this one's.
   rmSync(spec.exitPath, { force: true });

@@ -1,6 +1,7 @@
 /** The files that the engine puts into every container: hosts, hostname, resolv.conf. */
 
 import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writingTo } from '../../core/errors.ts';
 import type { ContainerRecord } from '../../core/model/container.ts';
 import type { SpecMount } from '../../core/ports/spec-builder.ts';
 import type { Room } from './deps.ts';
@@ -32,7 +33,7 @@ export function writeNetworkFiles(room: Room, record: ContainerRecord): void {
   mkdirSync(filesDirectory(options, record.id), { recursive: true, mode: 0o711 });
   const owner = ownerIn(room, record);
   const write = (path: string, text: string): void => {
-    writeFileSync(path, text, { mode: 0o644 });
+    writingTo(path, () => writeFileSync(path, text, { mode: 0o644 }));
     if (owner.uid !== 0 || owner.gid !== 0) chownSync(path, owner.uid, owner.gid);
   };
   write(

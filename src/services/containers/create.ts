@@ -23,6 +23,7 @@ import { settleAll } from './settle-all.ts';
 import type { CreateInput, CreateResult } from './types.ts';
 import { checkRemap, ownerIn } from './remap.ts';
 import { checkHealthPolicy, validateCreate } from './validate.ts';
+import { writableSize } from './writable-size.ts';
 import { fillVolumes, realizeMounts } from './volumes.ts';
 
 function defaultsOf(room: Room): CreateDefaults {
@@ -133,7 +134,11 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
   const { image, warnings: foreign } = findImage(room, input);
   const defaults = defaultsOf(room);
   const normal = withContainerIds(room, normalizeHostConfig(input.hostConfig, defaults));
-  validateCreate(input.config, normal, { cpus: availableParallelism(), runtimes: options.runtimes });
+  validateCreate(input.config, normal, {
+    cpus: availableParallelism(),
+    runtimes: options.runtimes,
+    unlimited: room.snapshots.unlimited,
+  });
   checkRemap(room, normal);
   const { hostConfig, warnings: ofRuntime } = room.specs.validate(normal);
   const warnings = [...ofRuntime, ...discarded(hostConfig)];
@@ -180,7 +185,10 @@ async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Pr
   await settleAll([
     room.records.commit([{ op: 'put', kind: 'container', id, record }]),
     mkdir(containerDirectory(room.options, id), { recursive: true, mode: 0o710 }),
-    room.snapshots.prepare(id, parent, [...places, ...initPlaces(record.hostConfig)]),
+    room.snapshots.prepare(id, parent, {
+      places: [...places, ...initPlaces(record.hostConfig)],
+      size: writableSize(room, record.hostConfig),
+    }),
   ]);
   await fillVolumes(room, ctx, undo, record);
   room.table.add(entry);

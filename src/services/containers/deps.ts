@@ -35,6 +35,8 @@ export interface ContainerOptions {
   readonly defaultCgroupnsMode?: 'private' | 'host' | undefined;
   /** The ids of containers that do not ask for the host's users; undefined: all have the host's. */
   readonly idMapping?: IdMapping | undefined;
+  /** Bytes that a container may write into its root filesystem, unless it says otherwise; undefined for no limit. */
+  readonly defaultWritableSize?: number | undefined;
   readonly platform: Platform;
 }
 

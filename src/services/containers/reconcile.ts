@@ -18,6 +18,7 @@ import { removeInQueue } from './remove.ts';
 import { remainingBackoff } from './restart-policy.ts';
 import { scheduleRestart } from './restart.ts';
 import { newEntry } from './table.ts';
+import { writableSize } from './writable-size.ts';
 
 /** Reads all records into memory. */
 export async function loadContainers(room: Room): Promise<void> {
@@ -186,7 +187,8 @@ async function perform(room: Room, ctx: Ctx, action: Action, observation: Observ
       case 'prepareSnapshot': {
         const image = room.images.get(entry.record.imageId);
         const parent = image === undefined ? undefined : room.images.topLayer(image);
-        return await room.snapshots.prepare(entry.record.snapshotKey, parent);
+        const size = writableSize(room, entry.record.hostConfig);
+        return await room.snapshots.prepare(entry.record.snapshotKey, parent, { size });
       }
       case 'restart': {
         const { status } = entry.record.state;

@@ -85,9 +85,15 @@ export async function removeInQueue(
   const { record, id } = entry;
   const { exitCode } = record.state;
   await settleLog(room, entry, settleMs);
+  entry.record = withState(record, { status: 'removing' });
   try {
-    entry.record = withState(record, { status: 'removing' });
     await room.records.commit([{ op: 'delete', kind: 'container', id }]);
+  } catch (error) {
+    // Nothing is gone yet.
+    entry.record = record;
+    throw toSlipwayError(error);
+  }
+  try {
     await settleAll([
       room.snapshots.removeSnapshot(record.snapshotKey),
       ...imageSnapshots(record).map((key) => room.snapshots.removeSnapshot(key)),

@@ -23,6 +23,18 @@ const stopSignal = (record: ContainerRecord): number => {
 /** Who ends a run: a person, whose word keeps the restart policy off, or the engine, which starts it again. */
 type Ender = 'person' | 'engine';
 
+/** The word of a person counts also where it cannot be written: on a disk that takes nothing it holds as long as the daemon runs. */
+async function noteStop(room: Room, entry: Entry): Promise<void> {
+  if (entry.record.manuallyStopped) return;
+  const record = { ...entry.record, manuallyStopped: true };
+  try {
+    await commitRecord(room, entry, record);
+  } catch (error) {
+    room.log.warn('stop not written', { container: entry.id, error });
+    entry.record = record;
+  }
+}
+
 /** Sends the signal and records the intent, inside the queue. Returns false when nothing runs. */
 async function signalToStop(room: Room, entry: Entry, signal: number, ender: Ender): Promise<boolean> {
   return await room.queue.run(entry.id, async () => {
@@ -30,8 +42,7 @@ async function signalToStop(room: Room, entry: Entry, signal: number, ender: End
     const { task, record } = entry;
     if (task === undefined || !isActive(record.state)) return false;
     if (ender === 'person') entry.stopRequested = true;
-    if (ender === 'person' && !record.manuallyStopped)
-      await commitRecord(room, entry, { ...record, manuallyStopped: true });
+    if (ender === 'person') await noteStop(room, entry);
     await task.signal(signal);
     emitContainer(room, entry.record, 'kill', { signal: String(signal) });
     // A frozen process sees the signal only when it thaws.
@@ -127,8 +138,7 @@ export async function killContainer(
     }
     const ends = signal === sigkill || signal === stopSignal(record);
     if (ends) entry.stopRequested = true;
-    if (ends && !record.manuallyStopped)
-      await commitRecord(room, entry, { ...record, manuallyStopped: true });
+    if (ends) await noteStop(room, entry);
     await task.signal(signal);
     if (signal === sigkill && entry.record.state.status === 'paused') await task.resume();
   });

@@ -22,7 +22,7 @@ import {
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { invalid, isErrno } from '../../core/errors.ts';
+import { internal, invalid, isErrno, isFull, refusalWords } from '../../core/errors.ts';
 import { capabilityForHost } from '../../core/model/file-capability.ts';
 import { rootOf, toHostId, type IdMapping, type Owner } from '../../core/model/id-mapping.ts';
 import type { FileAttributes } from '../../core/ports/file-attributes.ts';
@@ -124,6 +124,10 @@ async function writeFile(
     fchownSync(fd, header.uid, header.gid);
     fchmodSync(fd, header.mode);
     futimesSync(fd, header.mtime, header.mtime);
+  } catch (error) {
+    // Half a file helps nobody, and takes what room there is.
+    if (isFull(error)) unlinkSync(at);
+    throw error;
   } finally {
     closeSync(fd);
   }
@@ -215,7 +219,12 @@ export async function untarInto(input: UntarInput, archive: Readable): Promise<v
     if (path === posix.normalize(input.path).replace(/(.)\/+$/, '$1')) continue;
     const parent = await openParent(input, path);
     try {
-      await put(input, placeOf(parent, posix.basename(path)), header, entry.body);
+      await put(input, placeOf(parent, posix.basename(path)), header, entry.body).catch((error: Error) => {
+        // The way by which it was opened says nothing to anybody.
+        const { syscall, code, errno } = error as NodeJS.ErrnoException;
+        const words = refusalWords({ syscall, code, errno }, path);
+        throw words === undefined ? error : internal(words, error);
+      });
       if (header.type === 'directory') times.set(path, header.mtime);
     } finally {
       input.host.closeFd(parent);

@@ -4,8 +4,10 @@ import type { ContainerConfig, HostConfig } from '../../core/model/container-spe
 import { checkName, randomName } from './names.ts';
 import { parseSignal } from './signals.ts';
 import { validateCreate } from './validate.ts';
+import { writableSize } from './writable-size.ts';
 
-const facts = { cpus: 2, runtimes: ['crun'] };
+const unlimited = "--storage-opt is supported only for overlay over xfs with 'pquota' mount option: no";
+const facts = { cpus: 2, runtimes: ['crun'], unlimited };
 const host = (hostConfig: HostConfig): readonly [ContainerConfig, HostConfig] => [{}, hostConfig];
 
 const refused: readonly (readonly [readonly [ContainerConfig, HostConfig], string | RegExp])[] = [
@@ -76,6 +78,19 @@ for (const [[config, hostConfig], message] of refused) {
     assert.throws(() => validateCreate(config, hostConfig, facts), { kind: 'invalid', message });
   });
 }
+
+test('a size of the root filesystem, where something can hold it', () => {
+  const able = { ...facts, unlimited: undefined };
+  for (const size of ['10m', '1.5GB', '0']) validateCreate({}, { StorageOpt: { SIZE: size } }, able);
+  assert.throws(() => validateCreate({}, { StorageOpt: { size: 'much' } }, able), {
+    kind: 'invalid',
+    message: "invalid size: 'much'",
+  });
+  const room = { options: { defaultWritableSize: 30 } } as Parameters<typeof writableSize>[0];
+  assert.equal(writableSize(room, { StorageOpt: { size: '1k' } }), 1024);
+  assert.equal(writableSize(room, { StorageOpt: { size: '0' } }), undefined);
+  assert.equal(writableSize(room, {}), 30);
+});
 
 test('an ordinary container passes', () => {
   const hostConfig = {

@@ -10,6 +10,7 @@ import type {
 } from '../../core/model/container-spec.ts';
 import { healthCheckOf } from './health-rules.ts';
 import { parseSignal } from './signals.ts';
+import { checkStorage } from './writable-size.ts';
 
 const minMemory = 6 * 1024 * 1024;
 const minShares = 2;
@@ -205,17 +206,11 @@ function checkIsolation(isolation: string | undefined): void {
     throw invalid(`Invalid isolation: "${isolation}" - linux only supports 'default'`);
 }
 
-/** overlay2 has one option, and only where the filesystem keeps quotas for directories. */
-function checkStorage(options: HostConfig['StorageOpt']): void {
-  for (const name of Object.keys(options ?? {})) {
-    if (name.toLowerCase() !== 'size') throw invalid(`Unknown option ${name}`);
-    throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
-  }
-}
-
 export interface ValidationFacts {
   readonly cpus: number;
   readonly runtimes: readonly string[];
+  /** As `SnapshotDriver.unlimited`. */
+  readonly unlimited: string | undefined;
 }
 
 /** Everything about the two halves of a spec that does not need other objects. */
@@ -240,7 +235,7 @@ export function validateCreate(
   checkNetworkModes(config, hostConfig);
   for (const host of hostConfig.ExtraHosts ?? []) checkExtraHost(host);
   checkIsolation(hostConfig.Isolation);
-  checkStorage(hostConfig.StorageOpt);
+  checkStorage(hostConfig.StorageOpt, facts.unlimited);
   if (Object.hasOwn(hostConfig.Annotations ?? {}, ''))
     throw invalid('invalid Annotations: the empty string is not permitted as an annotation key');
   if ((hostConfig.ShmSize ?? 0) < 0) throw invalid('SHM size can not be less than 0');

@@ -259,6 +259,12 @@ async function usage(room: Room): Promise<readonly VolumeUsage[]> {
   );
 }
 
+/** What a daemon made that was killed before the record of it. Files in one are somebody's, whatever became of the record. */
+async function removeUnrecorded(room: Room): Promise<void> {
+  for (const driver of room.drivers)
+    for (const name of await driver.list()) if (!room.volumes.has(name)) await driver.removeEmpty(name);
+}
+
 /** Reads the records, finishes what an earlier daemon was removing, and builds the service. */
 export async function openVolumes(deps: VolumeServiceDeps): Promise<VolumeService> {
   const records = await deps.records.list('volume');
@@ -269,6 +275,7 @@ export async function openVolumes(deps: VolumeServiceDeps): Promise<VolumeServic
     mounted: new Map(),
   };
   for (const record of records.filter((each) => each.removing === true)) await finishRemoval(room, record);
+  await removeUnrecorded(room);
   return {
     create: async (ctx, input) => (await ensure(room, ctx, input)).record,
     ensure: (ctx, input) => ensure(room, ctx, input),

@@ -6,20 +6,13 @@
 
 import { open, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import type { Ctx } from '../../core/ctx.ts';
-import { internal, invalid, isErrno } from '../../core/errors.ts';
+import { internal, invalid, isErrno, toSlipwayError } from '../../core/errors.ts';
 import { Growth } from '../../core/growth.ts';
 import type { BlobInfo, ByteRange, PartialBlob } from '../../core/ports/blob-store.ts';
 import type { StorageWorkers } from '../worker/pool.ts';
 
 /** Bytes of a piece: what is lost at most when the daemon is killed, for each connection. */
 const pieceSize = 8 << 20;
-
-/** A full disk in Docker's words. */
-function describe(error: unknown): unknown {
-  return isErrno(error, 'ENOSPC') || isErrno(error, 'EDQUOT')
-    ? internal('no space left on device', error)
-    : error;
-}
 
 export interface PartialPlace {
   /** The growing file. */
@@ -91,7 +84,7 @@ export class PartialFile implements PartialBlob {
       const pieces = await open(place.pieces, known.size > 0 ? 'a' : 'w', 0o600);
       return new PartialFile(deps, place, blob, { pieces, filled });
     } catch (error) {
-      throw describe(error);
+      throw toSlipwayError(error);
     }
   }
 

@@ -1,10 +1,11 @@
 /** The SQLite side of the record store: synchronous, and therefore only ever used inside its worker thread. */
 
-import { statSync } from 'node:fs';
+import { statSync, utimesSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { refusalWords } from '../../core/errors.ts';
 import type { DamagedRecord } from '../../core/ports/record-store.ts';
 import { closeKeepingJournal, emptiedAt, takeUpJournal } from './journal.ts';
-import { isFull, RecordRoom } from './room.ts';
+import { full, hasNoRoom, RecordRoom } from './room.ts';
 import { decodeRow, schema as presentSchema, type Schema } from './schema.ts';
 
 export type StoredChange =
@@ -183,9 +184,26 @@ function commitIn(db: DatabaseSync, room: RecordRoom, rows: Rows, changes: reado
     return;
   } catch (error) {
     if (error instanceof Longer) room.provide(error.pages, adds);
-    else if (adds || !isFull(error)) throw error;
+    else if (adds || !hasNoRoom(error)) throw error;
   }
   write(true);
+}
+
+/** What is in the way of a commit. SQLite tells all but a full disk as an input/output error. */
+function wordsOf(path: string, error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const words = refusalWords(error, path);
+  if (words !== undefined) return words;
+  if (!hasNoRoom(error)) return error.message;
+  try {
+    // A change without content: it needs no room, and meets what keeps the filesystem from being written to.
+    const now = new Date();
+    utimesSync(path, now, now);
+  } catch (denied) {
+    return refusalWords(Object.assign(denied as Error, { syscall: 'write' })) ?? error.message;
+  }
+  const { errcode } = error as { readonly errcode?: number };
+  return `write ${path}: ${errcode === full ? 'no space left on device' : 'input/output error (or a quota that is used up)'}`;
 }
 
 /** Opens or makes the file. Throws when another process has it open, or when it is no SQLite file. */
@@ -204,8 +222,7 @@ export function openRecordDatabase(path: string, kinds: Schema = presentSchema):
       commitIn(db, room, rows, changes);
       return undefined;
     } catch (error) {
-      if (isFull(error)) return new Error(`write ${path}: no space left on device`, { cause: error });
-      return error instanceof Error ? error : new Error(String(error));
+      return new Error(wordsOf(path, error), { cause: error });
     }
   };
   return {

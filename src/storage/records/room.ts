@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { isFull } from '../../core/errors.ts';
 import { fillFile, keepJournal } from './journal.ts';
 
 const pageSize = 4096;
@@ -30,13 +31,14 @@ const fewPages = 32;
 const treePages = 4;
 const fileBytes = 1 << 20;
 
-const full = 13;
+/** SQLITE_FULL. */
+export const full = 13;
 const ioError = 10;
 
 /** SQLite's word for a full disk, or the kernel's. Some filesystems, and quotas, tell it as an input/output error. */
-export function isFull(error: unknown): boolean {
-  const { errcode, code } = error as { readonly errcode?: unknown; readonly code?: unknown };
-  if (code === 'ENOSPC' || code === 'EDQUOT') return true;
+export function hasNoRoom(error: unknown): boolean {
+  const { errcode } = error as { readonly errcode?: unknown };
+  if (isFull(error)) return true;
   return typeof errcode === 'number' && (errcode === full || (errcode & 0xff) === ioError);
 }
 
@@ -64,6 +66,8 @@ export class RecordRoom {
   open(): void {
     this.#rows = this.#count('reserve');
     this.#weigh();
+    // Half of one, of a daemon that was killed.
+    this.#giveFile(`${this.#file}.tmp`);
   }
 
   /** After the database is closed. */
@@ -78,13 +82,13 @@ export class RecordRoom {
 
   /** Does it again when the disk is full: with the journal begun anew, then (`toTheLast`) with the file given up. */
   insist(body: () => void, toTheLast = true): void {
-    const rescues = [(): void => {}, (): void => rmSync(this.#file, { force: true })];
+    const rescues = [(): void => {}, (): void => this.#giveFile()];
     for (const rescue of toTheLast ? rescues : rescues.slice(0, 1)) {
       try {
         body();
         return;
       } catch (error) {
-        if (!isFull(error)) throw error;
+        if (!hasNoRoom(error)) throw error;
         rescue();
         this.#restartJournal();
       }
@@ -104,7 +108,7 @@ export class RecordRoom {
     try {
       this.#addPages(enough, 'free');
     } catch (error) {
-      if (adds || !isFull(error)) throw error;
+      if (adds || !hasNoRoom(error)) throw error;
       while (this.#rows > 0 && this.#freePages() < enough) this.#giveRow();
     }
   }
@@ -184,6 +188,14 @@ export class RecordRoom {
     }
   }
 
+  #giveFile(file = this.#file): void {
+    try {
+      rmSync(file, { force: true });
+    } catch {
+      // A disk that can only be read: what it says to the commit is what counts.
+    }
+  }
+
   #writeFile(): void {
     const temporary = `${this.#file}.tmp`;
     try {
@@ -201,7 +213,7 @@ export class RecordRoom {
     try {
       this.#db.exec('PRAGMA wal_checkpoint(RESTART)');
     } catch (error) {
-      if (!isFull(error)) throw error;
+      if (!hasNoRoom(error)) throw error;
     }
   }
 }

@@ -42,12 +42,21 @@ async function canOverlay(
   }
 }
 
+/** What a daemon left that was killed while it tried. */
+async function clearProbe(host: Pick<Host, 'mount' | 'unmount'>, dataRoot: string): Promise<void> {
+  const probe = join(dataRoot, 'overlay2-probe');
+  if (!(await readdir(dataRoot)).includes('overlay2-probe')) return;
+  await host.unmount(join(probe, 'merged')).catch(() => {});
+  await rm(probe, { recursive: true, force: true });
+}
+
 /** `invalid` when the one asked for would hide what another one holds. */
 export async function chooseDriver(
   deps: { readonly host: Pick<Host, 'mount' | 'unmount'>; readonly log: Logger },
   dataRoot: string,
   asked: SnapshotDriverName | undefined,
 ): Promise<SnapshotDriverName> {
+  await clearProbe(deps.host, dataRoot);
   const used: SnapshotDriverName[] = [];
   for (const name of snapshotDriverNames) if (await isUsed(dataRoot, name)) used.push(name);
   const [before] = used;

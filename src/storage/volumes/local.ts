@@ -4,10 +4,10 @@
  */
 
 import { lookup } from 'node:dns/promises';
-import { chown, mkdir, readdir } from 'node:fs/promises';
+import { chown, mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backgroundCtx } from '../../core/ctx.ts';
-import { invalid } from '../../core/errors.ts';
+import { invalid, isErrno } from '../../core/errors.ts';
 import type { StringMap } from '../../core/model/container-spec.ts';
 import type { Owner } from '../../core/model/id-mapping.ts';
 import type { Host, MountRequest } from '../../core/ports/host.ts';
@@ -100,6 +100,17 @@ async function mountRequest(target: string, options: StringMap): Promise<MountRe
   };
 }
 
+/** False when it is there. Not by Node's `recursive`, which calls a disk that is read-only `no such file`. */
+async function make(path: string, mode: number): Promise<boolean> {
+  try {
+    await mkdir(path, { mode });
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
 class LocalVolumes implements VolumeDriver {
   readonly name = 'local';
   readonly validate = validate;
@@ -120,10 +131,10 @@ class LocalVolumes implements VolumeDriver {
   async create(name: string, options: StringMap): Promise<{ mountpoint: string }> {
     validate(options);
     const mountpoint = join(this.#path(name), '_data');
-    await mkdir(this.#path(name), { mode: 0o701, recursive: true });
-    const made = await mkdir(mountpoint, { mode: 0o755, recursive: true });
+    await make(this.#path(name), 0o701);
+    const made = await make(mountpoint, 0o755);
     const { owner } = this.#deps;
-    if (made !== undefined && owner !== undefined) await chown(mountpoint, owner.uid, owner.gid);
+    if (made && owner !== undefined) await chown(mountpoint, owner.uid, owner.gid);
     return { mountpoint };
   }
 
@@ -156,6 +167,19 @@ class LocalVolumes implements VolumeDriver {
     // What is mounted there is somebody's data: it must be gone before the directory is deleted.
     if (await this.#isMounted(name)) await this.#deps.host.unmount(data);
     await this.#deps.trash.discard(this.#path(name));
+  }
+
+  async removeEmpty(name: string): Promise<void> {
+    for (const path of [join(this.#path(name), '_data'), this.#path(name)]) {
+      try {
+        await rmdir(path);
+      } catch (error) {
+        if (isErrno(error, 'ENOENT')) continue;
+        // Something is in it, or mounted on it.
+        if (isErrno(error, 'ENOTEMPTY') || isErrno(error, 'EEXIST') || isErrno(error, 'EBUSY')) return;
+        throw error;
+      }
+    }
   }
 
   async list(): Promise<readonly string[]> {

@@ -31,6 +31,12 @@ const tools: Tools = {
 const say = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 const jobs = new Map<number, JobIo>();
 
+/** Where a job writes: a file that is written by its number does not say it. */
+function placeOf(input: object): string | undefined {
+  const { path, target, to, directory } = input as Readonly<Record<string, unknown>>;
+  return [path, target, to, directory].find((each) => typeof each === 'string');
+}
+
 async function start(message: Extract<ToWorker, { op: 'start' }>): Promise<void> {
   const { job, kind, input } = message;
   const io = new JobIo(job, say);
@@ -39,7 +45,7 @@ async function start(message: Extract<ToWorker, { op: 'start' }>): Promise<void>
     const result = await runJob(tools, io, kind, input);
     say({ job, op: 'done', result });
   } catch (error) {
-    say({ job, op: 'failed', fault: faultOf(error) });
+    say({ job, op: 'failed', fault: faultOf(error, placeOf(input)) });
   } finally {
     jobs.delete(job);
   }

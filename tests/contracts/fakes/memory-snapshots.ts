@@ -93,6 +93,8 @@ function explored(layers: readonly Files[], tellFiles: boolean): Readable {
 }
 
 /** Layers and snapshots in memory: plain files and whiteouts only. */
+const memoryUnlimited = '--storage-opt is supported only where somebody counts: memory';
+
 export function createMemorySnapshots(): MemorySnapshots {
   const layers = new Map<string, Layer>();
   const snapshots = new Map<string, Snapshot>();
@@ -128,6 +130,7 @@ export function createMemorySnapshots(): MemorySnapshots {
   };
   return {
     name: 'memory',
+    unlimited: memoryUnlimited,
     status: () => [],
     unpack: async (_ctx, chainId, parent, archive) => {
       const data = await buffer(archive);
@@ -176,7 +179,8 @@ export function createMemorySnapshots(): MemorySnapshots {
     sync: async () => {},
     describe: async (of) =>
       'layer' in of ? { UpperDir: `/memory/${of.layer}` } : { UpperDir: `/memory/${of.snapshot}` },
-    prepare: async (key, parent) => {
+    prepare: async (key, parent, { size } = {}) => {
+      if (size !== undefined) throw invalid(memoryUnlimited);
       if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(key))
         throw invalid(`invalid snapshot key ${JSON.stringify(key)}`);
       if (parent !== undefined) layerOf(parent);

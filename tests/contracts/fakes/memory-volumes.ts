@@ -30,6 +30,9 @@ export function createMemoryVolumes(driverName = 'local'): MemoryVolumes {
     mount: async (name) => ({ path: path(name) }),
     unmount: async () => {},
     remove: async (name) => void volumes.delete(name),
+    removeEmpty: async (name) => {
+      if (volumes.get(name)?.size === 0) volumes.delete(name);
+    },
     list: async () => [...volumes.keys()],
     fill: async (name, from) => {
       const files = volumes.get(name);

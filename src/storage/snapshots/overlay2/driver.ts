@@ -16,7 +16,6 @@ import type { Host } from '../../../core/ports/host.ts';
 import type {
   FileChange,
   MountedSnapshot,
-  MountPlace,
   SnapshotDriver,
   StagedLayer,
 } from '../../../core/ports/snapshot-driver.ts';
@@ -24,6 +23,7 @@ import { backgroundCtx } from '../../../core/ctx.ts';
 import type { Trash } from '../../trash.ts';
 import type { StorageWorkers } from '../../worker/pool.ts';
 import { Layers } from './layers.ts';
+import { limitsFor, takeBack, whyUnlimited, type Limits } from './limits.ts';
 import { fromSnapshot, type Layout } from './layout.ts';
 import { StagedLayers } from './staged.ts';
 import { mountDirectory, showsIds, type MappedView, type Remap } from './mapped-view.ts';
@@ -48,6 +48,7 @@ export interface Overlay2Deps {
   readonly workers: StorageWorkers;
   readonly trash: Trash;
   readonly log: Logger;
+  readonly limits?: Limits;
   /** The ids of containers with a user namespace; without it there are none. */
   readonly remap?: Remap | undefined;
 }
@@ -137,7 +138,13 @@ export class Overlay2Driver implements SnapshotDriver {
     return this.#deps.host.syncfs(this.#layout.root);
   }
 
-  async prepare(key: string, parent: string | undefined, places: readonly MountPlace[] = []): Promise<void> {
+  get unlimited(): string | undefined {
+    return whyUnlimited(this.#deps.limits, this.#layout.root, this.#backing);
+  }
+
+  async prepare(...[key, parent, options = {}]: Parameters<SnapshotDriver['prepare']>): Promise<void> {
+    const { places = [], size } = options;
+    const limits = limitsFor(this, this.#deps.limits, size);
     const path = this.#layout.snapshot(key);
     if (parent !== undefined) await this.#layers.get(parent);
     const set = parent === undefined ? undefined : this.#points.choose(parent, places);
@@ -149,6 +156,8 @@ export class Overlay2Driver implements SnapshotDriver {
       if (isErrno(error, 'EEXIST')) throw conflict(`snapshot ${key} already exists`);
       throw error;
     }
+    // What is made in it counts from here on; the link and the directories do not matter.
+    if (limits !== undefined) limits.set(path, size ?? 0);
     const [root] = await Promise.all([
       rootOf,
       mkdir(join(path, 'upper'), { mode: 0o755 }),
@@ -300,6 +309,8 @@ export class Overlay2Driver implements SnapshotDriver {
   }
 
   async removeSnapshot(key: string): Promise<void> {
+    // Its number is nobody's only when the last file is deleted: the filesystem knows.
+    takeBack(this.#deps, this.#layout.snapshot(key));
     await this.#mounts.remove(key);
   }
 

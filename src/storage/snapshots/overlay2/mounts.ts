@@ -6,7 +6,7 @@
 
 import { lstat, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isErrno, notFound } from '../../../core/errors.ts';
+import { isErrno, isFull, notFound } from '../../../core/errors.ts';
 import { newId } from '../../../core/ids.ts';
 import type { Logger } from '../../../core/log.ts';
 import type { Host } from '../../../core/ports/host.ts';
@@ -83,7 +83,15 @@ export class SnapshotMounts {
     }
     const id = newId();
     const aside = join(this.#layout.removed, id);
-    await rename(directory, aside);
+    try {
+      await rename(directory, aside);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      // Not even room for another name: then it goes at once.
+      await this.unmount(key);
+      await this.#deps.trash.discard(directory);
+      return;
+    }
     this.#put(id, { directory: aside, removed: true });
   }
 

@@ -70,7 +70,7 @@ class Trees {
     (await readParentLink(this.#deps.layout.snapshot(key)))?.chainId;
 
   /** Made beside the others and moved there when it is whole: a half-made one is never listed. */
-  async prepare(key: string, parent: string | undefined): Promise<void> {
+  async prepare(key: string, parent: string | undefined, size: number | undefined): Promise<void> {
     const { layout, maker, trash } = this.#deps;
     const target = layout.snapshot(key);
     const layers = await this.#layersOf(parent);
@@ -80,9 +80,11 @@ class Trees {
     const root = join(staged, 'root');
     try {
       await mkdir(staged, { mode: 0o710 });
+      if (size !== undefined) maker.limitAround?.(staged, size);
       if (parent !== undefined)
         await symlink(parentLink({ chainId: parent, set: undefined }), join(staged, 'parent'));
       await maker.make(root, parent, layers);
+      if (size !== undefined) await maker.limit?.(root, size);
       await rename(staged, target);
     } catch (error) {
       await trash.discard(staged);
@@ -117,6 +119,7 @@ class Trees {
   }
 
   remove(key: string): Promise<void> {
+    this.#deps.maker.release?.(this.#deps.layout.snapshot(key));
     return this.#deps.trash.discard(this.#deps.layout.snapshot(key));
   }
 
@@ -152,7 +155,11 @@ export function createTreeDriver(deps: TreeDeps): SnapshotDriver {
     list: async () => ({ layers: (await store.list()).layers, snapshots: await trees.list() }),
     snapshotParent: trees.parent,
     // A tree has room for whatever the runtime makes in it; the changes leave that out.
-    prepare: (key, parent) => trees.prepare(key, parent),
+    unlimited: deps.maker.unlimited,
+    prepare: async (key, parent, { size } = {}) => {
+      if (size !== undefined && deps.maker.unlimited !== undefined) throw invalid(deps.maker.unlimited);
+      await trees.prepare(key, parent, size);
+    },
     ownPlaces: nothing,
     mount: (key, { ids }) => trees.mount(key, ids),
     mountPath: (key) => trees.path(key),

@@ -25,7 +25,7 @@ export async function openVfs(deps: Deps, dataRoot: string): Promise<SnapshotDri
     layout,
     layers,
     store,
-    maker: copies(workers),
+    maker: copies(deps, layout, backing),
   });
 }
 

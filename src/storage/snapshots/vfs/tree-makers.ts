@@ -5,12 +5,22 @@ import { join } from 'node:path';
 import { backgroundCtx } from '../../../core/ctx.ts';
 import { isErrno } from '../../../core/errors.ts';
 import { newId } from '../../../core/ids.ts';
+import type { Logger } from '../../../core/log.ts';
 import type { Subvolumes } from '../../../core/ports/subvolumes.ts';
 import type { Trash } from '../../trash.ts';
 import type { StorageWorkers } from '../../worker/pool.ts';
 import type { Layout } from '../overlay2/layout.ts';
+import { takeBack, usable, whyUnlimited, type Limits } from '../overlay2/limits.ts';
 
 export interface TreeMaker {
+  /** As `SnapshotDriver.unlimited`. */
+  readonly unlimited: string | undefined;
+  /** Limits the directory in which a tree will be made. */
+  readonly limitAround?: (directory: string, bytes: number) => void;
+  /** Limits a tree that was made. */
+  readonly limit?: (root: string, bytes: number) => Promise<void>;
+  /** The directory around a tree goes. */
+  readonly release?: (directory: string) => void;
   /** Makes `root`, which does not exist, of layers (directories, topmost first); `parent` is the topmost one's chain id. */
   make(root: string, parent: string | undefined, layers: readonly string[]): Promise<void>;
   /** A layer is gone. Idempotent. */
@@ -27,10 +37,19 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-export const copies = (workers: StorageWorkers): TreeMaker => ({
+interface CopyDeps {
+  readonly workers: StorageWorkers;
+  readonly limits?: Limits;
+  readonly log: Logger;
+}
+
+export const copies = (deps: CopyDeps, layout: Layout, backing: string): TreeMaker => ({
+  unlimited: whyUnlimited(deps.limits, layout.root, backing),
+  limitAround: (directory, bytes) => usable(deps.limits)?.set(directory, bytes),
+  release: (directory) => takeBack(deps, directory),
   make: async (root, _parent, layers) => {
     await mkdir(root, { mode: 0o755 });
-    await workers.run(backgroundCtx(), 'flatten', { layers, target: root });
+    await deps.workers.run(backgroundCtx(), 'flatten', { layers, target: root });
   },
   forget: async () => {},
 });
@@ -43,6 +62,7 @@ interface SubvolumeDeps {
 }
 
 class SubvolumeTrees implements TreeMaker {
+  readonly unlimited = undefined;
   readonly #deps: SubvolumeDeps;
   readonly #folder: string;
   /** Trees of images under way, by chain id. */
@@ -62,6 +82,10 @@ class SubvolumeTrees implements TreeMaker {
     }
     await this.#base(parent, layers);
     await subvolumes.snapshot(this.#path(parent), root);
+  }
+
+  limit(root: string, bytes: number): Promise<void> {
+    return this.#deps.subvolumes.limit(root, bytes);
   }
 
   forget(chainId: string): Promise<void> {
