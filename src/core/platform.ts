@@ -87,11 +87,7 @@ export function platformFit(wanted: Platform, offered: Platform): number {
     Number(/^v(\d+)$/.exec(want)?.[1] ?? Number.NaN),
     Number(/^v(\d+)$/.exec(have)?.[1] ?? Number.NaN),
   ];
-  return Number.isNaN(a) || Number.isNaN(b)
-    ? offered.variant === undefined
-      ? 50
-      : -1
-    : a > b
-      ? 50 - (a - b)
-      : -1;
+  if (a > b) return 50 - (a - b);
+  // Many configs say nothing of the variant that their index names: taken where nothing fits better, as by dockerd.
+  return offered.variant === undefined ? 10 : -1;
 }

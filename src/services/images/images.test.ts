@@ -80,6 +80,10 @@ test('platforms: aliases, variants, and the nearest that runs', () => {
   assert.equal(choose('arm', 'v6'), 'armv6');
   assert.equal(choose('arm64'), 'arm64v8');
   assert.equal(choose('amd64'), 'amd64');
+  // A config that names no variant may be of any.
+  const arm = { os: 'linux', architecture: 'arm' };
+  assert.ok(platformFit({ ...arm, variant: 'v6' }, arm) > 0);
+  assert.ok(platformFit({ ...arm, variant: 'v6' }, { ...arm, variant: 'v7' }) < 0);
   // v1 is what every amd64 is; a program for a newer one is not chosen unasked.
   assert.equal(choose('amd64', 'v1'), 'amd64');
   assert.equal(choose('amd64', 'v3'), 'amd64');
