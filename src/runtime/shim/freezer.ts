@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { internal, isErrno } from '../../core/errors.ts';
 
-interface Freezer {
+export interface Freezer {
   readonly file: string;
-  readonly frozen: string;
-  readonly thawed: string;
+  /** Asks the kernel, which says when it is so by `isFrozen`. */
+  set(frozen: boolean): Promise<void>;
   isFrozen(): Promise<boolean>;
 }
 
@@ -24,7 +24,8 @@ async function findFreezer(cgroupPaths: readonly string[]): Promise<Freezer | un
     const state = join(path, 'freezer.state');
     if (await exists(state)) {
       const isFrozen = async (): Promise<boolean> => (await readFile(state, 'utf8')).trim() === 'FROZEN';
-      return { file: state, frozen: 'FROZEN', thawed: 'THAWED', isFrozen };
+      const set = (frozen: boolean): Promise<void> => writeFile(state, frozen ? 'FROZEN' : 'THAWED');
+      return { file: state, set, isFrozen };
     }
   }
   for (const path of cgroupPaths) {
@@ -32,7 +33,8 @@ async function findFreezer(cgroupPaths: readonly string[]): Promise<Freezer | un
     if (await exists(freeze)) {
       const events = join(path, 'cgroup.events');
       const isFrozen = async (): Promise<boolean> => (await readFile(events, 'utf8')).includes('frozen 1');
-      return { file: freeze, frozen: '1', thawed: '0', isFrozen };
+      const set = (frozen: boolean): Promise<void> => writeFile(freeze, frozen ? '1' : '0');
+      return { file: freeze, set, isFrozen };
     }
   }
   return undefined;
@@ -42,6 +44,8 @@ async function findFreezer(cgroupPaths: readonly string[]): Promise<Freezer | un
 const isGone = (error: unknown): boolean => isErrno(error, 'ENOENT') || isErrno(error, 'ENODEV');
 
 const patienceMs = 10_000;
+/** After so many tries, some half a second, it is thawed and frozen anew. */
+const triesInOneGo = 16;
 
 /** Freezes or thaws, and waits until the kernel says so: tasks in a system call freeze late, and have no event to wait for on v1. */
 export async function setFrozen(cgroupPaths: readonly string[], frozen: boolean): Promise<void> {
@@ -57,14 +61,16 @@ export async function setFrozen(cgroupPaths: readonly string[], frozen: boolean)
   }
 }
 
-async function reach(freezer: Freezer, frozen: boolean): Promise<void> {
+/** Asks and asks again until the kernel has done it; a failure after ten seconds leaves it thawed. */
+export async function reach(freezer: Freezer, frozen: boolean): Promise<void> {
   const deadline = Date.now() + patienceMs;
-  for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
-    // v1 can stay FREEZING for ever when a task forks at the wrong moment; writing again frees it.
-    await writeFile(freezer.file, frozen ? freezer.frozen : freezer.thawed);
+  for (let tries = 1, waitMs = 1; ; tries += 1, waitMs = Math.min(waitMs * 2, 50)) {
+    // v1 can stay FREEZING for ever when a task forks or waits at the wrong moment: asking again frees most, a thaw between the rest.
+    if (frozen && tries % triesInOneGo === 0) await freezer.set(false);
+    await freezer.set(frozen);
     if ((await freezer.isFrozen()) === frozen) return;
     if (Date.now() > deadline) {
-      if (frozen) await writeFile(freezer.file, freezer.thawed);
+      if (frozen) await freezer.set(false);
       throw internal(`the kernel did not ${frozen ? 'freeze' : 'thaw'} ${freezer.file} within 10 s`);
     }
     await delay(waitMs);
