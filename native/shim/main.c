@@ -131,6 +131,7 @@ static void after_batch(void) {
 
 int main(int argc, char **argv) {
   if (argc > 1 && argc < 4 && strcmp(argv[1], "--namespaces") == 0) return namespaces_hold(argv[2]);
+  if (argc == 2 && strcmp(argv[1], "--is-chroot") == 0) return namespaces_is_chroot();
   const char *wrong = options_parse(&shim.options, argc, argv);
   if (wrong) {
     dprintf(2, "slipway-shim: %s\n", wrong);

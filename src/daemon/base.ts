@@ -51,6 +51,7 @@ import { loadAppArmorProfile } from './apparmor.ts';
 import { cgroupHome, checkSystemd, drivenBy } from './cgroup-driver.ts';
 import { unifiedControllers } from './cgroup-facts.ts';
 import { guardRuntimes } from './guard-runtimes.ts';
+import { refuseChroot } from './refuse-chroot.ts';
 import { lightenRuntimes, sizeConsoles } from './light-runtimes.ts';
 import type { DaemonOptions } from './options.ts';
 import { locatePrograms, type Programs } from './programs.ts';
@@ -125,7 +126,10 @@ async function openRuntimes(
   const home = cgroupHome(defaults.cgroupDriver, options.instance, defaults.cgroupParent);
   const configured = drivenBy(defaults.cgroupDriver, configuredRuntimes(options));
   const guarded = await guardRuntimes(host, ctx, configured, runRoot);
-  const sized = await sizeConsoles(guarded, programs.consoleSize);
+  const [sized] = await Promise.all([
+    sizeConsoles(guarded, programs.consoleSize),
+    refuseChroot(programs.shim),
+  ]);
   const runtimes = await lightenRuntimes(sized, programs.noSystemd);
   const name = chooseDefault(options, runtimes, layout, unifiedControllers(layout));
   const runtime = await createRuntime({

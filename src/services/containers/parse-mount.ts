@@ -116,6 +116,7 @@ function parseVolumeMount(spec: MountSpec, destination: string, bad: Refuse): Pl
   const options = spec.VolumeOptions;
   const subpath = checkedSubpath(options?.Subpath ?? '', bad);
   const source = spec.Source ?? '';
+  if (source === '' && subpath !== '') throw bad('must not set Subpath when using anonymous volumes');
   return {
     ...volume(destination, source === '' ? undefined : source, options?.DriverConfig?.Name, ''),
     rw: spec.ReadOnly !== true,

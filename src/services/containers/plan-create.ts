@@ -50,6 +50,8 @@ export function normalizeHostConfig(given: HostConfig, defaults: CreateDefaults)
       MaximumRetryCount: given.RestartPolicy?.MaximumRetryCount ?? 0,
     },
     Runtime: given.Runtime || defaults.runtime,
+    // Docker takes every number below 1 for no limit, and tells none.
+    ...((given.PidsLimit ?? 1) <= 0 ? { PidsLimit: null } : {}),
     // Twice the memory is what Docker allows for memory and swap together.
     ...(memory > 0 && (given.MemorySwap ?? 0) === 0 ? { MemorySwap: memory * 2 } : {}),
     ...(given.OomKillDisable == null && defaults.oomKillDisable ? { OomKillDisable: false } : {}),

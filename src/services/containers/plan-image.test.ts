@@ -40,7 +40,7 @@ test('an empty entrypoint takes the image entrypoint away', () => {
   const merged = mergeImageConfig({ Entrypoint: [''], Cmd: ['sh'] }, image);
   assert.deepEqual(commandOf(merged), { path: 'sh', args: [] });
   assert.throws(() => commandOf(mergeImageConfig({ Entrypoint: [''] }, image)), {
-    message: 'No command specified',
+    message: 'no command specified',
   });
 });
 

@@ -83,6 +83,6 @@ export function commandOf(config: ContainerConfig): {
   readonly args: readonly string[];
 } {
   const [path, ...args] = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
-  if (path === undefined) throw invalid('No command specified');
+  if (path === undefined) throw invalid('no command specified');
   return { path, args };
 }

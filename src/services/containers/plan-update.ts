@@ -59,6 +59,10 @@ export interface UpdatePlan {
   readonly warnings: readonly string[];
 }
 
+/** Any number below 0 stands for no limit, which is told as 0. */
+const unlimited = ({ PidsLimit }: Partial<HostConfig>): Partial<HostConfig> =>
+  PidsLimit != null && PidsLimit < 0 ? { PidsLimit: 0 } : {};
+
 export function planUpdate(record: ContainerRecord, input: UpdateInput): UpdatePlan {
   const asked = Object.entries(input.resources).filter(([name, value]) => asks(name, value));
   const change: Partial<HostConfig> = Object.fromEntries(asked.filter(([name]) => changeable.has(name)));
@@ -71,7 +75,12 @@ export function planUpdate(record: ContainerRecord, input: UpdateInput): UpdateP
     );
   }
   return {
-    hostConfig: { ...record.hostConfig, ...change, ...(named ? { RestartPolicy: policy } : {}) },
+    hostConfig: {
+      ...record.hostConfig,
+      ...change,
+      ...unlimited(change),
+      ...(named ? { RestartPolicy: policy } : {}),
+    },
     warnings: asked
       .filter(([name]) => !changeable.has(name))
       .map(([name]) => `${name} cannot be changed after a container was created. ${name} discarded.`),

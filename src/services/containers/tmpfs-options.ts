@@ -47,7 +47,7 @@ function kindOf(option: string): string {
   const flag = kinds.get(option);
   if (flag !== undefined) return flag;
   const name = option.split('=', 1)[0] ?? '';
-  if (!option.includes('=') || !valued.has(name)) throw invalid(`invalid tmpfs option ["${option}"]`);
+  if (!option.includes('=') || !valued.has(name)) throw invalid(`invalid tmpfs option "${name}"`);
   return name;
 }
 

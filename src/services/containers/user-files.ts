@@ -41,11 +41,12 @@ function checkedId(text: string): number {
   return id;
 }
 
-function findGroup(groups: readonly GroupEntry[], wanted: string): number {
+/** `words` begin what is said of a group that is not there: Docker has a capital for the further ones. */
+function findGroup(groups: readonly GroupEntry[], wanted: string, words = 'unable'): number {
   const named = groups.find((group) => group.name === wanted);
   if (named !== undefined) return named.gid;
   if (isNumber(wanted)) return checkedId(wanted);
-  throw internal(`unable to find group ${wanted}: no matching entries in group file`);
+  throw internal(`${words} to find group ${wanted}: no matching entries in group file`);
 }
 
 export interface UserQuery {
@@ -76,7 +77,7 @@ export function resolveUser(query: UserQuery): ResolvedUser {
     groupPart === '' && entry !== undefined
       ? groups.filter((group) => group.members.includes(entry.name)).map((group) => group.gid)
       : [];
-  const added = query.groupAdd.map((name) => findGroup(groups, name));
+  const added = query.groupAdd.map((name) => findGroup(groups, name, 'Unable'));
   return {
     uid,
     gid,

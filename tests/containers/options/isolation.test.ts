@@ -43,6 +43,13 @@ for (const runtime of ['crun', 'runc']) {
   });
 }
 
+test('ports that the host’s network makes needless are told of', async () => {
+  const { stderr } = await world
+    .engine()
+    .run('docker', ['run', '--rm', '--network=host', '-p', '80', 'busybox', 'true']);
+  assert.equal(stderr, 'WARNING: Published ports are discarded when using host network mode\n');
+});
+
 test('another container’s namespaces are joined, by name and after a rename', async () => {
   await cli(
     'run',

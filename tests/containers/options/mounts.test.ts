@@ -206,7 +206,12 @@ test('what cannot be mounted is refused in words', async () => {
     assert.match(stderr, words);
   };
   await says(/invalid propagation mode: sideways/, ...bind('bind-propagation=sideways'));
-  await says(/invalid tmpfs option \["sticky"\]/, '--tmpfs', '/t:sticky');
+  await says(/invalid tmpfs option "sticky"/, '--tmpfs', '/t:sticky');
+  await says(
+    /invalid mount config for type "volume": must not set Subpath when using anonymous volumes/,
+    '--mount',
+    'type=volume,dst=/x,volume-subpath=a',
+  );
   await says(/mount type unknown/, '--mount', 'type=npipe,src=a,dst=/b');
   await says(
     /cannot access path nope of the image/,

@@ -26,7 +26,7 @@ test('user and groups: numbers, names of the image, added groups', async () => {
     /unable to find user ghost: no matching entries in passwd file/,
   );
   assert.match((await refused('--user=0:ghost', 'busybox', 'true')).stderr, /unable to find group ghost/);
-  assert.match((await refused('--group-add=ghost', 'busybox', 'true')).stderr, /unable to find group ghost/i);
+  assert.match((await refused('--group-add=ghost', 'busybox', 'true')).stderr, /Unable to find group ghost/);
   assert.match(
     (await refused('--user=-5', 'busybox', 'true')).stderr,
     /uids and gids must be in range 0-2147483647/,

@@ -80,6 +80,11 @@ for (const runtime of ['crun', 'runc']) {
       readFileSync(join('/sys/fs/cgroup', controller, parent, id, name), 'utf8').trim();
     assert.equal(file('cpu', 'cpu.cfs_quota_us'), '50000');
     assert.equal(file('pids', 'pids.max'), 'max');
+    assert.equal(await inspect(id, '{{json .HostConfig.PidsLimit}}'), 'null');
+    await cli('update', '--pids-limit=7', id);
+    await cli('update', '--pids-limit=-1', id);
+    assert.equal(file('pids', 'pids.max'), 'max');
+    assert.equal(await inspect(id, '{{json .HostConfig.PidsLimit}}'), '0');
     await cli('rm', '-f', id);
     assert.equal(existsSync(join('/sys/fs/cgroup/cpu', parent, id)), false);
   });
