@@ -35,6 +35,7 @@ import { topContainer } from './top.ts';
 import type { ContainerService } from './types.ts';
 import { updateContainer } from './update.ts';
 import { waitContainer } from './wait.ts';
+import { whileThere } from './while-there.ts';
 
 export type * from './types.ts';
 export type { ContainerDeps, ContainerHost, ContainerOptions } from './deps.ts';
@@ -85,20 +86,20 @@ function service(room: Room): ContainerService {
     wait: (ctx, ref, condition) => waitContainer(room, ctx, ref, condition),
     logs: (ctx, ref, input) => containerLogs(room, ctx, ref, input),
     list: (ctx, input) => listContainers(room, ctx, input),
-    inspect: (ctx, ref, input) => inspectContainer(room, ctx, ref, input),
-    top: (ctx, ref, args) => topContainer(room, ctx, ref, args),
+    inspect: (ctx, ref, input) => whileThere(room, ref, () => inspectContainer(room, ctx, ref, input)),
+    top: (ctx, ref, args) => whileThere(room, ref, () => topContainer(room, ctx, ref, args)),
     stats: (ctx, ref, input) => containerStats(room, ctx, ref, input),
     update: (ctx, ref, input) => updateContainer(room, ctx, ref, input),
-    changes: (ctx, ref) => containerChanges(room, ctx, ref),
-    export: (ctx, ref) => exportContainer(room, ctx, ref),
-    statPath: (ctx, ref, path) => statPath(room, ctx, ref, path),
-    getArchive: (ctx, ref, path) => getArchive(room, ctx, ref, path),
-    putArchive: (ctx, ref, input) => putArchive(room, ctx, ref, input),
+    changes: (ctx, ref) => whileThere(room, ref, () => containerChanges(room, ctx, ref)),
+    export: (ctx, ref) => whileThere(room, ref, () => exportContainer(room, ctx, ref)),
+    statPath: (ctx, ref, path) => whileThere(room, ref, () => statPath(room, ctx, ref, path)),
+    getArchive: (ctx, ref, path) => whileThere(room, ref, () => getArchive(room, ctx, ref, path)),
+    putArchive: (ctx, ref, input) => whileThere(room, ref, () => putArchive(room, ctx, ref, input)),
     createCheckpoint: (ctx, ref, input) => createCheckpoint(room, ctx, ref, input),
     listCheckpoints: (ctx, ref, directory) => listCheckpoints(room, ctx, ref, directory),
     removeCheckpoint: (ctx, ref, place) => removeCheckpoint(room, ctx, ref, place),
     prune: (ctx, filters) => pruneContainers(room, ctx, filters),
-    commit: (ctx, ref, input) => commitImage(room, ctx, ref, input),
+    commit: (ctx, ref, input) => whileThere(room, ref, () => commitImage(room, ctx, ref, input)),
     execCreate: (ctx, ref, input) => execCreate(room, ctx, ref, input),
     execStart: (ctx, id, input) => execStart(room, ctx, id, input),
     execInspect: (_ctx, id) => execInspect(room, id),

@@ -70,6 +70,18 @@ test('failures of a start in the words that clients look for', () => {
     'error during container init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc/self/attr/apparmor/exec: no such file or directory: unknown',
   ]);
   assert.equal(startFailure(new Error('mount: Not a directory'), 'sh', 'crun').exitCode, 127);
+  const cancelled = startFailure(
+    new Error('the start of container c0ffee was cancelled'),
+    'sh',
+    'crun',
+  ).error;
+  assert.deepEqual(
+    [cancelled.kind, cancelled.message],
+    ['conflict', 'the start of container c0ffee was cancelled'],
+  );
+  const logging = new Error('failed to initialize logging driver: journald is not enabled on this host');
+  const { message } = startFailure(logging, 'sh', 'crun').error;
+  assert.equal(message, `failed to create task for container: ${logging.message}`);
   assert.equal(startFailure(new Error('cgroup is full'), 'sh', 'crun').error.kind, 'internal');
   assert.equal(commandFailure('cannot mount /a: no such device', 'sh'), undefined);
 });

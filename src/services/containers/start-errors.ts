@@ -1,6 +1,6 @@
 /** From what an OCI runtime says about a failed start to Docker's words and exit codes. Pure. */
 
-import { internal, invalid, type SlipwayError } from '../../core/errors.ts';
+import { conflict, internal, invalid, type SlipwayError } from '../../core/errors.ts';
 
 export interface StartFailure {
   readonly error: SlipwayError;
@@ -48,6 +48,8 @@ export function startFailure(error: Error, command: string, runtime: string): St
   if (error.message.startsWith('OCI runtime restore failed: ')) {
     return { error: internal(error.message, error), exitCode: 128 };
   }
+  if (/^the start of container \w+ was cancelled$/.test(error.message))
+    return { error: conflict(error.message, error), exitCode: 128 };
   // The runtime room tells what it knows in these very words already.
   const text = error.message
     .replace(/^failed to create task .*? create failed: \S+ create failed: /, '')
