@@ -106,6 +106,27 @@ test('files go in and come out as they were', async () => {
   assert.equal(fs.readlinkSync(path.join(folder, 'out/sub/link')), 'run.sh');
 });
 
+test('a copy says as much as docker does, when it works and when it does not', async () => {
+  const cases: readonly (readonly string[])[] = [
+    ['cp', '/etc/hostname', 'web:/tmp/one'],
+    ['cp', '-q', '/etc/hostname', 'web:/tmp/one'],
+    ['cp', '--quiet=false', '/etc/hostname', 'web:/tmp/one'],
+    ['cp', '/etc/hostname', 'web:/etc/passwd/'],
+    ['cp', '/etc/hostname', 'web:/nosuch/a'],
+    ['cp', '/etc/hostname', 'nosuch:/a'],
+  ];
+  for (const args of cases) {
+    const [ours, theirs] = [await engine.run('slipway', args), await engine.run('docker', args)];
+    // docker tells of the pipe that it broke off itself, too, now and then.
+    const words = theirs.stderr.replaceAll(/^time=.*\n/gm, '');
+    assert.deepEqual(
+      [ours.code, ours.stdout, ours.stderr],
+      [theirs.code, theirs.stdout, words],
+      args.join(' '),
+    );
+  }
+});
+
 test('--rm leaves no container when the start fails, and the id file is written', async () => {
   const file = path.join(engine.folder, 'cid');
   const failed = await engine.run('slipway', [

@@ -8,7 +8,7 @@ import { localTarget, parseArgument, placeCopy, type Target } from '../../copy/p
 import { packTar } from '../../copy/tar-write.ts';
 import { CliError } from '../../exit.ts';
 import { writeOut } from '../../output-file.ts';
-import { humanSize4 } from '../../render/units.ts';
+import { humanSize } from '../../render/units.ts';
 
 /** Go's bits of `os.FileMode`. */
 const MODE_DIRECTORY = 2 ** 31;
@@ -28,7 +28,9 @@ class Counter {
 }
 
 function told({ io, flags }: CommandContext, bytes: number, where: string): void {
-  if (!flags.bool('quiet')) io.stderr.write(`Successfully copied ${humanSize4(bytes)} to ${where}\n`);
+  // As docker does: for people who look on, unless the flag says otherwise.
+  const isQuiet = flags.changed('quiet') ? flags.bool('quiet') : !io.stdout.isTerminal;
+  if (!isQuiet) io.stderr.write(`Successfully copied ${humanSize(bytes)} to ${where}\n`);
 }
 
 /** A device or a socket is no place for a copy. */
@@ -94,7 +96,8 @@ async function remoteTarget(
     const linked = path.posix.resolve(path.posix.dirname(target), stat.linkTarget);
     return { target: linked, found: toTarget(await client().containers.statPath(container, linked)) };
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) {
+    // 400 for a file that is named as a directory.
+    if (error instanceof ApiError && (error.status === 404 || error.status === 400)) {
       // HEAD answers carry no text, so whether the container or the path is missing shows only here.
       await client().containers.inspect(container);
       return { target, found: { exists: false, isDirectory: false } };
