@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { conflict } from '../../core/errors.ts';
+import { conflict, notFound } from '../../core/errors.ts';
 import type { Room } from './deps.ts';
 import { whileThere } from './while-there.ts';
 
@@ -26,12 +26,15 @@ test('what fails because the container is going says that there is none', async 
     code: 'ENOENT',
   });
   const gone = { kind: 'notFound', message: 'No such container: box' };
-  for (const change of [
+  const goings = [
     (_seen: Seen, drop: () => void) => drop(),
     (seen: Seen) => (seen.record.state.status = 'removing'),
-  ]) {
-    const { kind, message } = (await failing(change, noFile)) as { kind: string; message: string };
-    assert.deepEqual({ kind, message }, gone);
+  ];
+  for (const change of goings) {
+    for (const error of [noFile, notFound('snapshot c does not exist')]) {
+      const { kind, message } = (await failing(change, error)) as { kind: string; message: string };
+      assert.deepEqual({ kind, message }, gone);
+    }
   }
   // A container that is there has another fault, and a refusal is an answer.
   assert.equal(await failing(() => {}, noFile), noFile);

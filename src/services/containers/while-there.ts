@@ -15,7 +15,8 @@ export async function whileThere<T>(
     return await look();
   } catch (error) {
     const isGone = room.table.get(entry.id) !== entry || entry.record.state.status === 'removing';
-    if (!isGone || !isKind(toSlipwayError(error), 'internal')) throw error;
+    const told = toSlipwayError(error);
+    if (!isGone || !(isKind(told, 'internal') || isKind(told, 'notFound'))) throw error;
     throw notFound(`No such container: ${ref}`, error);
   }
 }
