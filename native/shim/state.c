@@ -1,12 +1,14 @@
 #define _GNU_SOURCE
 #include "state.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "log-file.h"
 #include "oom.h"
 #include "text.h"
@@ -49,6 +51,25 @@ static int write_reserved(const char *text, size_t size) {
   return done ? 0 : -1;
 }
 
+static int is_gone(const char *path) {
+  return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
+/*
+ * Whether the container was removed and nobody took the exit over: its bundle is gone, and with it the directory of the record. A daemon
+ * that still listens is told by its own words.
+ */
+static int is_removed(void) {
+  char directory[PATH_SIZE];
+  snprintf(directory, sizeof directory, "%s", shim.options.exit_path);
+  char *slash = strrchr(directory, '/');
+  if (!slash) return 0;
+  *slash = 0;
+  for (struct client *client = shim.clients; client; client = client->next)
+    if (!client->dead && client->role == ROLE_CONTROL) return 0;
+  return is_gone(shim.options.bundle) && is_gone(directory);
+}
+
 void state_exit(const struct session *session) {
   if (!shim.oom_killed) shim.oom_killed = oom_happened();
   char text[RECORD_SIZE];
@@ -59,4 +80,5 @@ void state_exit(const struct session *session) {
                       shim.oom_killed ? "true" : "false", (int)session->pid, (unsigned long long)session->ticks,
                       (unsigned long long)log_lost_lines());
   shim.record_written = write_reserved(text, (size_t)size) == 0 || write_atomic(shim.options.exit_path, text, (size_t)size) == 0;
+  if (!shim.record_written && is_removed()) shim.released = 1;
 }

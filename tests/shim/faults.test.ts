@@ -1,6 +1,6 @@
 /** What goes wrong around a shim, and that the container, its record and the machine come through it. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -235,6 +235,28 @@ for (const runtimeName of ['crun', 'runc']) {
       assert.equal((JSON.parse(readFileSync(spec.exitPath, 'utf8')) as { exitCode: number }).exitCode, 6);
       await machine.finish(spec, task);
       rmSync(directory, { recursive: true });
+    });
+
+    it('a shim whose container was removed meanwhile ends with it', async () => {
+      const spec = machine.spec(['/bin/sleep', '1000']);
+      const [root, socket] = [join(machine.directory, 'alone'), join(machine.directory, 'alone.sock')];
+      const data = join(machine.directory, 'removed');
+      for (const path of [root, data, spec.bundle]) mkdirSync(path, { recursive: true });
+      writeFileSync(join(spec.bundle, 'config.json'), JSON.stringify(spec.ociSpec));
+      const program = runtimeName === 'crun' ? '/usr/bin/crun' : '/usr/sbin/runc';
+      const named = ['--id', spec.containerId, '--bundle', spec.bundle, '--socket', socket];
+      const runtime = ['--runtime', program, '--runtime-root', root];
+      const record = ['--exit-record', join(data, 'exit.json'), '--control', '0'];
+      const shim = spawn(machine.shimPath, [...named, ...runtime, ...record], { stdio: 'ignore' });
+      const ended = once(shim, 'exit');
+      const state = join(spec.bundle, 'shim.json');
+      while (!existsSync(state)) await delay(5);
+      const { pid } = JSON.parse(readFileSync(state, 'utf8')) as { pid: number };
+      for (const path of [data, spec.bundle]) rmSync(path, { recursive: true });
+      process.kill(pid, 'SIGKILL');
+      assert.deepEqual(await ended, [0, null]);
+      execFileSync(program, ['--root', root, 'delete', '--force', spec.containerId]);
+      rmSync(root, { recursive: true });
     });
 
     it('a full disk cuts the slow client with an error, not the container', async () => {
