@@ -32,7 +32,7 @@ export interface VmBase {
 /** What the package of the engine depends on, systemd, and what the suite looks with; `VM_PACKAGES` names more. */
 const packages = [
   'systemd,systemd-sysv,udev,dbus,kmod,procps,iproute2,nftables,crun,runc,libarchive-tools,busybox-static',
-  'adduser,xz-utils,zstd,ca-certificates,curl,openssl,netbase,libstdc++6,conntrack,apparmor,criu,iptables',
+  'adduser,xz-utils,zstd,ca-certificates,curl,openssl,netbase,libstdc++6,conntrack,apparmor,criu,iptables,xfsprogs',
   ...(process.env['VM_PACKAGES']?.split(' ') ?? []),
 ]
   .join(',')

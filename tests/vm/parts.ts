@@ -16,6 +16,7 @@ export const allParts: readonly string[] = [
   'userns',
   'checkpoint',
   'restart',
+  'storage',
   'contracts',
   'removal',
 ];
