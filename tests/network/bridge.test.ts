@@ -186,6 +186,14 @@ isolated(import.meta.filename, () => {
     assert.doesNotMatch(run('ip addr show br-anew'), /203\.0\.113/);
     await world.networks.remove(ctx, 'anew');
     assert.doesNotMatch(run('ip link'), /br-anew/);
+    await world.networks.create(ctx, {
+      name: 'half',
+      options: { 'com.docker.network.bridge.name': 'br-half' },
+    });
+    const mac = run("ip -br link show br-half | awk '{ print $3 }'").trim();
+    run(`ip link delete br-half && ip link add br-half address ${mac} type bridge`);
+    await world.networks.remove(ctx, 'half');
+    assert.doesNotMatch(run('ip link'), /br-half/, 'left without its alias by a daemon that was killed');
     run('ip link add br-mine type bridge');
     const own = { 'com.docker.network.bridge.name': 'br-mine' };
     await world.networks.create(ctx, { name: 'adopted', options: own });

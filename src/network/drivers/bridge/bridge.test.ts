@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sampleNetwork } from '../../../../tests/contracts/network-driver.contract.ts';
+import { backgroundCtx } from '../../../core/ctx.ts';
+import { silentLogger } from '../../../core/log.ts';
 import type { LinkInfo } from '../../../core/ports/host.ts';
 import type { EndpointPlan } from '../../../core/ports/network-driver.ts';
 import { createBridgeDriver, type BridgeHost } from './index.ts';
-import { aliasOf, planBridge, planEndpoint } from './plan.ts';
+import { aliasOf, bridgeMac, planBridge, planEndpoint } from './plan.ts';
 
 const network = { ...sampleNetwork('bridge'), bridgeName: 'br-test' };
 const link: LinkInfo = {
@@ -33,6 +35,33 @@ test('a bridge is made whole, left alone when whole, and repaired in what differ
     names(planBridge('slipway', network, 1400, { link: { ...link, up: false }, addresses })).at(-1),
     'setLink',
   );
+});
+
+test('a bridge that was left without its alias is made anew and removed; one of the user stays', async () => {
+  const context = backgroundCtx(silentLogger);
+  const done: string[] = [];
+  const driverBeside = (there: LinkInfo) =>
+    createBridgeDriver({
+      instance: 'slipway',
+      host: {
+        facts: () => Promise.resolve({ uplinkMtu: 1400 }),
+        links: () => Promise.resolve([there]),
+        addresses: () => Promise.resolve(addresses),
+        link: (_namespace: unknown, operations: readonly { readonly op: string }[]) => {
+          done.push(...names(operations));
+          return Promise.resolve();
+        },
+      } as unknown as BridgeHost,
+    });
+  const halfMade = driverBeside({ ...link, alias: '', mac: bridgeMac(network.id) });
+  await halfMade.ensure(context, network);
+  assert.deepEqual(done.splice(0).slice(0, 2), ['deleteLink', 'createBridge']);
+  await halfMade.remove(context, network);
+  assert.deepEqual(done.splice(0), ['deleteLink']);
+  const own = driverBeside({ ...link, alias: '', mac: '02:00:00:00:00:01' });
+  await own.ensure(context, network);
+  await own.remove(context, network);
+  assert.deepEqual(done, []);
 });
 
 test('an endpoint is one program: a port of the bridge, then the inside', () => {

@@ -11,7 +11,7 @@ import type { NetworkRecord } from '../../../core/model/network.ts';
 import type { Host, LinkInfo } from '../../../core/ports/host.ts';
 import type { EndpointPlan, NamespaceHandle, NetworkDriver } from '../../../core/ports/network-driver.ts';
 import { planDefaultRoute } from '../default-route.ts';
-import { aliasOf, aliasPrefix, planBridge, planEndpoint } from './plan.ts';
+import { aliasOf, aliasPrefix, bridgeMac, planBridge, planEndpoint } from './plan.ts';
 
 export type BridgeHost = Pick<Host, 'link' | 'links' | 'addresses' | 'networkProgram' | 'facts'>;
 
@@ -38,6 +38,10 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
 
   const isOurs = (link: LinkInfo): boolean =>
     link.kind === 'bridge' && link.alias.startsWith(aliasPrefix(instance));
+
+  /** A bridge gets its alias by a second message: a daemon that was killed in between left this network's without one. */
+  const isHalfMade = (link: LinkInfo, network: NetworkRecord): boolean =>
+    link.kind === 'bridge' && link.alias === '' && link.mac === bridgeMac(network.id);
 
   const find = async (network: NetworkRecord): Promise<LinkInfo | undefined> => {
     const name = network.bridgeName ?? '';
@@ -72,7 +76,8 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
           `interface ${link.name} exists already and is no bridge: choose another name for the network's bridge`,
         );
       // Ours, but of a network whose record is gone: its addresses and ports mean nothing to this one.
-      if (link !== undefined && isOurs(link) && link.alias !== aliasOf(instance, network.id)) {
+      const isForgotten = link !== undefined && isOurs(link) && link.alias !== aliasOf(instance, network.id);
+      if (link !== undefined && (isForgotten || isHalfMade(link, network))) {
         await host.link(undefined, [{ op: 'deleteLink', name: link.name }]);
         link = undefined;
       }
@@ -85,7 +90,8 @@ export function createBridgeDriver({ host, instance }: BridgeOptions): NetworkDr
       mtus.delete(network.id);
       const link = await find(network);
       // A bridge that stood there before the network is its owner's.
-      if (link === undefined || link.alias !== aliasOf(instance, network.id)) return;
+      if (link === undefined) return;
+      if (link.alias !== aliasOf(instance, network.id) && !isHalfMade(link, network)) return;
       await host.link(undefined, [{ op: 'deleteLink', name: link.name }]);
     },
 

@@ -26,7 +26,7 @@ export function bridgeAddresses(network: NetworkRecord): readonly string[] {
 }
 
 /** Local, and fixed: without one of its own a bridge changes its address with its ports, and neighbours lose it. */
-function bridgeMac(networkId: string): string {
+export function bridgeMac(networkId: string): string {
   return `02:42:${(derivedHex(8, 'bridge', networkId).match(/../g) ?? []).join(':')}`;
 }
 
