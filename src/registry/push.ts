@@ -2,6 +2,7 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { Ctx } from '../core/ctx.ts';
+import { isKind, unavailable } from '../core/errors.ts';
 import type { RegistryCredentials, Repository } from '../core/ports/registry.ts';
 import type { Answer } from './answer.ts';
 import { refusalOf } from './errors.ts';
@@ -11,16 +12,36 @@ import { isSuccess, pushScope } from './upload.ts';
 const isDigest = (text: string): boolean => /^sha256:[0-9a-f]{64}$/.test(text);
 const digestOf = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
+interface PushedManifest {
+  readonly repository: Repository;
+  readonly reference: string;
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+  readonly credentials: RegistryCredentials | undefined;
+}
+
+async function isThere(
+  session: Session<Answer>,
+  ctx: Ctx,
+  { repository, mediaType, credentials }: PushedManifest,
+  digest: string,
+): Promise<boolean> {
+  const { message } = await session.send(ctx, repository.domain, {
+    method: 'HEAD',
+    path: `/v2/${repository.path}/manifests/${digest}`,
+    headers: { Accept: mediaType },
+    scopes: [pushScope(repository)],
+    credentials,
+    needs: 'push',
+  });
+  message.resume();
+  return message.statusCode === 200;
+}
+
 export async function pushManifest(
   session: Session<Answer>,
   ctx: Ctx,
-  input: {
-    readonly repository: Repository;
-    readonly reference: string;
-    readonly mediaType: string;
-    readonly bytes: Buffer;
-    readonly credentials: RegistryCredentials | undefined;
-  },
+  input: PushedManifest,
 ): Promise<{ digest: string }> {
   const { repository, reference, mediaType, bytes, credentials } = input;
   const { message } = await session.send(ctx, repository.domain, {
@@ -32,11 +53,16 @@ export async function pushManifest(
     credentials,
     needs: 'push',
   });
-  if (!isSuccess(message.statusCode)) throw await refusalOf(message, { action: 'push', repository });
+  const { statusCode, headers } = message;
+  if (!isSuccess(statusCode)) throw await refusalOf(message, { action: 'push', repository });
   message.resume();
-  const digest = message.headers['docker-content-digest'];
+  const told = headers['docker-content-digest'];
   // Where the registry does not say it, it is that of what was sent.
-  return { digest: typeof digest === 'string' && isDigest(digest) ? digest : digestOf(bytes) };
+  const digest = typeof told === 'string' && isDigest(told) ? told : digestOf(bytes);
+  // Any other success may be that of something in between, which kept the manifest to itself.
+  if (statusCode !== 201 && !(await isThere(session, ctx, input, digest)))
+    throw unavailable(`the registry answered ${statusCode} and does not have the manifest`);
+  return { digest };
 }
 
 /** Refusals that say who may do what, or that it will not do now; any other says that the upload is not known. */
@@ -52,16 +78,22 @@ export async function mayPush(
   repository: Repository,
   credentials: RegistryCredentials | undefined,
 ): Promise<boolean> {
-  const { message } = await session.send(ctx, repository.domain, {
-    method: 'PATCH',
-    path: `/v2/${repository.path}/blobs/uploads/${randomUUID()}`,
-    body: async () => Buffer.alloc(0),
-    scopes: [pushScope(repository)],
-    credentials,
-    needs: 'push',
-    once: true,
-  });
-  message.resume();
-  const { statusCode } = message;
-  return statusCode >= 400 && statusCode < 500 && !aboutRights.has(statusCode);
+  try {
+    const { message } = await session.send(ctx, repository.domain, {
+      method: 'PATCH',
+      path: `/v2/${repository.path}/blobs/uploads/${randomUUID()}`,
+      body: async () => Buffer.alloc(0),
+      scopes: [pushScope(repository)],
+      credentials,
+      needs: 'push',
+      once: true,
+    });
+    message.resume();
+    const { statusCode } = message;
+    return statusCode >= 400 && statusCode < 500 && !aboutRights.has(statusCode);
+  } catch (error) {
+    // A line that breaks here tells nothing: what is sent then has its own attempts.
+    if (isKind(error, 'unavailable') && !ctx.signal.aborted) return false;
+    throw error;
+  }
 }

@@ -1,7 +1,15 @@
 /** Requests to one registry: the endpoint that answers, credentials where it asks for them, redirects. */
 
 import type { Ctx } from '../core/ctx.ts';
-import { SlipwayError, forbidden, invalid, isKind, toSlipwayError, unauthorized } from '../core/errors.ts';
+import {
+  SlipwayError,
+  forbidden,
+  invalid,
+  isErrno,
+  isKind,
+  toSlipwayError,
+  unauthorized,
+} from '../core/errors.ts';
 import type { RegistryCredentials } from '../core/ports/registry.ts';
 import type { Answer } from './answer.ts';
 import { basic, parseChallenge, TokenSource, type Challenge, type TokenRequest } from './auth.ts';
@@ -37,6 +45,18 @@ export function addressOf({ base, prefix }: Pick<Endpoint, 'base' | 'prefix'>, p
 const maxRedirects = 5;
 /** More are noise. */
 const maxWarnings = 1000;
+
+/** A line that breaks once before there is an answer is no reason to fail: nothing sent this way does harm twice. */
+async function onceMoreAfterReset<A>(ctx: Ctx, send: () => Promise<A>): Promise<A> {
+  try {
+    return await send();
+  } catch (error) {
+    const { cause } = error as Error;
+    if (ctx.signal.aborted || !(isErrno(cause, 'ECONNRESET') || isErrno(cause, 'EPIPE'))) throw error;
+    return await send();
+  }
+}
+
 const isRedirect = (status: number): boolean => [301, 302, 303, 307, 308].includes(status);
 
 /**
@@ -150,7 +170,7 @@ export class Session<A extends Answer> {
   async #sendPatiently(ctx: Ctx, endpoint: Endpoint, request: RegistryRequest, isLast: boolean): Promise<A> {
     const send = async (): Promise<A> => await this.sendTo(ctx, endpoint, request);
     if (request.once === true || (endpoint.isMirror && !isLast)) return await send();
-    const message = await patiently(ctx, this.#known.retryDelayMs, send);
+    const message = await patiently(ctx, this.#known.retryDelayMs, () => onceMoreAfterReset(ctx, send));
     if (isBusy(message.statusCode)) ctx.log.warn('the registry is in trouble', { host: endpoint.base.host });
     return message;
   }

@@ -258,8 +258,12 @@ class Uploader {
       },
       body: async () => (range === undefined ? Buffer.alloc(0) : await this.#body(ctx, range)),
     });
-    if (!isSuccess(message.statusCode)) throw await this.#refusal(message);
+    const { statusCode } = message;
+    if (!isSuccess(statusCode)) throw await this.#refusal(message);
     message.resume();
+    // Any other success may be that of something in between, which kept the blob to itself.
+    if (statusCode !== 201 && !(await this.exists(ctx)))
+      throw unavailable(`the registry answered ${statusCode} and does not have the blob`);
   }
 
   #body(ctx: Ctx, range: ByteRange): Promise<Body> {

@@ -396,7 +396,10 @@ test('a manifest is taken with any word of success, and has its digest where the
     [204, {}],
   ] as const)
     await against(
-      (message, answer) => void buffer(message).then(() => answer.writeHead(status, headers).end()),
+      (message, answer) =>
+        void buffer(message).then(() =>
+          answer.writeHead(message.method === 'HEAD' ? 200 : status, headers).end(),
+        ),
       async (registry, repository) => {
         const told = await registry.pushManifest(
           ctx,
@@ -409,6 +412,19 @@ test('a manifest is taken with any word of success, and has its digest where the
         assert.deepEqual(told, { digest: sha(manifestBytes) });
       },
     );
+});
+
+test("a success that is not the registry's own is not believed: what was pushed has to be there", async () => {
+  await against(
+    (message, answer) =>
+      void buffer(message).then(() => answer.writeHead(message.method === 'PUT' ? 200 : 404).end()),
+    async (registry, repository) => {
+      await assert.rejects(
+        registry.pushManifest(ctx, repository, 'v1', ociManifest, manifestBytes, undefined),
+        /the registry answered 200 and does not have the manifest/,
+      );
+    },
+  );
 });
 
 test('a manifest without a type has the one that it says itself, or that its fields show', async () => {
