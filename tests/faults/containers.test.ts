@@ -115,8 +115,13 @@ test('remove: whatever fails, the next try removes it all', async () => {
   const remove = (world: World): Promise<void> =>
     world.service.remove(ctx, 'web', { force: true, volumes: false, link: false });
   const calls = await eachFault(setUp, remove, async (world, _before, what) => {
-    assert.equal(world.service.resolve('web').state.status, 'dead', what);
-    await assert.rejects(world.service.start(ctx, 'web'), { kind: 'conflict' });
+    const { status } = world.service.resolve('web').state;
+    // The record goes first: while it cannot, nothing is gone yet.
+    if (what.startsWith('records.commit')) assert.equal(status, 'created', what);
+    else {
+      assert.equal(status, 'dead', what);
+      await assert.rejects(world.service.start(ctx, 'web'), { kind: 'conflict' });
+    }
     await remove(world);
     assert.deepEqual({ ...(await world.state()), links: rest.links }, rest, what);
     await world.service.create(ctx, plain);

@@ -168,12 +168,7 @@ function plan(room: Room, id: string, name: string, input: CreateInput): Plan {
     platform: image.config.os,
   });
   checkLogging(room, record);
-  return { record, mounts, image, warnings: [...foreign, ...warnings, ...portWarnings(hostConfig)] };
-}
-
-function portWarnings({ NetworkMode, PortBindings }: HostConfig): readonly string[] {
-  if (NetworkMode !== 'host' || Object.keys(PortBindings ?? {}).length === 0) return [];
-  return ['Published ports are discarded when using host network mode'];
+  return { record, mounts, image, warnings: [...foreign, ...warnings] };
 }
 
 async function effects(room: Room, ctx: Ctx, undo: UndoStack, planned: Plan): Promise<void> {
