@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { isKind, isErrno } from '../../core/errors.ts';
+import { ShimAttachment } from './attachment.ts';
 import { openConnection } from './connection.ts';
-import { role } from './protocol.ts';
+import { encodeFrame, frameType, role, streamBit } from './protocol.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'slip-'));
 const servers: Server[] = [];
@@ -52,4 +55,37 @@ test('a shim that does not answer', async () => {
 test('a shim of a future that knows no version of today', async () => {
   const hello = Buffer.from('0100000008000000534c575909000a00', 'hex');
   await assert.rejects(open(await listen('future', hello)), (error) => isKind(error, 'notImplemented'));
+});
+
+test('what the shim sent before it closed is read, though a write met the closed end first', async () => {
+  const hello = Buffer.alloc(8);
+  hello.write('SLWY');
+  hello.writeUInt16LE(1, 4);
+  hello.writeUInt16LE(1, 6);
+  const output = Buffer.from('all of the output');
+  const path = join(directory, 'quick');
+  const ended = Promise.withResolvers<void>();
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write(encodeFrame(frameType.hello, { payload: hello }));
+    socket.once('data', () => {
+      socket.on('close', () => ended.resolve());
+      socket.write(encodeFrame(frameType.data, { flags: streamBit.stdout, payload: output }));
+      socket.write(encodeFrame(frameType.end), () => socket.destroy());
+    });
+  });
+  servers.push(server);
+  await once(server.listen(path), 'listening');
+  const connection = await openConnection(path, role.exec, 7);
+  const attachment = new ShimAttachment(connection, { stdin: true, stdout: true, stderr: true });
+  const closed = new Promise((resolve) => {
+    connection.socket.once('close', resolve);
+  });
+  // As on a busy machine: the process has ended before anything of it is read here.
+  connection.socket.pause();
+  setImmediate(() => connection.socket.pause());
+  await ended.promise;
+  attachment.stdin?.end();
+  await closed;
+  assert.equal(await text(attachment.stdout), 'all of the output');
 });

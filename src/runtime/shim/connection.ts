@@ -1,22 +1,23 @@
-import { connect, Socket } from 'node:net';
 import { notImplemented, unavailable } from '../../core/errors.ts';
 import { shimPatienceMs, withDeadline } from './deadline.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { chooseVersion, encodeClientHello, frameType, type role } from './protocol.ts';
+import { ShimSocket } from './shim-socket.ts';
 
 /** One connection to a shim. Whoever makes it sets `sink` before the next turn of the loop. */
 export class ShimConnection {
-  readonly socket: Socket;
+  readonly socket: ShimSocket;
   sink: FrameSink & { closed(): void } = { frame() {}, data() {}, closed() {} };
   #isClosed = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: ShimSocket) {
     this.socket = socket;
     const reader = new FrameReader({
       frame: (frame) => this.sink.frame(frame),
       data: (flags, piece) => this.sink.data(flags, piece),
     });
     socket.on('data', (chunk: Buffer) => reader.push(chunk));
+    socket.onLeft = (chunk) => reader.push(chunk);
     // The end and an error (a reset after the last frame) mean the same here: nothing more comes.
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -57,7 +58,7 @@ export class ShimConnection {
 
 /** Our end of a socketpair whose other end the shim was started with. Takes the descriptor. */
 export function adoptConnection(fd: number): ShimConnection {
-  return new ShimConnection(new Socket({ fd, readable: true, writable: true }));
+  return new ShimConnection(new ShimSocket({ fd, readable: true, writable: true }));
 }
 
 /**
@@ -72,9 +73,10 @@ export async function openConnection(
   patienceMs = shimPatienceMs,
 ): Promise<ShimConnection> {
   const { promise, resolve, reject } = Promise.withResolvers<ShimConnection>();
-  const socket = connect(path);
+  const socket = new ShimSocket();
   const connection = new ShimConnection(socket);
   socket.once('error', reject);
+  socket.connect(path);
   connection.sink = {
     data: () => {},
     closed: () => reject(unavailable(`the shim at ${path} ended the connection`)),
