@@ -21,7 +21,7 @@ function prepare(): void {
   const source = join(import.meta.dirname, '../../native/shim');
   execFileSync('make', ['-s', '-C', source, 'debug', `OUT=${join(tools, 'shim-debug')}`]);
   const options =
-    '--quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect --child-silent-after-fork=yes';
+    '--quiet --vgdb=no --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect --child-silent-after-fork=yes';
   writeFileSync(
     shimPath,
     `#!/bin/sh\nexec valgrind ${options} --log-file=${tools}/report.%p ${tools}/shim-debug "$@"\n`,
