@@ -77,14 +77,14 @@ export async function manifest(
   return { descriptor: { mediaType, digest, size: bytes.length }, bytes };
 }
 
-/** Undefined when there is none, or when the registry does not say. */
-export async function manifestDigest(
+/** Asks the registry itself, never a mirror, for what it has under a tag or digest; the answer has no body. */
+export async function askManifest(
   session: Session<Answer>,
   ctx: Ctx,
   repository: Repository,
   reference: string,
   credentials: RegistryCredentials | undefined,
-): Promise<string | undefined> {
+): Promise<Answer> {
   const { message } = await session.send(ctx, repository.domain, {
     method: 'HEAD',
     path: `/v2/${repository.path}/manifests/${reference}`,
@@ -95,6 +95,18 @@ export async function manifestDigest(
     needs: 'push',
   });
   message.resume();
+  return message;
+}
+
+/** Undefined when there is none, or when the registry does not say. */
+export async function manifestDigest(
+  session: Session<Answer>,
+  ctx: Ctx,
+  repository: Repository,
+  reference: string,
+  credentials: RegistryCredentials | undefined,
+): Promise<string | undefined> {
+  const message = await askManifest(session, ctx, repository, reference, credentials);
   const digest = message.headers['docker-content-digest'];
   return message.statusCode === 200 && typeof digest === 'string' ? digest : undefined;
 }

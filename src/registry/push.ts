@@ -6,6 +6,7 @@ import { isKind, unavailable } from '../core/errors.ts';
 import type { RegistryCredentials, Repository } from '../core/ports/registry.ts';
 import type { Answer } from './answer.ts';
 import { refusalOf } from './errors.ts';
+import { askManifest } from './manifest.ts';
 import type { Session } from './session.ts';
 import { isSuccess, pushScope } from './upload.ts';
 
@@ -18,24 +19,6 @@ interface PushedManifest {
   readonly mediaType: string;
   readonly bytes: Buffer;
   readonly credentials: RegistryCredentials | undefined;
-}
-
-async function isThere(
-  session: Session<Answer>,
-  ctx: Ctx,
-  { repository, mediaType, credentials }: PushedManifest,
-  digest: string,
-): Promise<boolean> {
-  const { message } = await session.send(ctx, repository.domain, {
-    method: 'HEAD',
-    path: `/v2/${repository.path}/manifests/${digest}`,
-    headers: { Accept: mediaType },
-    scopes: [pushScope(repository)],
-    credentials,
-    needs: 'push',
-  });
-  message.resume();
-  return message.statusCode === 200;
 }
 
 export async function pushManifest(
@@ -60,8 +43,10 @@ export async function pushManifest(
   // Where the registry does not say it, it is that of what was sent.
   const digest = typeof told === 'string' && isDigest(told) ? told : digestOf(bytes);
   // Any other success may be that of something in between, which kept the manifest to itself.
-  if (statusCode !== 201 && !(await isThere(session, ctx, input, digest)))
-    throw unavailable(`the registry answered ${statusCode} and does not have the manifest`);
+  const isBelieved =
+    statusCode === 201 ||
+    (await askManifest(session, ctx, repository, digest, credentials)).statusCode === 200;
+  if (!isBelieved) throw unavailable(`the registry answered ${statusCode} and does not have the manifest`);
   return { digest };
 }
 
