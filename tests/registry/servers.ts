@@ -2,8 +2,15 @@
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createRegistry, type RegistryClient } from '../../src/registry/index.ts';
 
 export const sha = (data: Buffer): string => `sha256:${createHash('sha256').update(data).digest('hex')}`;
 
@@ -26,5 +33,28 @@ export function stop(...servers: Server[]): void {
   for (const server of servers) {
     server.closeAllConnections();
     server.close();
+  }
+}
+
+export type Answer = (message: IncomingMessage, answer: ServerResponse) => void;
+export type RegistryOptions = NonNullable<Parameters<typeof createRegistry>[0]>;
+
+/** Runs `body` with a registry whose server answers as `answer` says. */
+export async function against(
+  answer: Answer,
+  body: (
+    registry: RegistryClient,
+    repository: { readonly domain: string; readonly path: string },
+    base: string,
+  ) => Promise<void>,
+  options: RegistryOptions = {},
+): Promise<void> {
+  const served = await serve(answer);
+  const registry = createRegistry({ retryDelayMs: 1, ...options });
+  try {
+    await body(registry, { domain: served.host, path: 'team/app' }, served.base);
+  } finally {
+    await registry.close();
+    stop(served.server);
   }
 }

@@ -2,39 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { backgroundCtx } from '../../src/core/ctx.ts';
 import type { ByteRange } from '../../src/core/ports/blob-store.ts';
-import { createRegistry, type RegistryClient } from '../../src/registry/index.ts';
-import { serve, sha, stop } from './servers.ts';
+import { against, serve, sha, stop, type Answer } from './servers.ts';
 
 const ctx = backgroundCtx();
 const manifestBytes = Buffer.from('{"schemaVersion":2,"config":{},"layers":[]}');
-
-type Answer = (message: IncomingMessage, answer: ServerResponse) => void;
-
-/** Runs `body` with a registry whose server answers as `answer` says. */
-async function against(
-  answer: Answer,
-  body: (
-    registry: RegistryClient,
-    repository: { readonly domain: string; readonly path: string },
-    base: string,
-  ) => Promise<void>,
-  options: Parameters<typeof createRegistry>[0] = {},
-): Promise<void> {
-  const served = await serve(answer);
-  const registry = createRegistry({ retryDelayMs: 1, ...options });
-  try {
-    await body(registry, { domain: served.host, path: 'team/app' }, served.base);
-  } finally {
-    await registry.close();
-    stop(served.server);
-  }
-}
 
 test('a server in trouble is asked again, a few times', async () => {
   let requests = 0;

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -12,10 +11,10 @@ import { gzipSync } from 'node:zlib';
 import { backgroundCtx } from '../../src/core/ctx.ts';
 import type { ByteRange } from '../../src/core/ports/blob-store.ts';
 import { parseChallenge } from '../../src/registry/auth.ts';
-import { createRegistry, type RegistryClient } from '../../src/registry/index.ts';
+import { createRegistry } from '../../src/registry/index.ts';
 import { isDirect } from '../../src/registry/no-proxy.ts';
 import { locationOf } from '../../src/registry/upload.ts';
-import { serve, sha, stop } from './servers.ts';
+import { against, serve, sha, stop, type Answer, type RegistryOptions } from './servers.ts';
 
 const ctx = backgroundCtx();
 const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
@@ -24,29 +23,6 @@ const data = randomBytes(1_000_000);
 const blob = { mediaType: '', digest: sha(data), size: data.length };
 const open = async ({ from, to }: ByteRange): Promise<Readable> =>
   Readable.from([data.subarray(from, to)], { objectMode: false });
-
-type Answer = (message: IncomingMessage, answer: ServerResponse) => void;
-type Options = NonNullable<Parameters<typeof createRegistry>[0]>;
-
-/** Runs `body` with a registry whose server answers as `answer` says. */
-async function against(
-  answer: Answer,
-  body: (
-    registry: RegistryClient,
-    repository: { readonly domain: string; readonly path: string },
-    base: string,
-  ) => Promise<void>,
-  options: Options = {},
-): Promise<void> {
-  const served = await serve(answer);
-  const registry = createRegistry({ retryDelayMs: 1, ...options });
-  try {
-    await body(registry, { domain: served.host, path: 'team/app' }, served.base);
-  } finally {
-    await registry.close();
-    stop(served.server);
-  }
-}
 
 test('tokens: under either name, one of them empty, with and without a life', async () => {
   let given: object = {};
@@ -226,7 +202,7 @@ function uploads(
 /** Pushes the blob to such a registry. */
 async function pushed(
   server: ReturnType<typeof uploads>,
-  options: Options = {},
+  options: RegistryOptions = {},
   from?: string,
 ): Promise<string[]> {
   let own = '';
