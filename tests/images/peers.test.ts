@@ -90,7 +90,7 @@ before(async () => {
   }
   await slipway('manifest', 'create', names.list, names.single, names.zstd);
   await slipway('manifest', 'annotate', names.list, names.zstd, '--arch', 'arm64');
-  digests['list'] = await slipway('manifest', 'push', names.list);
+  digests['list'] = (await slipway('manifest', 'push', names.list)).split('\n').at(-1) ?? '';
   ids['list'] = ids['single'] ?? '';
   await slipway('save', '-o', join(folder, 'single-saved.tar'), names.single, 'busybox');
   await slipway('save', '-o', join(folder, 'multi-saved.tar'), names.multi);
