@@ -169,6 +169,10 @@ export async function startEngine(
   };
   writeFileSync(note, JSON.stringify(noted));
 
+  const forget = async (): Promise<void> => {
+    await execute('rm', ['-rf', '--one-file-system', folder]);
+    rmSync(note, { force: true });
+  };
   const close = async (): Promise<void> => {
     // With the daemon up, containers end as they should; what is left goes by name.
     if (await pings(socket)) {
@@ -185,8 +189,7 @@ export async function startEngine(
         SOCKET: socket,
       },
     });
-    await execute('rm', ['-rf', '--one-file-system', folder]);
-    rmSync(note, { force: true });
+    await forget();
   };
 
   const engine: Engine = {
@@ -211,7 +214,8 @@ export async function startEngine(
       await ok('docker', ['load', '-i', image]);
     }
   } catch (error) {
-    await close().catch(() => {});
+    // What never came up may have made too little to be known as an engine's.
+    await close().catch(forget);
     throw error;
   }
   return engine;
