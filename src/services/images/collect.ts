@@ -103,7 +103,7 @@ async function dropArchiveIfThere(room: Room, ctx: Ctx, digest: string): Promise
     return await dropArchive(room, ctx, digest);
   } catch (error) {
     const isGone = [error, (error as Error).cause].some((each) => isErrno(each, 'ENOENT'));
-    if (ctx.signal.aborted || !(isGone || isKind(error, 'notFound'))) throw error;
+    if (!isGone && !isKind(error, 'notFound')) throw error;
     return false;
   }
 }
