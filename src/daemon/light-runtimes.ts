@@ -30,19 +30,27 @@ function mayGoWithout(runtime: ConfiguredRuntime): boolean {
   return isCrun(runtime) && !(runtime.args ?? []).some((arg) => arg.includes('systemd'));
 }
 
+/** The runtimes, with `change` those that are `wanted` and answer with the variables as they do without. */
+async function changeThose(
+  runtimes: readonly ConfiguredRuntime[],
+  wanted: (runtime: ConfiguredRuntime) => boolean,
+  variables: Parameters<typeof takes>[1],
+  change: Partial<ConfiguredRuntime>,
+): Promise<readonly ConfiguredRuntime[]> {
+  return await Promise.all(
+    runtimes.map(async (runtime) =>
+      wanted(runtime) && (await takes(runtime, variables)) ? { ...runtime, ...change } : runtime,
+    ),
+  );
+}
+
 /** The runtimes; a crun that works without libsystemd with the directory of what stands in for it. */
 export async function lightenRuntimes(
   runtimes: readonly ConfiguredRuntime[],
   libraryPath: string | undefined,
 ): Promise<readonly ConfiguredRuntime[]> {
   if (libraryPath === undefined) return runtimes;
-  return await Promise.all(
-    runtimes.map(async (runtime) =>
-      mayGoWithout(runtime) && (await takes(runtime, { LD_LIBRARY_PATH: libraryPath }))
-        ? { ...runtime, libraryPath }
-        : runtime,
-    ),
-  );
+  return await changeThose(runtimes, mayGoWithout, { LD_LIBRARY_PATH: libraryPath }, { libraryPath });
 }
 
 /** The runtimes; a crun that takes it with the library that sets the size of an exec's terminal before the program runs. */
@@ -51,11 +59,5 @@ export async function sizeConsoles(
   library: string | undefined,
 ): Promise<readonly ConfiguredRuntime[]> {
   if (library === undefined) return runtimes;
-  return await Promise.all(
-    runtimes.map(async (runtime) =>
-      isCrun(runtime) && (await takes(runtime, { LD_PRELOAD: library }))
-        ? { ...runtime, execPreload: library }
-        : runtime,
-    ),
-  );
+  return await changeThose(runtimes, isCrun, { LD_PRELOAD: library }, { execPreload: library });
 }

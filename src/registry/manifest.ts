@@ -29,9 +29,12 @@ const accept = [
 
 export const pullScope = (repository: Repository): string => `repository:${repository.path}:pull`;
 
+export const digestOf = (bytes: Buffer): string =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
 /** Bytes that belong to a digest, or an error that says so. */
 function verified(bytes: Buffer, reference: string, header: string | undefined): string {
-  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const digest = digestOf(bytes);
   if (reference.includes(':') && reference !== digest)
     throw invalid(`manifest verification failed for digest ${reference}`);
   if (header?.startsWith('sha256:') === true && header !== digest)

@@ -1,17 +1,16 @@
 /** Manifests and indexes into a registry, and whether one may put them there. */
 
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Ctx } from '../core/ctx.ts';
 import { isKind, unavailable } from '../core/errors.ts';
 import type { RegistryCredentials, Repository } from '../core/ports/registry.ts';
 import type { Answer } from './answer.ts';
 import { refusalOf } from './errors.ts';
-import { askManifest } from './manifest.ts';
+import { askManifest, digestOf } from './manifest.ts';
 import type { Session } from './session.ts';
 import { isSuccess, pushScope } from './upload.ts';
 
 const isDigest = (text: string): boolean => /^sha256:[0-9a-f]{64}$/.test(text);
-const digestOf = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 interface PushedManifest {
   readonly repository: Repository;
